@@ -1,0 +1,140 @@
+"""Every error that everyframe raises on purpose, in one tree.
+
+::
+
+    EveryframeError                 code              exit
+    ├── InputError                                       3   the input cannot be used
+    │   ├── InputMissing            input.missing
+    │   ├── InputForbidden          input.forbidden
+    │   ├── InputEmpty              input.empty
+    │   ├── UnsupportedMedia        media.unsupported        not a container that we open (text, image, playlist…)
+    │   ├── UnreadableMedia         media.unreadable         truncated, damaged, undecodable
+    │   ├── NoVideo                 media.no_video           sound only, or no frame at all
+    │   ├── MediaTooLarge           media.too_large          a limit on pixels, duration, frames, streams…
+    │   └── MediaTooSmall           media.too_small          no room for a mark
+    ├── UsageError                                       2   what was asked for makes no sense
+    │   ├── OptionError             option.invalid
+    │   ├── UnknownModel            model.unknown
+    │   ├── FrameError              frames.invalid           wrong shape, type or order of frames or sound
+    │   ├── OutputIsInput           output.is_input
+    │   ├── OutputForbidden         output.forbidden         no such folder, no permission
+    │   └── AlreadyMarked           mark.present             with --if-marked refuse
+    ├── IdentityError               identity.invalid     2   keys or certificates missing, unusable, too open
+    ├── ManifestError               manifest.invalid     4   signing failed, or what was signed does not verify
+    ├── StoreError                  store.unavailable    4   the manifest store cannot be opened or is damaged
+    └── OutputError                 output.failed        4   writing failed half-way; nothing was left behind
+        └── DiskFull                output.disk_full
+
+``code`` never changes once released; messages and hints may. ``exit_code`` is what the commands return:
+1 (policy not met) is a result, not an error, so no class has it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class EveryframeError(Exception):
+    """Base of all: ``message`` says what and where, ``hint`` says what to do about it."""
+
+    code: ClassVar[str] = "internal"
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def diagnostics(self) -> str:
+        """The text a person reads: one line of what happened, one of what to do, and the code."""
+        lines = [f"{self.message} [{self.code}]"]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class InputError(EveryframeError):
+    code = "input.invalid"
+    exit_code = 3
+
+
+class InputMissing(InputError):
+    code = "input.missing"
+
+
+class InputForbidden(InputError):
+    code = "input.forbidden"
+
+
+class InputEmpty(InputError):
+    code = "input.empty"
+
+
+class UnsupportedMedia(InputError):
+    code = "media.unsupported"
+
+
+class UnreadableMedia(InputError):
+    code = "media.unreadable"
+
+
+class NoVideo(InputError):
+    code = "media.no_video"
+
+
+class MediaTooLarge(InputError):
+    code = "media.too_large"
+
+
+class MediaTooSmall(InputError):
+    code = "media.too_small"
+
+
+class UsageError(EveryframeError):
+    code = "usage.invalid"
+    exit_code = 2
+
+
+class OptionError(UsageError):
+    code = "option.invalid"
+
+
+class UnknownModel(UsageError):
+    code = "model.unknown"
+
+
+class FrameError(UsageError):
+    code = "frames.invalid"
+
+
+class OutputIsInput(UsageError):
+    code = "output.is_input"
+
+
+class OutputForbidden(UsageError):
+    code = "output.forbidden"
+
+
+class AlreadyMarked(UsageError):
+    code = "mark.present"
+
+
+class IdentityError(EveryframeError):
+    code = "identity.invalid"
+    exit_code = 2
+
+
+class ManifestError(EveryframeError):
+    code = "manifest.invalid"
+
+
+class StoreError(EveryframeError):
+    code = "store.unavailable"
+
+
+class OutputError(EveryframeError):
+    code = "output.failed"
+
+
+class DiskFull(OutputError):
+    code = "output.disk_full"

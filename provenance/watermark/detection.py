@@ -1,0 +1,56 @@
+"""What the search for a mark found: data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from provenance.keys import CarrierKey
+    from provenance.payload import Payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry:
+    """How the picture in hand lies on the picture that was marked.
+
+    ``scale``: pixels in hand per pixel of a 480-line original (a 720p file as marked: 1.5).
+    ``rotation_deg``: clockwise, 0, 90, 180 or 270. ``flipped``: mirrored left to right before that.
+    ``shown``: share of the original's short side that is in the picture (1.0: not cropped there).
+    ``offset``: (x, y) of the picture's origin in the tile, in units of a tile, 0…1; (0, 0) as marked.
+    """
+
+    scale: float
+    rotation_deg: float
+    flipped: bool
+    shown: float
+    offset: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A stretch of time in seconds, and whether the mark was found in it."""
+
+    start_s: float
+    end_s: float
+    state: Literal["marked", "unmarked", "unclear"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detection:
+    """The result of a search.
+
+    ``false_positive_bound`` is candidates tried × 2⁻⁴⁸, an upper bound on the probability that
+    anything but a mark under ``key`` gives this payload. 1.0 when nothing was found.
+    ``segments`` cover the frames looked at, in order; empty when nothing was found.
+    """
+
+    detected: bool
+    payload: Payload | None = None
+    key: CarrierKey | None = None
+    false_positive_bound: float = 1.0
+    candidates_tried: int = 0
+    frames_used: int = 0
+    seconds_used: float = 0.0
+    geometry: Geometry | None = None
+    segments: tuple[Segment, ...] = ()
