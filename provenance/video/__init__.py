@@ -1,0 +1,26 @@
+"""Video files in and out: the only part of everyframe that touches FFmpeg (through PyAV).
+
+Reading is made for untrusted uploads: see :func:`open_media` and :class:`Limits`.
+"""
+
+from provenance.video.describe import describe_ffmpeg
+from provenance.video.info import MediaInfo
+from provenance.video.limits import Limits
+from provenance.video.picture import Picture
+from provenance.video.reader import MediaReader, open_media
+from provenance.video.rgb import picture_from_rgb, rgb_from_picture
+from provenance.video.settings import EncodeSettings
+from provenance.video.writer import MediaWriter
+
+__all__ = [
+    "EncodeSettings",
+    "Limits",
+    "MediaInfo",
+    "MediaReader",
+    "MediaWriter",
+    "Picture",
+    "describe_ffmpeg",
+    "open_media",
+    "picture_from_rgb",
+    "rgb_from_picture",
+]

@@ -1,0 +1,165 @@
+"""What a media file holds, found out by opening it and decoding one frame."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from provenance.clip import AudioSpec, VideoSpec
+from provenance.errors import MediaTooLarge, NoVideo
+from provenance.video.demux import (
+    check_pixels,
+    decode,
+    open_container,
+    reading,
+    upright,
+    video_stream,
+)
+from provenance.video.picture import Picture
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+    from provenance.video.limits import Limits
+    from provenance.video.orientation import Orientation
+    from provenance.video.source import SourceFile
+
+FALLBACK_RATE = Fraction(25)
+MICROSECONDS = 1_000_000
+BT709, RGB_MATRIX, UNSPECIFIED = 1, 0, 2
+# Guessed and average rate differ by rounding of time stamps (Matroska: milliseconds), not by more.
+CONSTANT_RATE_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaInfo:
+    """What is in a file.
+
+    ``container``: mp4, mov, webm, mkv, avi or mpegts. ``video``: as shown, after rotation.
+    ``audio``: the first sound track, ``audio_tracks`` their number. ``frames``: as the file
+    declares, or None. ``variable_rate``: the time stamps do not fit one rate (``video.rate`` is
+    then the average). ``rotation``: degrees clockwise that the stored pictures are turned by.
+    ``start``: time of the first picture in seconds. ``bytes``: size of the file.
+    """
+
+    container: str
+    mime: str
+    video: VideoSpec
+    audio: AudioSpec | None
+    duration_s: float | None
+    frames: int | None
+    variable_rate: bool
+    rotation: int
+    codec: str
+    bytes: int
+    audio_tracks: int = 0
+    audio_codec: str | None = None
+    start: Fraction = Fraction(0)
+
+
+def probe(source: SourceFile, limits: Limits) -> MediaInfo:
+    """Opens ``source`` far enough to know it.
+
+    Raises :class:`~provenance.errors.UnreadableMedia`, :class:`~provenance.errors.NoVideo` or
+    :class:`~provenance.errors.MediaTooLarge`.
+    """
+    with reading(source.name), closing(open_container(source, limits)) as container:
+        if len(container.streams) > limits.max_streams:
+            message = (
+                f"{source.name} has {len(container.streams)} tracks, more than {limits.max_streams}"
+            )
+            raise MediaTooLarge(message, hint="keep one video track and its sound")
+        stream = video_stream(container, source.name, limits)
+        # One thread gives the first frame after the fewest packets.
+        stream.thread_count = 1
+        duration = _duration(container, stream)
+        rate, variable = _rate(stream)
+        _check(source.name, duration, stream.frames, rate, limits)
+        with closing(decode(container, stream, source.name, limits)) as frames:  # type: ignore[type-var]
+            first = next(frames, None)
+        if first is None:
+            raise NoVideo(
+                f"{source.name} has a video track without a picture", hint="nothing to look at"
+            )
+        check_pixels(first.width, first.height, source.name, limits)
+        shown, orientation = upright(first)
+        start = time_of(first, stream) or Fraction(0)
+        tracks = [track for track in container.streams.audio if track.codec_context is not None]
+        return MediaInfo(
+            container=source.kind.container,
+            mime=source.kind.mime,
+            video=_video_spec(Picture(shown, start), stream, rate, orientation),
+            audio=AudioSpec(sample_rate=tracks[0].sample_rate, channels=tracks[0].channels)
+            if tracks
+            else None,
+            audio_tracks=len(tracks),
+            audio_codec=tracks[0].codec_context.codec.canonical_name if tracks else None,
+            duration_s=duration,
+            frames=stream.frames or None,
+            variable_rate=variable,
+            rotation=orientation.degrees,
+            codec=stream.codec_context.codec.canonical_name,
+            bytes=source.size,
+            start=start,
+        )
+
+
+def time_of(frame: object, stream: VideoStream) -> Fraction | None:
+    """Presentation time of a decoded frame in seconds; None where the file has no usable stamp."""
+    # AVI has no presentation times: what the decoder took from the packet is right there.
+    ticks = frame.pts if frame.pts is not None else frame.dts  # type: ignore[attr-defined]
+    base = stream.time_base
+    return None if ticks is None or base is None else Fraction(ticks) * Fraction(base)
+
+
+def _duration(container: InputContainer, stream: VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / MICROSECONDS if container.duration else None
+
+
+def _rate(stream: VideoStream) -> tuple[Fraction, bool]:
+    """Frames per second, and whether they vary."""
+    average, guessed = stream.average_rate, stream.base_rate
+    if not average or not guessed:
+        return Fraction(average or guessed or FALLBACK_RATE), False
+    ratio = average / guessed
+    if abs(ratio - 1) < CONSTANT_RATE_TOLERANCE:
+        # The average suffers from a last frame of another length; the guess is a clean number.
+        return Fraction(guessed), False
+    # Fields of interlaced video are guessed as frames.
+    return Fraction(average), abs(ratio - Fraction(1, 2)) > CONSTANT_RATE_TOLERANCE
+
+
+def _check(name: str, duration: float | None, frames: int, rate: Fraction, limits: Limits) -> None:
+    bounds = (
+        (duration or 0, limits.max_duration_s, "seconds"),
+        (frames, limits.max_frames, "frames"),
+        (float(rate), limits.max_rate, "frames per second"),
+    )
+    for value, limit, unit in bounds:
+        if value > limit:
+            message = f"{name} has {value:g} {unit}, more than the limit of {limit:g}"
+            raise MediaTooLarge(message, hint="cut the video into parts or raise the limit")
+
+
+def _video_spec(
+    picture: Picture, stream: VideoStream, rate: Fraction, orientation: Orientation
+) -> VideoSpec:
+    aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+    frame = picture.frame
+    return VideoSpec(
+        width=picture.width,
+        height=picture.height,
+        rate=rate,
+        pixel_aspect=1 / aspect if orientation.swaps_sides else aspect,
+        bits=picture.bits,
+        full_range=picture.full_range,
+        primaries=frame.color_primaries,
+        transfer=frame.color_trc,
+        # RGB was converted by the BT.709 matrix (see layout.canonical).
+        matrix=BT709 if frame.colorspace == RGB_MATRIX else frame.colorspace,
+    )

@@ -1,0 +1,318 @@
+"""Sound: read as samples, carried over as packets, re-encoded where it must be, encoded when new."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import av
+import av.error
+import av.filter
+import numpy as np
+from av.stream import Discard
+
+from provenance.errors import FrameError, OptionError
+from provenance.video.demux import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer, OutputContainer
+    from av.packet import Packet
+    from numpy.typing import NDArray
+
+    from provenance.clip import AudioSpec
+
+# FFmpeg's AAC encoder wants exactly these arrangements (ISO/IEC 14496-3, table 1.19).
+LAYOUT_NAMES = {
+    1: "mono",
+    2: "stereo",
+    3: "3.0",
+    4: "4.0",
+    5: "5.0",
+    6: "5.1",
+    7: "6.1",
+    8: "7.1",
+}
+BITS_A_SECOND_A_CHANNEL = 96_000
+OPUS_RATE = 48_000
+
+
+class Resampler:
+    """Decoded sound to one rate, arrangement and sample type, with gaps filled and overlaps cut.
+
+    ``first_sample``: the number of the sample that the result starts with (missing ones are
+    silence); None starts with the first decoded sample.
+    """
+
+    def __init__(self, rate: int, layout: str, sample_type: str, first_sample: int | None) -> None:
+        self._target = (rate, layout, sample_type)
+        self._first_sample = first_sample
+        self._graph: av.filter.Graph | None = None
+        self._source: tuple[object, ...] = ()
+
+    def push(self, frame: AudioFrame | None) -> Iterator[AudioFrame]:
+        """The frames that are ready after ``frame``; None flushes."""
+        if frame is not None:
+            source = (frame.sample_rate, frame.format.name, frame.layout.name, frame.time_base)
+            if source != self._source:
+                yield from self._drain()
+                self._graph, self._source = self._build(frame), source
+        if self._graph is None:
+            return
+        self._graph.push(frame)
+        yield from self._pull(self._graph)
+
+    def _drain(self) -> Iterator[AudioFrame]:
+        if self._graph is not None:
+            self._graph.push(None)
+            yield from self._pull(self._graph)
+            self._first_sample = None
+
+    def _build(self, frame: AudioFrame) -> av.filter.Graph:
+        rate, layout, sample_type = self._target
+        graph = av.filter.Graph()
+        start = "" if self._first_sample is None else f":first_pts={self._first_sample}"
+        nodes = (
+            graph.add_abuffer(
+                sample_rate=frame.sample_rate,
+                format=frame.format.name,
+                layout=frame.layout.name,
+                time_base=frame.time_base,
+            ),
+            # async=1 fills gaps with silence and cuts overlaps; it never stretches.
+            graph.add("aresample", f"{rate}:async=1{start}"),
+            graph.add(
+                "aformat", f"sample_rates={rate}:channel_layouts={layout}:sample_fmts={sample_type}"
+            ),
+            graph.add("abuffersink"),
+        )
+        graph.link_nodes(*nodes).configure()
+        return graph
+
+    @staticmethod
+    def _pull(graph: av.filter.Graph) -> Iterator[AudioFrame]:
+        while True:
+            try:
+                frame = graph.pull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return
+            yield cast("AudioFrame", frame)
+
+
+def sound_streams(container: InputContainer) -> list[AudioStream]:
+    """The sound tracks that can be decoded; all others are told to be skipped."""
+    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    for other in container.streams:
+        if other not in streams:
+            other.discard = Discard.all
+    return streams
+
+
+def sound_blocks(
+    container: InputContainer, spec: AudioSpec, start: Fraction
+) -> Iterator[NDArray[np.float32]]:
+    """Blocks of (N, channels) float32 of the first sound track; sample 0 is at ``start`` seconds."""
+    stream = sound_streams(container)[0]
+    resampler = Resampler(spec.sample_rate, LAYOUT_NAMES[spec.channels], "flt", first_sample=0)
+    packets = container.demux(stream)
+    for packet in packets:
+        for frame in packet.decode():
+            _shift(frame, start)
+            for ready in resampler.push(frame):
+                yield _samples(ready, spec.channels)
+    for ready in resampler.push(None):
+        yield _samples(ready, spec.channels)
+
+
+def _samples(frame: AudioFrame, channels: int) -> NDArray[np.float32]:
+    flat: NDArray[np.float32] = np.frombuffer(memoryview(frame.planes[0]), np.float32)
+    return flat[: frame.samples * channels].reshape(-1, channels).copy()
+
+
+def _shift(item: Any, origin: Fraction) -> None:
+    """Moves a frame or packet so that ``origin`` seconds becomes 0."""
+    if item.time_base:
+        ticks = round(origin / Fraction(item.time_base))
+        item.pts = None if item.pts is None else item.pts - ticks
+        item.dts = None if item.dts is None else item.dts - ticks
+
+
+def new_sound_stream(output: OutputContainer, codec: str, rate: int, channels: int) -> AudioStream:
+    """A track of ``output`` for sound to be encoded.
+
+    The encoder's rate is 48 kHz where ``codec`` cannot have ``rate``.
+    """
+    possible = av.Codec(codec, "w").audio_rates
+    encoded_rate = rate if not possible or rate in possible else OPUS_RATE
+    stream = cast("AudioStream", output.add_stream(codec, rate=encoded_rate))
+    stream.codec_context.layout = LAYOUT_NAMES[channels]
+    stream.codec_context.bit_rate = BITS_A_SECOND_A_CHANNEL * channels
+    stream.time_base = Fraction(1, encoded_rate)
+    return stream
+
+
+class GeneratedSound:
+    """Samples in, packets out; the first sample is at time 0."""
+
+    def __init__(self, output: OutputContainer, codec: str, spec: AudioSpec) -> None:
+        self._spec = spec
+        self._stream = new_sound_stream(output, codec, spec.sample_rate, spec.channels)
+        self._count = 0
+
+    def encode(self, samples: NDArray[np.float32]) -> list[Packet[Any]]:
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples).reshape(1, -1),
+            format="flt",
+            layout=LAYOUT_NAMES[self._spec.channels],
+        )
+        frame.sample_rate = self._spec.sample_rate
+        frame.time_base = Fraction(1, self._spec.sample_rate)
+        frame.pts = self._count
+        self._count += len(samples)
+        return list(self._stream.encode(frame))
+
+    def flush(self) -> list[Packet[Any]]:
+        return list(self._stream.encode(None)) if self._count else []
+
+
+def check_samples(samples: NDArray[np.float32], spec: AudioSpec) -> None:
+    """Raises :class:`~provenance.errors.FrameError` unless ``samples`` is finite (N, channels) float32."""
+    wanted = f"(N, {spec.channels}) float32"
+    if samples.ndim != 2 or samples.shape[1] != spec.channels or samples.dtype != np.float32:
+        message = f"sound is {samples.shape} {samples.dtype}, not {wanted}"
+        raise FrameError(message, hint="give samples as rows and channels as columns")
+    if not np.isfinite(samples).all():
+        raise FrameError("sound has samples that are not finite", hint="values are in -1…1")
+
+
+def check_audio_spec(spec: AudioSpec) -> None:
+    """Raises :class:`~provenance.errors.OptionError` for sound that cannot be encoded."""
+    if spec.channels not in LAYOUT_NAMES:
+        raise OptionError(f"{spec.channels} channels of sound", hint="1 to 8 are possible")
+    if not 1000 <= spec.sample_rate <= 768_000:
+        raise OptionError(f"a sample rate of {spec.sample_rate} Hz", hint="common is 48000")
+
+
+class Track(Protocol):
+    """One sound track on its way from a file to another."""
+
+    def carry(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        """What to write for this packet; the empty packet at the end flushes."""
+        ...
+
+
+class CopiedTrack:
+    """Packets as they are, with new times."""
+
+    def __init__(self, output: OutputContainer, stream: AudioStream, origin: Fraction) -> None:
+        self._stream = output.add_stream_from_template(stream)
+        self._origin = origin
+        self._last: int | None = None
+        _describe(self._stream, stream)
+
+    def carry(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        if packet.dts is None or packet.is_discard:
+            return []
+        _shift(packet, self._origin)
+        # Broken recordings step back in time, which no container can hold.
+        if self._last is not None and packet.dts <= self._last:
+            packet.dts = self._last + 1
+            packet.pts = packet.dts
+        self._last = packet.dts
+        packet.stream = self._stream
+        return [packet]
+
+
+class EncodedTrack:
+    """Sound that the target container cannot hold as it is: decoded and encoded again."""
+
+    def __init__(
+        self, output: OutputContainer, stream: AudioStream, origin: Fraction, codec: str
+    ) -> None:
+        self._stream = new_sound_stream(output, codec, stream.sample_rate, stream.channels)
+        self._origin = origin
+        context = self._stream.codec_context
+        self._resampler = Resampler(
+            context.sample_rate, context.layout.name, context.format.name, None
+        )
+        _describe(self._stream, stream)
+
+    def carry(self, packet: Packet[Any]) -> list[Packet[Any]]:
+        with reading("the sound"):
+            frames = cast("list[AudioFrame]", packet.decode())
+        ready: list[AudioFrame] = []
+        for frame in frames:
+            _shift(frame, self._origin)
+            ready.extend(self._resampler.push(frame))
+        encoded = [new for frame in ready for new in self._stream.encode(frame)]
+        if packet.size == 0:
+            rest = self._resampler.push(None)
+            encoded += [new for frame in rest for new in self._stream.encode(frame)]
+            encoded += self._stream.encode(None)
+        return encoded
+
+
+def _describe(target: AudioStream, source: AudioStream) -> None:
+    if source.language:
+        target.metadata["language"] = source.language
+    target.disposition = source.disposition
+
+
+class CarriedSound:
+    """All sound tracks of a file on their way to ``output``, read one packet at a time.
+
+    ``copied``: names of codecs that ``output`` can hold; others become ``codec``. ``origin``: the
+    time in the file, in seconds, that becomes 0.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        output: OutputContainer,
+        copied: Collection[str],
+        codec: str,
+    ) -> None:
+        self._container = container
+        self.origin = _origin(container)
+        self._streams = sound_streams(container)
+        self._tracks: dict[int, Track] = {
+            stream.index: CopiedTrack(output, stream, self.origin)
+            if stream.codec_context.codec.canonical_name in copied
+            else EncodedTrack(output, stream, self.origin, codec)
+            for stream in self._streams
+        }
+
+    def packets(self, name: str) -> Iterator[tuple[Fraction, list[Packet[Any]]]]:
+        """(seconds from ``origin``, packets to write), in the order of the file.
+
+        Raises :class:`~provenance.errors.UnreadableMedia` where the file ``name`` breaks off.
+        """
+        if not self._streams:
+            return
+        source = self._container.demux(*self._streams)
+        seconds = Fraction(0)
+        while True:
+            with reading(name):
+                packet = next(source, None)
+            if packet is None:
+                return
+            if packet.dts is not None:
+                seconds = packet.dts * Fraction(packet.time_base) - self.origin
+            yield seconds, self._tracks[packet.stream.index].carry(packet)
+
+    def close(self) -> None:
+        self._container.close()
+
+
+def _origin(container: InputContainer) -> Fraction:
+    """The earliest time that is shown or heard, in seconds."""
+    streams = (*container.streams.video, *container.streams.audio)
+    starts = [
+        s.start_time * Fraction(s.time_base)
+        for s in streams
+        if s.start_time is not None and s.time_base
+    ]
+    return min(starts, default=Fraction(0))

@@ -1,0 +1,114 @@
+"""A file opened once, read through its descriptor only.
+
+FFmpeg gets this object and never a path, so a file that is swapped between two looks at it is never
+mixed with another, and FFmpeg has no name to resolve others against.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from provenance.errors import (
+    InputEmpty,
+    InputForbidden,
+    InputMissing,
+    MediaTooLarge,
+    UnsupportedMedia,
+)
+from provenance.video.sniff import HEAD_BYTES, Kind, sniff
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from provenance.video.limits import Limits
+
+
+class SourceFile:
+    """An open media file: ``name`` for messages, ``size`` in bytes, ``kind`` by its first bytes."""
+
+    __slots__ = ("_file", "kind", "name", "size")
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self.name = str(path)
+        self._file = _open(path)
+        try:
+            self.size = os.fstat(self._file.fileno()).st_size
+            if self.size == 0:
+                raise InputEmpty(
+                    f"{self.name} is empty", hint="check that it was copied completely"
+                )
+            if limits.max_bytes is not None and self.size > limits.max_bytes:
+                message = (
+                    f"{self.name} has {self.size} bytes, more than the limit of {limits.max_bytes}"
+                )
+                raise MediaTooLarge(message, hint="raise the limit on bytes, or cut the file")
+            self.kind: Kind = sniff(os.pread(self._file.fileno(), HEAD_BYTES, 0), self.name)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def cursor(self) -> Cursor:
+        """A new reading position at the start; any number may be in use at once."""
+        return Cursor(self._file, self.size)
+
+    def is_same_file(self, path: Path) -> bool:
+        """Whether ``path`` leads to this very file."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), path.stat())
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Cursor:
+    """What FFmpeg reads from: ``read``, ``seek`` and ``tell`` with a position of its own."""
+
+    __slots__ = ("_file", "_position", "_size")
+
+    def __init__(self, file: io.FileIO, size: int) -> None:
+        self._file = file
+        self._size = size
+        self._position = 0
+
+    def read(self, count: int) -> bytes:
+        # fileno() of a closed file raises, so that a descriptor number used again by another file
+        # is never read.
+        data = os.pread(self._file.fileno(), count, self._position)
+        self._position += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise ValueError(f"cannot seek to {start + offset}")
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+
+def _open(path: Path) -> io.FileIO:
+    try:
+        # Without O_NONBLOCK a named pipe would hang here until somebody writes to it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputMissing(
+            f"{path} does not exist", hint="check the name and the folder"
+        ) from error
+    except OSError as error:
+        message = f"{path} cannot be opened: {error.strerror}"
+        raise InputForbidden(message, hint="check its permissions") from error
+    except ValueError as error:  # a zero byte in the name
+        raise InputMissing(f"{path!r} is not a file name", hint="check the name") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnsupportedMedia(
+            f"{path} is not a regular file", hint="give the path of a video file"
+        )
+    return io.FileIO(descriptor, "rb")
