@@ -1,0 +1,37 @@
+"""Keys: carrier keys that place and read the mark, identities that sign."""
+
+from provenance.keys.carrier import (
+    DEFAULT_CARRIER_KEY,
+    CarrierKey,
+    carrier_keys,
+    create_carrier_key,
+    current_carrier_key,
+    dump_carrier_key,
+    import_carrier_key,
+    parse_carrier_key,
+)
+from provenance.keys.directory import default_keys_directory
+from provenance.keys.identity import (
+    Identity,
+    create_development_identity,
+    ensure_identity,
+    import_identity,
+    load_identity,
+)
+
+__all__ = [
+    "DEFAULT_CARRIER_KEY",
+    "CarrierKey",
+    "Identity",
+    "carrier_keys",
+    "create_carrier_key",
+    "create_development_identity",
+    "current_carrier_key",
+    "default_keys_directory",
+    "dump_carrier_key",
+    "ensure_identity",
+    "import_carrier_key",
+    "import_identity",
+    "load_identity",
+    "parse_carrier_key",
+]

@@ -1,0 +1,231 @@
+"""From the library's JSON to a report: pure, and without trust in what the JSON holds."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from provenance.manifest.report import IngredientReport, ManifestReport
+from provenance.manifest.request import PROVENANCE_LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from provenance.manifest.report import State
+
+_MAX_TEXT = 300
+_MAX_ANCESTORS = 200
+_UNTRUSTED = "signingCredential.untrusted"
+_BINDINGS = ("bmffHash", "dataHash", "boxesHash", "collectionHash")
+_MISMATCHES = frozenset(f"assertion.{kind}.mismatch" for kind in _BINDINGS)
+_MATCHES = frozenset(f"assertion.{kind}.match" for kind in _BINDINGS)
+_AI_TYPES = frozenset(
+    {"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"}
+)
+
+
+def interpret(
+    document: Any, *, source: Literal["embedded", "sidecar", "recovered"]
+) -> ManifestReport:
+    """The report of the library's ``Reader.json()``; ``ValueError`` when it makes no sense."""
+    manifests = _dict(_dict(document).get("manifests"))
+    label = _text(_dict(document).get("active_manifest")) or ""
+    manifest = _dict(manifests.get(label))
+    results = _dict(_dict(document).get("validation_results"))
+    active = _dict(results.get("activeManifest"))
+    if not manifest or not active:
+        raise ValueError("the manifest store has no active manifest")
+    succeeded, failed = _codes(active.get("success")), _codes(active.get("failure"))
+    binding_ok = None
+    if _MATCHES & set(succeeded):
+        binding_ok = True
+    if _MISMATCHES & set(failed):
+        binding_ok = False
+
+    ingredients = tuple(_ingredients(manifests, manifest))
+    codes = [*failed, *_delta_codes(results)]
+    codes += [code for ingredient in ingredients for code in ingredient.codes]
+    if source == "recovered":
+        failed = [code for code in failed if code not in _MISMATCHES]
+        state = _judge(succeeded, [*failed, *_delta_codes(results)])
+    else:
+        library = str(_dict(document).get("validation_state")).lower()
+        state = _judge(succeeded, failed)
+        # The library also judges what the codes do not show; ours can only be stricter.
+        if library not in {"trusted", "valid"}:
+            state = "invalid"
+        elif library == "valid" and state == "trusted":
+            state = "valid"
+
+    signature = _dict(manifest.get("signature_info"))
+    statement = _assertion(manifest, PROVENANCE_LABEL)
+    watermark = _dict(statement.get("watermark"))
+    actions = _actions(manifest)
+    stamped = _time(signature.get("time"))
+    claimed = next((when for action in actions if (when := _time(action.get("when")))), None)
+    source_type = _source_type(manifests, manifest)
+    return ManifestReport(
+        present=True,
+        source=source,
+        state=state,
+        codes=tuple(dict.fromkeys(codes)),
+        binding_ok=binding_ok,
+        claim_generator=_generator(manifest),
+        issuer=_text(signature.get("issuer")) or _text(signature.get("common_name")),
+        title=_text(manifest.get("title")),
+        time=stamped or claimed,
+        time_stamped=stamped is not None,
+        ai_generated=_is_ai(manifests, manifest),
+        digital_source_type=source_type,
+        prompt_hash=_text(statement.get("promptHash")),
+        model=_text(statement.get("model")),
+        model_name=_text(statement.get("modelName"))
+        or _text(_assertion(manifest, "c2pa.ai-disclosure").get("modelName")),
+        content_id=_text(watermark.get("contentId")),
+        carrier=_text(watermark.get("carrier")),
+        generation_date=_date(statement.get("generationDate")),
+        fingerprint=_text(statement.get("fingerprint"), limit=100_000),
+        actions=tuple(name for action in actions if (name := _text(action.get("action")))),
+        ingredients=ingredients,
+    )
+
+
+def _judge(succeeded: list[str], failed: list[str]) -> State:
+    if "claimSignature.validated" not in succeeded or set(failed) - {_UNTRUSTED}:
+        return "invalid"
+    trusted = "signingCredential.trusted" in succeeded and _UNTRUSTED not in failed
+    return "trusted" if trusted else "valid"
+
+
+def _ingredients(manifests: dict[str, Any], manifest: dict[str, Any]) -> Iterator[IngredientReport]:
+    """All ancestors, nearest first: a broken grandparent must not hide behind a sound parent."""
+    seen: set[str] = set()
+    queue = [manifest]
+    for _ in range(_MAX_ANCESTORS):
+        if not queue:
+            return
+        for entry in map(_dict, _list(queue.pop(0).get("ingredients"))):
+            label = _text(entry.get("active_manifest"))
+            own = _dict(manifests.get(label or ""))
+            results = _dict(entry.get("validation_results"))
+            codes = _codes(_dict(results.get("activeManifest")).get("failure"))
+            codes += _delta_codes(results)
+            # Older files (ingredient v1, v2) list their statuses, successes among them.
+            for status in map(_dict, _list(entry.get("validation_status"))):
+                if status.get("success") is not True and (code := _text(status.get("code"))):
+                    codes.append(code)
+            yield IngredientReport(
+                title=_text(entry.get("title")),
+                relationship=_text(entry.get("relationship")) or "unknown",
+                format=_text(entry.get("format")),
+                manifest_label=label,
+                issuer=_text(_dict(own.get("signature_info")).get("issuer")),
+                claim_generator=_generator(own),
+                ai_generated=_is_ai(manifests, own),
+                codes=tuple(dict.fromkeys(codes)),
+            )
+            if label and own and label not in seen:
+                seen.add(label)
+                queue.append(own)
+
+
+def _is_ai(manifests: dict[str, Any], manifest: dict[str, Any]) -> bool | None:
+    """True when this file or anything that went into it is declared as made by a trained model."""
+    declared = list(_declared_types(manifests, manifest))
+    if any(kind in _AI_TYPES for kind in declared):
+        return True
+    return False if declared else None
+
+
+def _declared_types(manifests: dict[str, Any], manifest: dict[str, Any]) -> Iterator[str]:
+    for ancestor in _lineage(manifests, manifest):
+        for action in _actions(ancestor):
+            if kind := _text(action.get("digitalSourceType")):
+                yield kind.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _source_type(manifests: dict[str, Any], manifest: dict[str, Any]) -> str | None:
+    """The type this file declares, else the nearest ancestor's."""
+    for ancestor in _lineage(manifests, manifest):
+        for action in _actions(ancestor):
+            if kind := _text(action.get("digitalSourceType")):
+                return kind
+    return None
+
+
+def _lineage(manifests: dict[str, Any], manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    seen: set[str] = set()
+    queue = [manifest]
+    for _ in range(_MAX_ANCESTORS):
+        if not queue:
+            return
+        current = queue.pop(0)
+        yield current
+        for entry in map(_dict, _list(current.get("ingredients"))):
+            label = _text(entry.get("active_manifest"))
+            if label and label not in seen and label in manifests:
+                seen.add(label)
+                queue.append(_dict(manifests[label]))
+
+
+def _actions(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for assertion in map(_dict, _list(manifest.get("assertions"))):
+        if str(assertion.get("label")).startswith("c2pa.actions"):
+            found += map(_dict, _list(_dict(assertion.get("data")).get("actions")))
+    return found
+
+
+def _assertion(manifest: dict[str, Any], label: str) -> dict[str, Any]:
+    for assertion in map(_dict, _list(manifest.get("assertions"))):
+        if assertion.get("label") == label:
+            return _dict(assertion.get("data"))
+    return {}
+
+
+def _generator(manifest: dict[str, Any]) -> str | None:
+    for info in map(_dict, _list(manifest.get("claim_generator_info"))):
+        name, version = _text(info.get("name")), _text(info.get("version"))
+        if name:
+            return f"{name} {version}" if version else name
+    return _text(manifest.get("claim_generator"))
+
+
+def _codes(statuses: Any) -> list[str]:
+    return [code for status in _list(statuses) if (code := _text(_dict(status).get("code")))]
+
+
+def _delta_codes(results: dict[str, Any]) -> list[str]:
+    codes: list[str] = []
+    for delta in map(_dict, _list(results.get("ingredientDeltas"))):
+        codes += _codes(_dict(delta.get("validationDeltas")).get("failure"))
+    return codes
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _date(value: Any) -> date | None:
+    try:
+        return date.fromisoformat(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _text(value: Any, *, limit: int = _MAX_TEXT) -> str | None:
+    if not isinstance(value, str):
+        return None
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value[:limit])
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,156 @@
+"""What a manifest of ours says, as the C2PA library takes it.
+
+Assertions and actions follow the C2PA specification 2.4. Never in it: the prompt, an author, an
+account, a place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from provenance.payload import Model, Payload
+    from provenance.prompt import PromptDigest
+
+SPEC_VERSION = "2.4.0"
+PROVENANCE_LABEL = "org.everyframe.provenance"
+WATERMARK_ALGORITHM = "org.everyframe.mark.1"
+PARENT_ID = "parent"
+
+_IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+SOURCE_TYPES = {
+    "generated": f"{_IPTC}trainedAlgorithmicMedia",
+    "edited": f"{_IPTC}compositeWithTrainedAlgorithmicMedia",
+    "captured": f"{_IPTC}digitalCapture",
+}
+"""The IRIs exactly as IPTC writes them: the library accepts any text, verifiers do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRequest:
+    """What to state about a file.
+
+    ``created`` (aware) is when it was made. ``payload`` is what its watermark says, None for a
+    file without one. ``width``, ``height`` in pixels, ``duration_s`` in seconds. ``parent`` is the
+    file that this one was made from: its credentials are kept as history. ``fingerprint`` is the
+    text of the video's fingerprint, which tells a copied watermark from a real one.
+    """
+
+    model: Model
+    title: str
+    created: datetime
+    source: Literal["generated", "edited", "captured"] = "generated"
+    prompt: PromptDigest | None = None
+    payload: Payload | None = None
+    carrier: str | None = None
+    width: int
+    height: int
+    duration_s: float
+    tool_version: str
+    parent: Path | None = None
+    fingerprint: str | None = None
+
+
+def manifest_definition(request: ManifestRequest) -> dict[str, Any]:
+    """The definition of ``request``'s manifest for the library's builder, without ingredients."""
+    assertions = [{"label": "c2pa.actions.v2", "created": True, "data": _actions(request)}]
+    if request.source != "captured":
+        assertions.append(
+            {"label": "c2pa.ai-disclosure", "created": True, "data": _disclosure(request)}
+        )
+    assertions.append({"label": PROVENANCE_LABEL, "created": True, "data": _provenance(request)})
+    return {
+        "claim_generator_info": [
+            {
+                "name": "everyframe",
+                "version": request.tool_version,
+                "specVersion": SPEC_VERSION,
+            }
+        ],
+        "title": request.title,
+        "assertions": assertions,
+    }
+
+
+def _actions(request: ManifestRequest) -> dict[str, Any]:
+    when = request.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    tool = {"name": "everyframe", "version": request.tool_version}
+    model = {"name": request.model.name, "version": request.model.key}
+    source_type = SOURCE_TYPES[request.source]
+    actions: list[dict[str, Any]]
+    if request.parent is None:
+        agent = tool if request.source == "captured" else model
+        actions = [
+            {
+                "action": "c2pa.created",
+                "when": when,
+                "digitalSourceType": source_type,
+                "softwareAgent": agent,
+            }
+        ]
+    else:
+        # A file made from another one opens it; only what starts from nothing is "created".
+        actions = [
+            {
+                "action": "c2pa.opened",
+                "when": when,
+                "softwareAgent": tool,
+                "digitalSourceType": source_type,
+                "parameters": {"ingredientIds": [PARENT_ID]},
+            }
+        ]
+        if request.source == "edited":
+            actions.append(
+                {
+                    "action": "c2pa.edited",
+                    "when": when,
+                    "softwareAgent": model,
+                    "digitalSourceType": source_type,
+                }
+            )
+    if request.payload is not None:
+        # "bound" would need an algorithm on C2PA's list; plain "c2pa.watermarked" is deprecated.
+        actions.append({"action": "c2pa.watermarked.unbound", "when": when, "softwareAgent": tool})
+    return {"actions": actions, "allActionsIncluded": True}
+
+
+def _disclosure(request: ManifestRequest) -> dict[str, Any]:
+    oversight = "fully_autonomous" if request.prompt is None else "prompt_guided"
+    return {
+        "modelType": "c2pa.types.model",
+        "modelName": request.model.name,
+        "modelIdentifier": request.model.key,
+        "contentProfile": {"humanOversightLevel": oversight},
+    }
+
+
+def _provenance(request: ManifestRequest) -> dict[str, Any]:
+    day = request.payload.day if request.payload else request.created.date()
+    statement: dict[str, Any] = {
+        "version": 1,
+        "source": request.source,
+        "generationDate": day.isoformat(),
+        "width": request.width,
+        "height": request.height,
+        "durationSeconds": round(request.duration_s, 3),
+    }
+    if request.source != "captured":
+        statement |= {"model": request.model.key, "modelName": request.model.name}
+    if request.prompt is not None:
+        statement["promptHash"] = str(request.prompt)
+    if request.fingerprint is not None:
+        statement["fingerprint"] = request.fingerprint
+    if request.payload is not None:
+        # Not the whole payload: its tag is keyed, and a published one could be copied.
+        statement["watermark"] = {
+            "algorithm": WATERMARK_ALGORITHM,
+            "contentId": request.payload.content_id_hex,
+            "model": request.payload.model,
+            "carrier": request.carrier,
+        }
+    return statement
