@@ -1,0 +1,150 @@
+"""``ltx-verify``: says whether AI made a file, which one and when, and whether it was changed.
+
+Exit codes: 0 policy met, 1 not met, 2 usage, 3 a file could not be read, 4 internal; over several
+files the highest of 4 > 3 > 1 > 0.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from detectors.files import expand
+from detectors.policy import REQUIREMENTS, Policy
+from provenance.config import LtxCommand
+from provenance.errors import OptionError
+
+if TYPE_CHECKING:
+    from detectors.batch import Outcome
+
+POLICY_NOT_MET, UNREADABLE = 1, 3
+
+
+@click.command(
+    name="ltx-verify",
+    cls=LtxCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    epilog="Exit codes: 0 policy met, 1 not met, 2 usage, 3 file unreadable, 4 internal error.",
+)
+@click.argument("files", nargs=-1, metavar="FILE...")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="FILE", help="A file, as in FILE; may be repeated."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "jsonl"]),
+    default="text",
+    help="How results are written.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write results to this file.")
+@click.option(
+    "--keys",
+    type=click.Path(file_okay=False),
+    envvar="LTX_KEYS",
+    help="Keys directory; the published key is always tried.",
+)
+@click.option(
+    "--store",
+    type=click.Path(),
+    envvar="LTX_STORE",
+    help="Manifest store from which removed credentials are recovered.",
+)
+@click.option(
+    "--trust-settings",
+    type=click.Path(dir_okay=False),
+    multiple=True,
+    envvar="LTX_TRUST_SETTINGS",
+    help="C2PA SDK settings whose trust section counts.",
+)
+@click.option(
+    "--trust-anchor",
+    type=click.Path(dir_okay=False),
+    multiple=True,
+    envvar="LTX_TRUST_ANCHOR",
+    help="PEM certificates of an authority to trust.",
+)
+@click.option(
+    "--no-default-trust",
+    is_flag=True,
+    envvar="LTX_NO_DEFAULT_TRUST",
+    help="Trust neither the list that ships with this program nor the own identity.",
+)
+@click.option(
+    "--require",
+    multiple=True,
+    default=["marked"],
+    metavar="NAME",
+    help=f"What a file must fulfil; repeat or separate by commas: {', '.join(REQUIREMENTS)}.",
+)
+@click.option("--jobs", type=click.IntRange(1, 256), default=1, help="Files verified at a time.")
+@click.option("--fast", is_flag=True, help="Stop at the verified mark; tampering is not checked.")
+@click.option("--quiet", is_flag=True, help="No progress and no messages; results only.")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of the results and stop.")
+@click.version_option(package_name="everyframe")
+def main(
+    files: tuple[str, ...],
+    inputs: tuple[str, ...],
+    form: str,
+    output: str | None,
+    keys: str | None,
+    store: str | None,
+    trust_settings: tuple[str, ...],
+    trust_anchor: tuple[str, ...],
+    no_default_trust: bool,
+    require: tuple[str, ...],
+    jobs: int,
+    fast: bool,
+    quiet: bool,
+    schema: bool,
+) -> None:
+    """Verify videos: files, folders and patterns such as 'clips/*.mp4'."""
+    if schema:
+        from detectors.report import schema_text
+
+        click.echo(schema_text(), nl=False)
+        return
+    named = (*inputs, *files)
+    if not named:
+        raise click.UsageError("Name at least one file: ltx-verify FILE...")
+    policy = Policy.parse(require)
+    paths = expand(named)
+    if output is not None and any(_same(output, path) for path in paths):
+        raise OptionError(f"{output} is also an input", hint="choose another name for -o")
+
+    from detectors.batch import Settings, verify_all
+    from detectors.output import Printer
+
+    settings = Settings.load(
+        keys=keys,
+        store=store,
+        trust_settings=trust_settings,
+        trust_anchors=trust_anchor,
+        default_trust=not no_default_trust,
+        fast=fast,
+    )
+    code = 0
+    with Printer(form=form, output=output, quiet=quiet, count=len(paths)) as printer:
+        for outcome in verify_all(paths, settings, jobs=jobs, progress=printer.progress):
+            missing = policy.failures(outcome.result) if outcome.result is not None else ()
+            printer.show(outcome, missing)
+            code = max(code, _exit_code(outcome, missing))
+    sys.exit(code)
+
+
+def _exit_code(outcome: Outcome, missing: tuple[str, ...]) -> int:
+    if outcome.result is None:
+        return outcome.exit_code
+    if outcome.result.verdict == "unreadable":
+        return UNREADABLE
+    return POLICY_NOT_MET if missing else 0
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return False

@@ -1,0 +1,136 @@
+"""The credentials of a file: its own, else those that its mark leads to in a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from detectors.result import Check, ManifestFacts
+from provenance.errors import EveryframeError
+from provenance.manifest import read_manifest, read_recovered_manifest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from detectors.result import WatermarkFacts
+    from detectors.verdict import Agreement, Claim
+    from provenance.manifest import ManifestReport
+    from provenance.store import Store, StoredManifest
+    from provenance.trust import TrustSettings
+
+_GENERATED = "trainedAlgorithmicMedia"
+_EDITED = "compositeWithTrainedAlgorithmicMedia"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """``stored``: what the store holds under the mark's content id, whatever the file carries."""
+
+    manifest: ManifestFacts
+    stored: StoredManifest | None
+    checks: tuple[Check, ...]
+
+
+def find_credentials(
+    path: Path, mark: WatermarkFacts, store: Store | None, trust: TrustSettings
+) -> Credentials:
+    """Reads the credentials in (or beside) ``path``; where there are none, recovers them.
+
+    What goes wrong with credentials or store is a failed check: the mark still counts.
+    """
+    manifest, check = _own(path, trust)
+    stored, store_check = _lookup(mark, store)
+    checks = [check, store_check]
+    if stored is not None and not manifest.present:
+        manifest, check = _recovered(path, stored, trust)
+        checks.append(check)
+    return Credentials(manifest=manifest, stored=stored, checks=tuple(checks))
+
+
+def claim_of(manifest: ManifestFacts) -> Claim:
+    """The source that the credentials state."""
+    source = (manifest.digital_source_type or "").rpartition("/")[2]
+    if source == _EDITED:
+        return "edited"
+    if source == _GENERATED:
+        return "generated"
+    if manifest.ai_generated:
+        # Something that went into it was made by AI, whatever was done to it since.
+        return "edited"
+    return "other" if source else "unstated"
+
+
+def agreement_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Agreement:
+    """Whether mark and credentials name the same content; other makers' credentials name none."""
+    if not mark.detected or manifest.content_id is None:
+        return "unknown"
+    return "agrees" if manifest.content_id == mark.content_id else "disagrees"
+
+
+def _own(path: Path, trust: TrustSettings) -> tuple[ManifestFacts, Check]:
+    name = "manifest"
+    try:
+        report = read_manifest(path, trust)
+    except EveryframeError as error:
+        return (
+            ManifestFacts(present=False, error=error.message),
+            Check(name=name, state="failed", detail=error.message),
+        )
+    if not report.present:
+        return _facts(report), Check(name=name, state="done", detail="the file has no credentials")
+    detail = f"{report.source} credentials were read"
+    return _facts(report), Check(name=name, state="done", detail=detail)
+
+
+def _lookup(mark: WatermarkFacts, store: Store | None) -> tuple[StoredManifest | None, Check]:
+    name = "manifest_store"
+    if mark.content_id is None:
+        return None, Check(name=name, state="skipped", detail="no content id to look up")
+    if store is None:
+        return None, Check(name=name, state="skipped", detail="there is no store here")
+    try:
+        stored = store.get(mark.content_id)
+    except EveryframeError as error:
+        return None, Check(name=name, state="failed", detail=error.message)
+    known = "knows" if stored is not None else "does not know"
+    detail = f"the store {known} content {mark.content_id}"
+    return stored, Check(name=name, state="done", detail=detail)
+
+
+def _recovered(
+    path: Path, stored: StoredManifest, trust: TrustSettings
+) -> tuple[ManifestFacts, Check]:
+    name = "recovery"
+    try:
+        report = read_recovered_manifest(path, stored.manifest, trust)
+    except EveryframeError as error:
+        return (
+            ManifestFacts(present=False, error=error.message),
+            Check(name=name, state="failed", detail=error.message),
+        )
+    detail = (
+        "the file has no credentials; the store's were recovered by the mark. Whether these "
+        "pictures are the signed ones is not compared"
+    )
+    return _facts(report), Check(name=name, state="done", detail=detail)
+
+
+def _facts(report: ManifestReport) -> ManifestFacts:
+    return ManifestFacts(
+        present=report.present,
+        source=report.source,
+        state=report.state,
+        codes=report.codes,
+        binding_ok=report.binding_ok,
+        claim_generator=report.claim_generator,
+        issuer=report.issuer,
+        time=report.time.isoformat() if report.time else None,
+        ai_generated=report.ai_generated,
+        digital_source_type=report.digital_source_type,
+        prompt_hash=report.prompt_hash,
+        model=report.model,
+        model_name=report.model_name,
+        content_id=report.content_id,
+        generation_date=report.generation_date.isoformat() if report.generation_date else None,
+        error=report.error,
+    )

@@ -1,0 +1,153 @@
+"""A result as text for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from decimal import Decimal
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from detectors.tamper import span
+
+if TYPE_CHECKING:
+    from detectors.result import ManifestFacts, Result, WatermarkFacts
+
+
+def to_json(result: Result, *, indent: int | None = None) -> str:
+    """``result`` as one JSON object of the schema ``everyframe.verify/1``."""
+    document = asdict(result)
+    # The schema's name goes first: it tells a reader what the rest is.
+    document = {"schema": document.pop("schema"), **document}
+    return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def schema_text() -> str:
+    """The JSON Schema of :func:`to_json`'s output."""
+    return files("detectors").joinpath("schema/verify-1.json").read_text(encoding="utf-8")
+
+
+def to_text(result: Result, *, titled: bool = False) -> str:
+    """``result`` for people: five lines that answer the question, then the grounds.
+
+    ``titled`` puts the file's path before, for reports on several files.
+    """
+    head = [
+        f"Watermark detected: {_detected(result)}",
+        f"Confidence: {_confidence(result.watermark)}",
+        f"Generation date: {_date(result)}",
+        f"Prompt hash: {_prompt(result)}",
+        f"Tampered: {_tampered(result)}",
+    ]
+    title = [_printable(result.file.path)] if titled else []
+    return "\n".join([*title, *head, "", *_grounds(result), ""])
+
+
+def percent(confidence: float) -> str:
+    """``0.9999`` as ``99.99%``: the digits that the fraction has, none added by rounding."""
+    return f"{Decimal(str(confidence)) * 100:.2f}%"
+
+
+def _detected(result: Result) -> str:
+    mark = result.watermark
+    if mark.detected:
+        return mark.model_name or "unknown model"
+    return "not checked" if _state(result, "watermark") != "done" else "none"
+
+
+def _confidence(mark: WatermarkFacts) -> str:
+    return "none" if mark.confidence is None else percent(mark.confidence)
+
+
+def _date(result: Result) -> str:
+    if result.watermark.date:
+        return f"{result.watermark.date} (approximate)"
+    if result.manifest.generation_date and _counts(result.manifest):
+        return f"{result.manifest.generation_date} (from the credentials)"
+    return "unknown"
+
+
+def _prompt(result: Result) -> str:
+    manifest, prefix = result.manifest, result.watermark.prompt_hash_prefix
+    digest = manifest.prompt_hash if _counts(manifest) else None
+    # Over another video's credentials the mark's own prefix is what belongs to these pictures.
+    if digest and (prefix is None or digest.rpartition(":")[2].startswith(prefix)):
+        return _printable(digest)
+    if prefix:
+        # The mark does not say which of the two digests it was cut from.
+        return f"(hmac-)sha256:{prefix}… (prefix)"
+    return "none" if result.watermark.detected else "unknown"
+
+
+def _tampered(result: Result) -> str:
+    if result.tampered is None:
+        looked = _state(result, "time_coverage") == "failed"
+        return "not determined" if looked else "not checked"
+    return "Yes" if result.tampered else "No"
+
+
+def _grounds(result: Result) -> list[str]:
+    lines = [f"Verdict: {result.verdict}", *(f"  - {reason}" for reason in result.reasons)]
+    if result.error is not None:
+        lines.append(f"Error: {_printable(result.error.message)} [{result.error.code}]")
+        if result.error.hint:
+            lines.append(f"  hint: {_printable(result.error.hint)}")
+    mark = result.watermark
+    if mark.detected:
+        lines.append(f"Authenticated: {_authenticated(mark)}")
+        lines.append(f"Content id: {mark.content_id}")
+    lines.append(f"Credentials: {_credentials(result.manifest)}")
+    if result.modified:
+        lines.append(f"Modified: {', '.join(result.modified)} (ordinary handling, not tampering)")
+    for sign in result.tampering:
+        when = "" if sign.start_s is None or sign.end_s is None else span(sign.start_s, sign.end_s)
+        lines.append(f"Tampering: {sign.kind}{when and f' at {when}'}: {sign.detail}")
+    open_checks = [check for check in result.checks if check.state != "done"]
+    if open_checks:
+        lines.append("Not checked:")
+        lines += [f"  - {check.name}: {_printable(check.detail)}" for check in open_checks]
+    return lines
+
+
+def _authenticated(mark: WatermarkFacts) -> str:
+    if mark.authenticated:
+        return f"yes (private key {mark.key})"
+    return f"no (published key {mark.key}: anybody can place, copy or remove such a mark)"
+
+
+def _credentials(manifest: ManifestFacts) -> str:
+    if not manifest.present:
+        unread = manifest.error
+        return f"could not be read: {_printable(unread)}" if unread else "none"
+    origin = {
+        "embedded": "in the file",
+        "sidecar": "beside the file",
+        "recovered": "recovered from the store (the file carries none)",
+    }[manifest.source or "embedded"]
+    by = f" by {_printable(manifest.issuer)}" if manifest.issuer else ""
+    state = {
+        "trusted": f"trusted, signed{by}",
+        "valid": f"intact, signed{by}, whom nobody here vouches for",
+        "invalid": "do not verify",
+        None: "not verified",
+    }[manifest.state]
+    maker = (
+        f", made with {_printable(manifest.claim_generator)}" if manifest.claim_generator else ""
+    )
+    codes = (
+        f" ({', '.join(map(_printable, manifest.codes))})" if manifest.state == "invalid" else ""
+    )
+    return f"{origin}; {state}{codes}{maker}"
+
+
+def _counts(manifest: ManifestFacts) -> bool:
+    return manifest.present and manifest.state in {"valid", "trusted"}
+
+
+def _state(result: Result, name: str) -> str | None:
+    return next((check.state for check in result.checks if check.name == name), None)
+
+
+def _printable(text: str) -> str:
+    """``text`` from a file without what could move a terminal's cursor or forge a line."""
+    return "".join(char if char.isprintable() else "�" for char in text)

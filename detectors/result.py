@@ -1,0 +1,158 @@
+"""What a verification found: data only. ``detectors/schema/verify-1.json`` describes it as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+SCHEMA: Literal["everyframe.verify/1"] = "everyframe.verify/1"
+
+VerdictName: TypeAlias = Literal[
+    "ai_generated", "ai_edited", "no_evidence", "conflicting", "unreadable"
+]
+CheckState: TypeAlias = Literal["done", "skipped", "failed"]
+ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered"]
+ManifestState: TypeAlias = Literal["trusted", "valid", "invalid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """The file itself. ``path`` as given; ``width`` and ``height`` as shown; ``sha256`` in hex.
+
+    What could not be found out is None.
+    """
+
+    name: str
+    path: str
+    sha256: str | None = None
+    bytes: int | None = None
+    container: str | None = None
+    duration_s: float | None = None
+    width: int | None = None
+    height: int | None = None
+    fps: float | None = None
+    has_audio: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeometryFacts:
+    """How the picture lies on the marked one, as ``provenance.watermark.detection.Geometry``."""
+
+    scale: float
+    rotation_deg: float
+    flipped: bool
+    shown: float
+    offset: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentFacts:
+    """A stretch of time in seconds, and whether the mark is in it."""
+
+    start_s: float
+    end_s: float
+    state: Literal["marked", "unmarked", "unclear"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatermarkFacts:
+    """The mark. Everything but ``detected`` and ``authenticated`` is None when there is none.
+
+    ``authenticated``: the key that read it is private, so only its holders can have placed it.
+    ``model`` is the registered name (``unknown-N`` for a number that this version does not know),
+    ``date`` ISO 8601, ``content_id`` 14 and ``prompt_hash_prefix`` 6 hex digits. ``confidence`` is
+    1 − ``false_positive_bound`` as a fraction, rounded down to four decimals.
+    """
+
+    detected: bool
+    authenticated: bool = False
+    key: str | None = None
+    model: str | None = None
+    model_name: str | None = None
+    date: str | None = None
+    content_id: str | None = None
+    prompt_hash_prefix: str | None = None
+    confidence: float | None = None
+    false_positive_bound: float | None = None
+    frames_used: int = 0
+    seconds_used: float = 0.0
+    geometry: GeometryFacts | None = None
+    segments: tuple[SegmentFacts, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestFacts:
+    """The C2PA credentials, from the file or recovered from a store by the mark's content id.
+
+    ``state``: "trusted" (a known signer), "valid" (intact, signer unknown) or "invalid".
+    ``binding_ok``: whether they fit the bytes of this file; None where that was not checked.
+    """
+
+    present: bool
+    source: ManifestSource | None = None
+    state: ManifestState | None = None
+    codes: tuple[str, ...] = ()
+    binding_ok: bool | None = None
+    claim_generator: str | None = None
+    issuer: str | None = None
+    time: str | None = None
+    ai_generated: bool | None = None
+    digital_source_type: str | None = None
+    prompt_hash: str | None = None
+    model: str | None = None
+    model_name: str | None = None
+    content_id: str | None = None
+    generation_date: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tampering:
+    """One sign of tampering. Times in seconds, ``region`` (x, y, w, h) in pixels; None: all."""
+
+    kind: str
+    detail: str
+    start_s: float | None = None
+    end_s: float | None = None
+    region: tuple[int, int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Something that was looked into, or was not, and why."""
+
+    name: str
+    state: CheckState
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a file could not be read: the error's stable code, what happened, what to do."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Everything that verification says about one file.
+
+    ``tampered`` is None where it was not, or not completely, checked. ``modified`` is ordinary
+    handling (cropped, resized…) and never tampering. ``audio_watermark`` is None: not searched.
+    """
+
+    file: FileFacts
+    verdict: VerdictName
+    reasons: tuple[str, ...]
+    schema: str = SCHEMA
+    tampered: bool | None = None
+    modified: tuple[str, ...] = ()
+    tampering: tuple[Tampering, ...] = ()
+    watermark: WatermarkFacts = field(default_factory=lambda: WatermarkFacts(detected=False))
+    audio_watermark: WatermarkFacts | None = None
+    manifest: ManifestFacts = field(default_factory=lambda: ManifestFacts(present=False))
+    checks: tuple[Check, ...] = ()
+    error: Failure | None = None
+    timings_ms: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,112 @@
+"""From signals to a verdict: a pure function, the same signals always give the same answer.
+
+Absence of evidence is ``no_evidence`` and never "authentic" or "made by a human": marks can be
+removed, and most video never carried one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from detectors.result import VerdictName
+
+Mark: TypeAlias = Literal["none", "public", "private"]
+Credentials: TypeAlias = Literal["none", "invalid", "valid", "trusted"]
+Claim: TypeAlias = Literal["unstated", "generated", "edited", "other"]
+Agreement: TypeAlias = Literal["unknown", "agrees", "disagrees"]
+
+
+_AI: dict[Claim, VerdictName] = {"generated": "ai_generated", "edited": "ai_edited"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What was found, reduced to what the verdict depends on.
+
+    ``mark``: under the published key anybody can place one, under a private key its holders alone.
+    ``claim``: the source that the credentials state: generated or edited with AI, or another one.
+    ``agreement``: whether mark and credentials name the same content and model.
+    """
+
+    readable: bool = True
+    mark: Mark = "none"
+    credentials: Credentials = "none"
+    claim: Claim = "unstated"
+    agreement: Agreement = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    name: VerdictName
+    reasons: tuple[str, ...]
+
+
+def decide(signals: Signals) -> Verdict:
+    """The verdict on ``signals``, with the reasons for it in the order in which they weigh."""
+    if not signals.readable:
+        return Verdict(name="unreadable", reasons=("the file could not be read as video",))
+    return Verdict(name=_name(signals), reasons=_reasons(signals))
+
+
+def _name(signals: Signals) -> VerdictName:
+    marked = signals.mark != "none"
+    if signals.credentials in {"none", "invalid"}:
+        if marked:
+            return "ai_generated"
+        # Broken credentials that say "AI" are neither proof of it nor nothing.
+        broken_claim = signals.credentials == "invalid" and signals.claim in _AI
+        return "conflicting" if broken_claim else "no_evidence"
+    if marked and signals.agreement == "disagrees":
+        return "conflicting"
+    if signals.claim in _AI:
+        return _AI[signals.claim]
+    return _name_without_ai_claim(signals) if marked else "no_evidence"
+
+
+def _name_without_ai_claim(signals: Signals) -> VerdictName:
+    """Marked, with good credentials that do not speak of AI."""
+    if signals.claim == "unstated":
+        return "ai_generated"
+    # Footage that was stamped as captured carries a mark of its own; anybody else's credentials
+    # over a generator's mark contradict it.
+    return "no_evidence" if signals.agreement == "agrees" else "conflicting"
+
+
+def _reasons(signals: Signals) -> tuple[str, ...]:
+    reasons = [_MARK[signals.mark]]
+    if signals.credentials == "invalid":
+        reasons.append("the credentials do not verify, so what they say does not count")
+    elif signals.credentials != "none":
+        reasons.append(_CREDENTIALS[signals.credentials])
+        reasons.append(_CLAIM[signals.claim])
+        if signals.mark != "none" and signals.agreement == "disagrees":
+            reasons.append(
+                "the watermark and the credentials name different content: "
+                "one of them was copied from another video"
+            )
+        if signals.mark != "none" and signals.claim == "other" and signals.agreement == "unknown":
+            reasons.append("the watermark is that of a generator and the credentials deny one")
+    elif signals.mark == "none":
+        reasons.append("the file carries no credentials")
+    if _name(signals) == "no_evidence":
+        reasons.append("no evidence of AI is not evidence against it")
+    return tuple(reasons)
+
+
+_MARK = {
+    "none": "no watermark was found",
+    "public": "a watermark was found under the published key, with which anybody can place one",
+    "private": "a watermark was found under a private key, which only its holders can place",
+}
+_CREDENTIALS = {
+    "valid": "the credentials are intact, signed by somebody unknown here",
+    "trusted": "the credentials are intact, signed by a trusted signer",
+}
+_CLAIM = {
+    "unstated": "the credentials do not say how the video was made",
+    "generated": "the credentials say that AI generated the video",
+    "edited": "the credentials say that AI was used to edit the video",
+    "other": "the credentials name a source other than AI",
+}

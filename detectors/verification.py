@@ -1,0 +1,256 @@
+"""One file from end to end: open, hash, search the mark, read the credentials, judge."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from detectors.manifest import agreement_of, claim_of, find_credentials
+from detectors.result import Check, Failure, FileFacts, ManifestFacts, Result, WatermarkFacts
+from detectors.tamper import Evidence, Original, examine
+from detectors.verdict import Signals, decide
+from detectors.watermark import Search, search, watermark_facts
+from provenance.errors import IdentityError, InputError, UnreadableMedia
+from provenance.keys import CarrierKey, carrier_keys, default_keys_directory, load_identity
+from provenance.store import EmptyStore, Store, default_store_path, open_store
+from provenance.trust import TrustSettings
+from provenance.video import open_media
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from detectors.manifest import Credentials
+    from provenance.video import MediaReader
+
+KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
+StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
+
+_HASH_BLOCK = 1 << 20
+
+
+def verify(
+    path: str | os.PathLike[str],
+    *,
+    keys: KeysLike = None,
+    store: StoreLike = None,
+    trust: TrustSettings | None = None,
+    fast: bool = False,
+    progress: Callable[[float], None] | None = None,
+) -> Result:
+    """What the video at ``path`` says about its origin.
+
+    ``keys``: carrier keys or a keys directory, default ``$LTX_KEYS`` or the user's; the published
+    key is always tried. ``store``: an open store or where one is, default ``$LTX_STORE`` or the
+    user's; without one nothing is recovered. ``trust``: default the anchor of the identity in the
+    keys directory, if there is one. ``fast`` stops at the first verified tag, and leaves
+    tampering unchecked. ``progress`` is told the fraction of the video that is done, 0…1.
+
+    A file that cannot be read gives the verdict ``unreadable`` with ``error`` set. Raises
+    :class:`~provenance.errors.IdentityError` and :class:`~provenance.errors.StoreError` for keys or
+    a store that cannot be used, because then no result could be relied on.
+    """
+    file = Path(path)
+    tried = _keys(keys)
+    with _store(store) as open_one:
+        bench = _Bench()
+        facts = FileFacts(name=file.name, path=str(path))
+        try:
+            with bench.timed("open"):
+                media = open_media(file)
+            with media:
+                facts = _facts(facts, media)
+                with bench.timed("hash"):
+                    facts = _hashed(facts, media)
+                with bench.timed("watermark"):
+                    found = search(
+                        media, tried, fast=fast, progress=_fraction(progress, facts.duration_s)
+                    )
+            if found.damaged is not None and not found.detection.detected:
+                # What was not read may hold the mark: absence cannot be stated.
+                raise UnreadableMedia(
+                    f"{path} {found.damaged}", hint="get a complete copy of the file"
+                )
+            mark = watermark_facts(found.detection)
+            with bench.timed("credentials"):
+                credentials = find_credentials(file, mark, open_one, _trust(trust, keys))
+        except InputError as error:
+            return _unreadable(facts, error, bench)
+        return _judge(facts, found, mark, credentials, fast=fast, bench=bench)
+
+
+def _judge(
+    facts: FileFacts,
+    found: Search,
+    mark: WatermarkFacts,
+    credentials: Credentials,
+    *,
+    fast: bool,
+    bench: _Bench,
+) -> Result:
+    manifest, stored = credentials.manifest, credentials.stored
+    original = None
+    if stored is not None and stored.width and stored.height:
+        original = Original(width=stored.width, height=stored.height, duration_s=stored.duration_s)
+    examination = examine(
+        Evidence(
+            file=facts,
+            watermark=mark,
+            manifest=manifest,
+            complete=found.complete,
+            original=original,
+        )
+    )
+    verdict = decide(signals_of(mark, manifest))
+    stopped_early = fast and mark.detected
+    return Result(
+        file=facts,
+        verdict=verdict.name,
+        reasons=verdict.reasons,
+        # --fast promises nothing about tampering, but what it stumbles on is told.
+        tampered=None if stopped_early and not examination.tampering else examination.tampered,
+        modified=examination.modified,
+        tampering=examination.tampering,
+        watermark=mark,
+        manifest=manifest,
+        checks=(
+            _watermark_check(found),
+            _sound_check(facts),
+            *credentials.checks,
+            *examination.checks,
+        ),
+        timings_ms=bench.finish(),
+    )
+
+
+def signals_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Signals:
+    """The facts, reduced to what the verdict depends on."""
+    return Signals(
+        mark=("private" if mark.authenticated else "public") if mark.detected else "none",
+        credentials=(manifest.state or "invalid") if manifest.present else "none",
+        claim=claim_of(manifest),
+        agreement=agreement_of(mark, manifest),
+    )
+
+
+def _watermark_check(found: Search) -> Check:
+    name = "watermark"
+    if found.skipped is not None:
+        return Check(name=name, state="skipped", detail=found.skipped)
+    frames, seconds = found.detection.frames_used, found.detection.seconds_used
+    detail = f"searched in {frames} frames over {seconds:.1f} s"
+    if found.damaged is not None:
+        return Check(name=name, state="failed", detail=f"{detail}; the file {found.damaged}")
+    return Check(name=name, state="done", detail=detail)
+
+
+def _sound_check(facts: FileFacts) -> Check:
+    what = "a mark in the sound is not looked for" if facts.has_audio else "there is no sound"
+    return Check(name="audio_watermark", state="skipped", detail=what)
+
+
+def _unreadable(facts: FileFacts, error: InputError, bench: _Bench) -> Result:
+    verdict = decide(Signals(readable=False))
+    return Result(
+        file=facts,
+        verdict=verdict.name,
+        reasons=verdict.reasons,
+        error=Failure(code=error.code, message=error.message, hint=error.hint),
+        checks=(Check(name="watermark", state="failed", detail=error.message),),
+        timings_ms=bench.finish(),
+    )
+
+
+def _facts(facts: FileFacts, media: MediaReader) -> FileFacts:
+    info = media.info
+    return FileFacts(
+        name=facts.name,
+        path=facts.path,
+        bytes=info.bytes,
+        container=info.container,
+        duration_s=None if info.duration_s is None else round(info.duration_s, 3),
+        width=info.video.width,
+        height=info.video.height,
+        fps=round(float(info.video.rate), 3),
+        has_audio=info.audio is not None,
+    )
+
+
+def _hashed(facts: FileFacts, media: MediaReader) -> FileFacts:
+    digest, cursor = hashlib.sha256(), media.source.cursor()
+    while block := cursor.read(_HASH_BLOCK):
+        digest.update(block)
+    return replace(facts, sha256=digest.hexdigest())
+
+
+def _fraction(
+    progress: Callable[[float], None] | None, duration_s: float | None
+) -> Callable[[float], None] | None:
+    if progress is None or not duration_s:
+        return None
+    return lambda seconds: progress(min(seconds / duration_s, 1.0))
+
+
+def own_trust(directory: Path, trust: TrustSettings) -> TrustSettings:
+    """``trust`` and the anchor of the identity in ``directory``: one's own signature is known."""
+    try:
+        return trust.with_anchor(load_identity(directory).trust_anchor)
+    except IdentityError:
+        # None there, or expired: then it vouches for nothing, and verifying goes on.
+        return trust
+
+
+def _trust(trust: TrustSettings | None, keys: KeysLike) -> TrustSettings:
+    if trust is not None:
+        return trust
+    if keys is None:
+        return own_trust(default_keys_directory(os.environ), TrustSettings())
+    if isinstance(keys, str | os.PathLike):
+        return own_trust(Path(keys), TrustSettings())
+    return TrustSettings()
+
+
+def _keys(keys: KeysLike) -> tuple[CarrierKey, ...]:
+    if keys is None:
+        return carrier_keys(default_keys_directory(os.environ))
+    if isinstance(keys, str | os.PathLike):
+        return carrier_keys(Path(keys))
+    return tuple(keys)
+
+
+@contextlib.contextmanager
+def _store(store: StoreLike) -> Iterator[Store | None]:
+    if store is not None and not isinstance(store, str | os.PathLike):
+        yield store
+        return
+    location = default_store_path(os.environ) if store is None else os.fspath(store)
+    with open_store(location, create=False) as opened:
+        # A store that was never made answers nothing; saying "not found" would claim a look.
+        yield None if isinstance(opened, EmptyStore) else opened
+
+
+@dataclass(slots=True)
+class _Bench:
+    """Wall time of each step and of all, in milliseconds."""
+
+    started: float = field(default_factory=time.perf_counter)
+    steps: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.steps[step] = _ms(start)
+
+    def finish(self) -> dict[str, float]:
+        return {**self.steps, "total": _ms(self.started)}
+
+
+def _ms(start: float) -> float:
+    return round((time.perf_counter() - start) * 1000, 1)

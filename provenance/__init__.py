@@ -1,0 +1,70 @@
+"""Marking and signing: the watermark, the credentials, the keys, the store and the writer.
+
+Names are resolved on first use (PEP 562), so that ``import provenance`` costs nothing: torch alone
+takes seconds to import, and most commands never need it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from provenance.clip import AudioSpec, Chunk, VideoSpec
+    from provenance.errors import EveryframeError
+    from provenance.keys import CarrierKey, Identity, ensure_identity, load_identity
+    from provenance.payload import MODELS, Model, Payload
+    from provenance.stamp import stamp
+    from provenance.store import open_store
+    from provenance.trust import TrustSettings
+    from provenance.writer import ProvenanceWriter
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "AudioSpec": "provenance.clip",
+    "CarrierKey": "provenance.keys",
+    "Chunk": "provenance.clip",
+    "EveryframeError": "provenance.errors",
+    "Identity": "provenance.keys",
+    "MODELS": "provenance.payload",
+    "Model": "provenance.payload",
+    "Payload": "provenance.payload",
+    "ProvenanceWriter": "provenance.writer",
+    "TrustSettings": "provenance.trust",
+    "VideoSpec": "provenance.clip",
+    "ensure_identity": "provenance.keys",
+    "load_identity": "provenance.keys",
+    "open_store": "provenance.store",
+    "stamp": "provenance.stamp",
+}
+
+__all__ = [
+    "MODELS",
+    "AudioSpec",
+    "CarrierKey",
+    "Chunk",
+    "EveryframeError",
+    "Identity",
+    "Model",
+    "Payload",
+    "ProvenanceWriter",
+    "TrustSettings",
+    "VideoSpec",
+    "__version__",
+    "ensure_identity",
+    "load_identity",
+    "open_store",
+    "stamp",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

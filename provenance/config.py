@@ -1,0 +1,154 @@
+"""How a command gets its settings, and how it reports what goes wrong.
+
+Precedence: flag > environment > ``ltx.toml`` > default. The file is ``$LTX_CONFIG``, else
+``ltx.toml`` in the current folder::
+
+    store = "manifests.sqlite"      # an option that several commands share
+
+    [verify]                        # options of ltx-verify alone
+    require = ["trusted"]
+    format = "jsonl"
+
+Environment variables: ``LTX_<OPTION>`` for shared options, ``LTX_<COMMAND>_<OPTION>`` for any.
+Relative paths in the file are relative to the file, so that it means the same from every folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from provenance.errors import EveryframeError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CONFIG_NAME: Final = "ltx.toml"
+CONFIG_VARIABLE: Final = "LTX_CONFIG"
+SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "no_default_trust"})
+"""Options that mean the same in every command: they may stand at the top of the file."""
+COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor"})
+"""Tables that the file may have."""
+
+
+def config_path(environ: Mapping[str, str], folder: Path) -> Path | None:
+    """The settings file in force, or None.
+
+    Raises :class:`OptionError` when ``$LTX_CONFIG`` names a file that is not there.
+    """
+    named = environ.get(CONFIG_VARIABLE)
+    if named:
+        path = Path(named)
+        if not path.is_file():
+            raise OptionError(
+                f"{CONFIG_VARIABLE} names {path}, which is not a file",
+                hint=f"correct or unset {CONFIG_VARIABLE}",
+            )
+        return path
+    path = folder / CONFIG_NAME
+    return path if path.is_file() else None
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings in ``path``; raises :class:`OptionError` for bad TOML or an unknown name."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise OptionError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"{path} is not valid TOML: {error}") from error
+    for name, value in document.items():
+        is_table = isinstance(value, dict)
+        if _option(name) not in (COMMANDS if is_table else SHARED):
+            known = ", ".join(sorted(COMMANDS if is_table else SHARED))
+            kind = "table" if is_table else "setting"
+            raise OptionError(
+                f"{path}: unknown {kind} {name!r}",
+                hint=f"{kind}s at the top of the file: {known}; others belong in a command's table",
+            )
+    return document
+
+
+def defaults_for(command: click.Command, document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The part of ``document`` that ``command`` understands, as click's ``default_map``.
+
+    Raises :class:`OptionError` for a name in the command's own table that is none of its options.
+    """
+    options = {param.name: param for param in command.params if isinstance(param, click.Option)}
+    table = document.get(short_name(command), {})
+    for name in table:
+        if _option(name) not in options:
+            raise OptionError(
+                f"{path}: ltx-{short_name(command)} has no option {name!r}",
+                hint=f"its options are listed by ltx-{short_name(command)} --help",
+            )
+    shared = {name: value for name, value in document.items() if not isinstance(value, dict)}
+    return {
+        key: _anchored(value, options[key], path.parent)
+        for name, value in (shared | table).items()
+        if (key := _option(name)) in options
+    }
+
+
+def short_name(command: click.Command) -> str:
+    """``verify`` for ``ltx-verify``."""
+    return (command.name or "").removeprefix("ltx-")
+
+
+def _option(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _anchored(value: Any, option: click.Option, folder: Path) -> Any:
+    if not isinstance(option.type, click.Path):
+        return value
+    if isinstance(value, list):
+        return [_anchored(one, option, folder) for one in value]
+    return value if not isinstance(value, str) or "://" in value else str(folder / value)
+
+
+class LtxCommand(click.Command):
+    """A click command that reads the settings file and the environment, and reports errors our way.
+
+    An :class:`EveryframeError` that reaches the top is printed to stderr with its hint and code and
+    ends the process with the error's exit code; anything else unforeseen ends it with 4.
+    """
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        extra.setdefault("auto_envvar_prefix", f"LTX_{short_name(self).upper()}")
+        if "default_map" not in extra and not _asks_for_help(args):
+            path = config_path(os.environ, Path.cwd())
+            if path is not None:
+                extra["default_map"] = defaults_for(self, read_config(path), path)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except EveryframeError as error:
+            click.echo(f"{self.name}: {error.diagnostics()}", err=True)
+            sys.exit(error.exit_code)
+        except Exception as error:
+            if os.environ.get("LTX_DEBUG"):
+                raise
+            click.echo(
+                f"{self.name}: internal error: {type(error).__name__}: {error} [internal]\n"
+                "  hint: this is a fault of the program; LTX_DEBUG=1 shows where",
+                err=True,
+            )
+            sys.exit(4)
+
+
+def _asks_for_help(args: Sequence[str]) -> bool:
+    return "--help" in args

@@ -1,0 +1,1 @@
+"""Verification and generation over HTTP, on top of the other packages."""
