@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from detectors.result import FileFacts, ManifestFacts, SegmentFacts, WatermarkFacts
 
 LINES_AT_SCALE_1 = 480
-"""``GeometryFacts.scale`` counts pixels in hand per pixel of an original with so many lines."""
+"""``GeometryFacts.scale`` counts pixels in hand per pixel of an original with so many lines; the
+mark gets no finer below that."""
 SIZE_TOLERANCE = 0.02
 OFFSET_TOLERANCE = 0.02
 LENGTH_TOLERANCE_S = 0.5
@@ -215,7 +216,8 @@ def _geometry(evidence: Evidence) -> tuple[str, ...]:
     padded = geometry.shown > 1 + SIZE_TOLERANCE
     if original is not None:
         # Pixels in hand for each pixel of the original: known only with the original's size.
-        zoom = geometry.scale * LINES_AT_SCALE_1 / min(original.width, original.height)
+        as_marked = max(1.0, min(original.width, original.height) / LINES_AT_SCALE_1)
+        zoom = geometry.scale / as_marked
         shares = (width / zoom / original.width, height / zoom / original.height)
         cropped = cropped or min(shares) < 1 - SIZE_TOLERANCE
         padded = padded or max(shares) > 1 + SIZE_TOLERANCE

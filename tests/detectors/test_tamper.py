@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+
+from detectors.result import ManifestFacts, WatermarkFacts
+from detectors.tamper import Evidence, Original, examine
+from tests.result_facts import file, geometry, manifest, mark, segments
+
+NO_MANIFEST = ManifestFacts(present=False)
+NO_MARK = WatermarkFacts(detected=False)
+ORIGINAL = Original(width=1280, height=720, duration_s=5.0)
+
+
+def look(**changes):
+    evidence = {
+        "file": file(),
+        "watermark": mark(),
+        "manifest": NO_MANIFEST,
+        "complete": True,
+        "original": ORIGINAL,
+    }
+    return examine(Evidence(**(evidence | changes)))
+
+
+def kinds(examination):
+    return [sign.kind for sign in examination.tampering]
+
+
+def check(examination, name):
+    return next(check for check in examination.checks if check.name == name)
+
+
+def test_an_untouched_file_is_untampered_and_unmodified():
+    found = look(manifest=manifest())
+    assert found.tampered is False
+    assert found.modified == ()
+    assert check(found, "binding").state == "done"
+    # Byte for byte what was signed: then no part of the picture can have changed either.
+    assert not [check for check in found.checks if check.name == "picture_regions"]
+
+
+def test_a_mark_through_every_part_rules_tampering_out_and_says_what_it_does_not_cover():
+    found = look()
+    assert found.tampered is False
+    assert {check.name for check in found.checks if check.state == "skipped"} >= {
+        "binding",
+        "picture_regions",
+        "order",
+        "transcoding",
+    }
+
+
+def test_a_file_changed_after_signing_is_tampered():
+    broken = manifest(state="invalid", binding_ok=False, codes=("assertion.bmffHash.mismatch",))
+    found = look(manifest=broken)
+    assert found.tampered is True
+    assert kinds(found) == ["binding_broken"]
+
+
+def test_changed_credentials_are_tampering():
+    found = look(manifest=manifest(state="invalid", codes=("claimSignature.mismatch",)))
+    assert kinds(found) == ["credentials_changed"]
+
+
+def test_an_ingredients_old_failure_is_not_this_files():
+    found = look(manifest=manifest(codes=("assertion.dataHash.mismatch",)))
+    assert found.tampered is False
+
+
+def test_an_expired_signer_is_not_tampering():
+    expired = manifest(state="invalid", codes=("signingCredential.expired",))
+    found = look(watermark=NO_MARK, manifest=expired)
+    assert found.tampered is None
+    assert found.tampering == ()
+
+
+def test_recovered_credentials_do_not_fit_the_bytes_and_need_not():
+    found = look(manifest=manifest(source="recovered", binding_ok=False))
+    assert found.tampered is False
+    assert found.modified == ("credentials_removed",)
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ("mmumm", [("inserted", 2.0, 3.0)]),
+        ("ummmm", [("added_before", 0.0, 1.0)]),
+        ("mmmmu", [("added_after", 4.0, 5.0)]),
+        ("umumu", [("added_before", 0.0, 1.0), ("inserted", 2.0, 3.0), ("added_after", 4.0, 5.0)]),
+        ("mmu?m", [("inserted", 2.0, 3.0)]),
+    ],
+)
+def test_unmarked_parts_are_tampering_with_their_times(parts, expected):
+    found = look(watermark=mark(segments=segments(parts)))
+    assert found.tampered is True
+    assert [(sign.kind, sign.start_s, sign.end_s) for sign in found.tampering] == expected
+
+
+def test_unclear_parts_leave_it_open():
+    found = look(watermark=mark(segments=segments("mm?mm")))
+    assert found.tampered is None
+    assert "2.0-3.0 s" in check(found, "time_coverage").detail
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"watermark": NO_MARK},
+        {"complete": False},
+        {"watermark": mark(segments=())},
+    ],
+)
+def test_what_was_not_looked_at_is_not_called_untampered(changes):
+    assert look(**changes).tampered is None
+
+
+@pytest.mark.parametrize(
+    ("geometry_changes", "size", "expected"),
+    [
+        ({}, (1280, 720), ()),
+        ({"scale": 1.0}, (854, 480), ("resized", "transcoded")),
+        ({"shown": 0.7, "offset": (0.2, 0.3)}, (896, 504), ("cropped", "transcoded")),
+        # Cut left and right only: the short side is all there, the original's size tells.
+        ({}, (720, 720), ("cropped", "transcoded")),
+        # Cropped to 0.7 a side and scaled back to the old size.
+        (
+            {"scale": 1.5 / 0.7, "shown": 0.7, "offset": (0.2, 0.3)},
+            (1280, 720),
+            ("cropped", "resized", "transcoded"),
+        ),
+        ({"flipped": True}, (1280, 720), ("mirrored", "transcoded")),
+        ({"rotation_deg": 90.0}, (720, 1280), ("rotated",)),
+        ({"shown": 1.3}, (1664, 936), ("padded", "transcoded")),
+    ],
+)
+def test_handling_follows_from_the_geometry(geometry_changes, size, expected):
+    found = look(
+        file=file(width=size[0], height=size[1]),
+        watermark=mark(geometry=geometry(**geometry_changes)),
+    )
+    assert found.modified == expected
+    assert found.tampered is False
+
+
+def test_a_small_original_is_not_taken_for_a_resized_one():
+    found = look(
+        file=file(width=426, height=240),
+        watermark=mark(geometry=geometry(scale=1.0)),
+        original=Original(width=426, height=240, duration_s=5.0),
+    )
+    assert found.modified == ()
+
+
+def test_without_the_original_only_what_the_mark_shows_is_claimed():
+    half = mark(geometry=geometry(scale=0.75))
+    found = look(file=file(width=640, height=360), watermark=half, original=None)
+    assert found.modified == ()
+    assert check(found, "length").state == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "modified", "expected"),
+    [(5.0, (), []), (4.6, (), []), (3.0, ("trimmed",), []), (9.0, (), ["lengthened"])],
+)
+def test_length_against_the_original(duration_s, modified, expected):
+    found = look(file=file(duration_s=duration_s))
+    assert found.modified == modified
+    assert kinds(found) == expected
