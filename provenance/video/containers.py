@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A kind of file that we write: which codecs it holds, and what sound becomes that it does not."""
+    """A kind of file that we write: the codecs it holds, and what other sound becomes."""
 
     muxer: str
     video: frozenset[str]

@@ -55,7 +55,6 @@ def open_container(source: SourceFile, limits: Limits) -> InputContainer:
     options = {
         "format_whitelist": DEMUXERS,
         "protocol_whitelist": "none",
-        "max_streams": str(limits.max_streams),
         "max_pixels": str(limits.max_pixels),
     }
     return av.open(
@@ -86,7 +85,10 @@ def video_stream(container: InputContainer, name: str, limits: Limits) -> VideoS
         if other is not stream:
             other.discard = Discard.all
     context.options = {**context.options, "max_pixels": str(limits.max_pixels)}
-    stream.thread_type = ThreadType.AUTO
+    # A frame of AVI has only the stamp of the packet that brought it out, which tells its time as
+    # long as the decoder does not work on several frames at once.
+    stamped = container.format.name != "avi"
+    stream.thread_type = ThreadType.AUTO if stamped else ThreadType.SLICE
     return stream
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from provenance.video.source import SourceFile
 
 FALLBACK_RATE = Fraction(25)
+MAX_GUESSED_RATE = 240
 MICROSECONDS = 1_000_000
 BT709, RGB_MATRIX, UNSPECIFIED = 1, 0, 2
 # Guessed and average rate differ by rounding of time stamps (Matroska: milliseconds), not by more.
@@ -125,7 +126,9 @@ def _rate(stream: VideoStream) -> tuple[Fraction, bool]:
     """Frames per second, and whether they vary."""
     average, guessed = stream.average_rate, stream.base_rate
     if not average or not guessed:
-        return Fraction(average or guessed or FALLBACK_RATE), False
+        # Without an average the guess is often the resolution of the clock.
+        known = average or (guessed if guessed and guessed <= MAX_GUESSED_RATE else FALLBACK_RATE)
+        return Fraction(known), False
     ratio = average / guessed
     if abs(ratio - 1) < CONSTANT_RATE_TOLERANCE:
         # The average suffers from a last frame of another length; the guess is a clean number.

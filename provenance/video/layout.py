@@ -47,7 +47,7 @@ LAYOUTS = {
 
 
 def plane(frame: av.VideoFrame, index: int) -> NDArray[Any]:
-    """The samples of one plane, (rows, columns) uint8 or uint16: a view that keeps the frame alive."""
+    """One plane, (rows, columns) uint8 or uint16: a view that keeps the frame alive."""
     source = frame.planes[index]
     bits = frame.format.components[0].bits
     dtype = np.dtype(np.uint8 if bits <= 8 else np.uint16)
@@ -93,7 +93,7 @@ def canonical(frame: av.VideoFrame) -> av.VideoFrame:
 
 
 def convert(frame: av.VideoFrame, target: Layout) -> av.VideoFrame:
-    """Planar YUV in another layout: luma copied (shifted where ``bits`` differ), chroma resampled."""
+    """Planar YUV in another layout: luma copied (shifted if ``bits`` differ), chroma resampled."""
     bits = frame.format.components[0].bits
     steps = _steps(frame.format)
     wanted = SUBSAMPLING[target.chroma]

@@ -49,7 +49,7 @@ ROTATE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_C
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """What the frame's display matrix asks for; a slanted one, which no player obeys, is ignored."""
+    """What the frame's display matrix asks for; a slanted one (no player obeys) is ignored."""
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return UPRIGHT

@@ -96,6 +96,9 @@ class MediaReader:
                 first, last, count = first or picture, time, count + 1
                 self._check(picture, first, count)
                 yield picture
+            missing = self.source.missing_bytes()
+            if missing and self.damaged is None:
+                self.damaged = f"the file lacks {missing} bytes at its end"
             if first is None:
                 raise NoVideo(
                     f"{name} has a video track without a picture", hint="nothing to look at"
@@ -146,5 +149,6 @@ class MediaReader:
             raise UnreadableMedia(message, hint="convert it to one size and one format first")
         limits, seconds = self._limits, picture.time - first.time
         if count > limits.max_frames or seconds > limits.max_duration_s:
-            message = f"{self.source.name} is longer than the limits: {count} frames, {float(seconds):.0f} s"
+            length = f"{count} frames, {float(seconds):.0f} s"
+            message = f"{self.source.name} is longer than the limits: {length}"
             raise MediaTooLarge(message, hint="cut the video into parts or raise the limit")

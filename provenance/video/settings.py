@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from provenance.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 CodecName = Literal["h264", "hevc", "av1"]
 

@@ -18,7 +18,7 @@ TS_SYNC = 0x47
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A container that we open: its short name, its media type, and FFmpeg's name of the demuxer."""
+    """A container that we open: its short name, its media type, FFmpeg's name of the demuxer."""
 
     container: str
     mime: str

@@ -1,4 +1,4 @@
-"""Sound: read as samples, carried over as packets, re-encoded where it must be, encoded when new."""
+"""Sound: read as samples, carried over as packets, encoded again where it must be."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ LAYOUT_NAMES = {
 }
 BITS_A_SECOND_A_CHANNEL = 96_000
 OPUS_RATE = 48_000
+PREROLL_S = Fraction(1, 10)
 
 
 class Resampler:
@@ -114,7 +115,7 @@ def sound_streams(container: InputContainer) -> list[AudioStream]:
 def sound_blocks(
     container: InputContainer, spec: AudioSpec, start: Fraction
 ) -> Iterator[NDArray[np.float32]]:
-    """Blocks of (N, channels) float32 of the first sound track; sample 0 is at ``start`` seconds."""
+    """Blocks of (N, channels) float32 of the first track; sample 0 is at ``start`` seconds."""
     stream = sound_streams(container)[0]
     resampler = Resampler(spec.sample_rate, LAYOUT_NAMES[spec.channels], "flt", first_sample=0)
     packets = container.demux(stream)
@@ -179,7 +180,7 @@ class GeneratedSound:
 
 
 def check_samples(samples: NDArray[np.float32], spec: AudioSpec) -> None:
-    """Raises :class:`~provenance.errors.FrameError` unless ``samples`` is finite (N, channels) float32."""
+    """Raises :class:`~provenance.errors.FrameError` unless finite (N, channels) float32."""
     wanted = f"(N, {spec.channels}) float32"
     if samples.ndim != 2 or samples.shape[1] != spec.channels or samples.dtype != np.float32:
         message = f"sound is {samples.shape} {samples.dtype}, not {wanted}"
@@ -214,9 +215,12 @@ class CopiedTrack:
         _describe(self._stream, stream)
 
     def carry(self, packet: Packet[Any]) -> list[Packet[Any]]:
-        if packet.dts is None or packet.is_discard:
+        if packet.dts is None:
             return []
         _shift(packet, self._origin)
+        # Decoders need what an edit list hides just before the start; more was cut away on purpose.
+        if packet.is_discard and packet.dts * Fraction(packet.time_base) < -PREROLL_S:
+            return []
         # Broken recordings step back in time, which no container can hold.
         if self._last is not None and packet.dts <= self._last:
             packet.dts = self._last + 1

@@ -18,6 +18,7 @@ from provenance.errors import (
     MediaTooLarge,
     UnsupportedMedia,
 )
+from provenance.video.completeness import missing_bytes
 from provenance.video.sniff import HEAD_BYTES, Kind, sniff
 
 if TYPE_CHECKING:
@@ -35,16 +36,7 @@ class SourceFile:
         self.name = str(path)
         self._file = _open(path)
         try:
-            self.size = os.fstat(self._file.fileno()).st_size
-            if self.size == 0:
-                raise InputEmpty(
-                    f"{self.name} is empty", hint="check that it was copied completely"
-                )
-            if limits.max_bytes is not None and self.size > limits.max_bytes:
-                message = (
-                    f"{self.name} has {self.size} bytes, more than the limit of {limits.max_bytes}"
-                )
-                raise MediaTooLarge(message, hint="raise the limit on bytes, or cut the file")
+            self.size = _checked_size(self.name, os.fstat(self._file.fileno()).st_size, limits)
             self.kind: Kind = sniff(os.pread(self._file.fileno(), HEAD_BYTES, 0), self.name)
         except BaseException:
             self._file.close()
@@ -53,6 +45,11 @@ class SourceFile:
     def cursor(self) -> Cursor:
         """A new reading position at the start; any number may be in use at once."""
         return Cursor(self._file, self.size)
+
+    def missing_bytes(self) -> int:
+        """How many bytes the file lacks at its end by its own account."""
+        number = self._file.fileno()
+        return missing_bytes(self.kind, lambda count, at: os.pread(number, count, at), self.size)
 
     def is_same_file(self, path: Path) -> bool:
         """Whether ``path`` leads to this very file."""
@@ -112,3 +109,12 @@ def _open(path: Path) -> io.FileIO:
             f"{path} is not a regular file", hint="give the path of a video file"
         )
     return io.FileIO(descriptor, "rb")
+
+
+def _checked_size(name: str, size: int, limits: Limits) -> int:
+    if size == 0:
+        raise InputEmpty(f"{name} is empty", hint="check that it was copied completely")
+    if limits.max_bytes is not None and size > limits.max_bytes:
+        message = f"{name} has {size} bytes, more than the limit of {limits.max_bytes}"
+        raise MediaTooLarge(message, hint="raise the limit on bytes, or cut the file")
+    return size

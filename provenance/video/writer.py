@@ -200,20 +200,23 @@ class MediaWriter:
         if self._closed:
             return
         try:
-            if self._stream is None:
-                message = f"no picture was written to {self.path.name}"
-                raise FrameError(message, hint="write at least one")
-            with self._writing():
-                self._output.mux(self._stream.encode(None))
-                if self._generated is not None:
-                    self._output.mux(self._generated.flush())
-                self._carry(None)
-                self._output.close()
+            self._finish()
         except BaseException:
             self.abort()
             raise
         self._closed = True
         self._close_source()
+
+    def _finish(self) -> None:
+        if self._stream is None:
+            message = f"no picture was written to {self.path.name}"
+            raise FrameError(message, hint="write at least one")
+        with self._writing():
+            self._output.mux(self._stream.encode(None))
+            if self._generated is not None:
+                self._output.mux(self._generated.flush())
+            self._carry(None)
+            self._output.close()
 
     def abort(self) -> None:
         """Gives up and removes the file. Does nothing after :meth:`close`."""
@@ -380,7 +383,7 @@ def _check_options(video: VideoSpec, audio: AudioSpec | None, carried: object) -
 
 
 def _clock(rate: Fraction) -> int:
-    """Ticks per second on which the frames of ``rate`` fall exactly, fine enough for other times."""
+    """Ticks per second on which frames of ``rate`` fall exactly, fine enough for other times."""
     return rate.numerator * ceil(MIN_CLOCK_HZ / rate.numerator)
 
 

@@ -1,0 +1,76 @@
+"""Whether a file ends before its own structure says: FFmpeg reads such files without a word."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from provenance.video.sniff import AVI, MKV, MOV, MP4, WEBM, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    ReadAt = Callable[[int, int], bytes]
+
+# Behind the last of these, files carry junk that looks like a box of any size.
+KNOWN_BOXES = frozenset(
+    {
+        b"ftyp",
+        b"moov",
+        b"mdat",
+        b"free",
+        b"skip",
+        b"wide",
+        b"uuid",
+        b"moof",
+        b"styp",
+        b"sidx",
+        b"mfra",
+    }
+)
+MAX_BOXES = 100_000
+SEGMENT = b"\x18\x53\x80\x67"
+# Recorders that cannot seek back leave sizes like these.
+UNKNOWN_RIFF_SIZE = 0xFFFF_FF00
+
+
+def missing_bytes(kind: Kind, read_at: ReadAt, size: int) -> int:
+    """How many bytes the file lacks at its end, 0 where it is whole or its format does not tell.
+
+    ``read_at(count, offset)`` gives bytes of the file, ``size`` is its length.
+    """
+    finders = {MP4: _iso_end, MOV: _iso_end, WEBM: _ebml_end, MKV: _ebml_end, AVI: _riff_end}
+    find = finders.get(kind)
+    return max(0, find(read_at, size) - size) if find else 0
+
+
+def _iso_end(read_at: ReadAt, size: int) -> int:
+    at = 0
+    for _ in range(MAX_BOXES):
+        header = read_at(16, at)
+        if at >= size or len(header) < 8 or header[4:8] not in KNOWN_BOXES:
+            break
+        length = struct.unpack(">I", header[:4])[0]
+        if length == 1 and len(header) == 16:
+            length = struct.unpack(">Q", header[8:])[0]
+        if length < 8:  # 0: to the end of the file
+            break
+        at += length
+    return at
+
+
+def _ebml_end(read_at: ReadAt, size: int) -> int:
+    head = read_at(4096, 0)
+    at = head.find(SEGMENT) + len(SEGMENT)
+    if at < len(SEGMENT) or at >= len(head):
+        return size
+    # A number of 1 to 8 bytes, whose first set bit says how many; all ones is "unknown".
+    width = 9 - head[at].bit_length()
+    number = int.from_bytes(head[at : at + width], "big") & ((1 << (7 * width)) - 1)
+    unknown = number == (1 << (7 * width)) - 1
+    return size if width > 8 or unknown else at + width + number
+
+
+def _riff_end(read_at: ReadAt, size: int) -> int:
+    length = struct.unpack("<I", read_at(4, 4))[0]
+    return size if length >= UNKNOWN_RIFF_SIZE else 8 + length
