@@ -15,7 +15,7 @@ from provenance.video.layout import canonical
 from provenance.video.orientation import orientation_of, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from av.container import InputContainer
     from av.video.stream import VideoStream
@@ -100,7 +100,7 @@ def check_pixels(width: int, height: int, name: str, limits: Limits) -> None:
 
 def decode(
     container: InputContainer, stream: VideoStream, name: str, limits: Limits
-) -> Iterator[av.VideoFrame]:
+) -> Generator[av.VideoFrame, None, None]:
     """The stored frames in the order of showing.
 
     Packets before the first good frame may fail (a recording that starts in mid-stream); afterwards

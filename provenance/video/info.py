@@ -18,6 +18,7 @@ from provenance.video.demux import (
     video_stream,
 )
 from provenance.video.picture import Picture
+from provenance.video.sound import kept_channels
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -79,7 +80,7 @@ def probe(source: SourceFile, limits: Limits) -> MediaInfo:
         duration = _duration(container, stream)
         rate, variable = _rate(stream)
         _check(source.name, duration, stream.frames, rate, limits)
-        with closing(decode(container, stream, source.name, limits)) as frames:  # type: ignore[type-var]
+        with closing(decode(container, stream, source.name, limits)) as frames:
             first = next(frames, None)
         if first is None:
             raise NoVideo(
@@ -93,7 +94,9 @@ def probe(source: SourceFile, limits: Limits) -> MediaInfo:
             container=source.kind.container,
             mime=source.kind.mime,
             video=_video_spec(Picture(shown, start), stream, rate, orientation),
-            audio=AudioSpec(sample_rate=tracks[0].sample_rate, channels=tracks[0].channels)
+            audio=AudioSpec(
+                sample_rate=tracks[0].sample_rate, channels=kept_channels(tracks[0].channels)
+            )
             if tracks
             else None,
             audio_tracks=len(tracks),

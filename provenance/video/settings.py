@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
+import av
+
 from provenance.errors import OptionError
+from provenance.video.layout import LAYOUTS, SUBSAMPLING, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from provenance.clip import VideoSpec
 
 CodecName = Literal["h264", "hevc", "av1"]
 
@@ -42,6 +47,10 @@ def _x265_options(threads: int | None) -> dict[str, str]:
 
 def _svt_options(threads: int | None) -> dict[str, str]:
     return {} if threads is None else {"svtav1-params": f"lp={threads}"}
+
+
+# H.264 and HEVC hide the edge of a picture in whole chroma samples, so that odd sizes need 4:4:4.
+CROPS_WHOLE_CHROMA = frozenset({"libx264", "libx265"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,3 +126,26 @@ class EncodeSettings:
             "preset": encoder.presets[self.preset or "medium"],
             **encoder.options(self.threads),
         }
+
+
+def encoded_layout(source: Layout, encoder: str, video: VideoSpec) -> Layout:
+    """The layout nearest to ``source`` that the encoder has and that keeps width and height."""
+    formats = av.Codec(encoder, "w").video_formats or []
+    possible = {LAYOUTS[f.name] for f in formats if f.name in LAYOUTS}
+    fits = {
+        layout
+        for layout in possible
+        if encoder not in CROPS_WHOLE_CHROMA
+        or (
+            video.width % SUBSAMPLING[layout.chroma][0] == 0
+            and video.height % SUBSAMPLING[layout.chroma][1] == 0
+        )
+    }
+    return min(
+        fits,
+        key=lambda layout: (
+            layout.chroma != source.chroma,
+            layout.chroma != "420",
+            abs(layout.bits - source.bits),
+        ),
+    )

@@ -41,6 +41,11 @@ OPUS_RATE = 48_000
 PREROLL_S = Fraction(1, 10)
 
 
+def kept_channels(channels: int) -> int:
+    """How many channels we give out and encode: more than eight (ambisonics) become stereo."""
+    return channels if channels in LAYOUT_NAMES else 2
+
+
 class Resampler:
     """Decoded sound to one rate, arrangement and sample type, with gaps filled and overlaps cut.
 
@@ -236,7 +241,9 @@ class EncodedTrack:
     def __init__(
         self, output: OutputContainer, stream: AudioStream, origin: Fraction, codec: str
     ) -> None:
-        self._stream = new_sound_stream(output, codec, stream.sample_rate, stream.channels)
+        self._stream = new_sound_stream(
+            output, codec, stream.sample_rate, kept_channels(stream.channels)
+        )
         self._origin = origin
         context = self._stream.codec_context
         self._resampler = Resampler(

@@ -25,11 +25,11 @@ from provenance.errors import (
 )
 from provenance.video.containers import container_for
 from provenance.video.demux import open_container, reading, reason
-from provenance.video.layout import LAYOUTS, SUBSAMPLING, Layout, convert
+from provenance.video.layout import convert
 from provenance.video.limits import Limits
 from provenance.video.picture import FULL_RANGE
 from provenance.video.reader import MediaReader
-from provenance.video.settings import EncodeSettings
+from provenance.video.settings import EncodeSettings, encoded_layout
 from provenance.video.sound import (
     CarriedSound,
     GeneratedSound,
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.clip import AudioSpec, VideoSpec
+    from provenance.video.layout import Layout
     from provenance.video.picture import Picture
 
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
@@ -56,8 +57,6 @@ MIN_CLOCK_HZ = 90_000
 # Matroska stamps in whole milliseconds: a picture this near to the frame grid belongs on it.
 GRID_TOLERANCE = Fraction(6, 10_000)
 MAX_SOUND_AHEAD_S = 30
-# H.264 and HEVC hide the edge of a picture in whole chroma samples, so that odd sizes need 4:4:4.
-CROPS_WHOLE_CHROMA = frozenset({"libx264", "libx265"})
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FORBIDDEN = frozenset(
@@ -285,7 +284,7 @@ class MediaWriter:
     def _start(self, picture: Picture) -> None:
         """Sets up all tracks: only the first picture tells which chroma the file has."""
         video, encoder = self._video, self._settings.encoder
-        self._layout = _encoded_layout(picture.layout, encoder.name, video)
+        self._layout = encoded_layout(picture.layout, encoder.name, video)
         stream: VideoStream = self._output.add_stream(  # type: ignore[assignment]
             encoder.name,
             rate=video.rate,
@@ -385,26 +384,3 @@ def _check_options(video: VideoSpec, audio: AudioSpec | None, carried: object) -
 def _clock(rate: Fraction) -> int:
     """Ticks per second on which frames of ``rate`` fall exactly, fine enough for other times."""
     return rate.numerator * ceil(MIN_CLOCK_HZ / rate.numerator)
-
-
-def _encoded_layout(source: Layout, encoder: str, video: VideoSpec) -> Layout:
-    """The layout nearest to ``source`` that the encoder has and that keeps width and height."""
-    formats = av.Codec(encoder, "w").video_formats or []
-    possible = {LAYOUTS[f.name] for f in formats if f.name in LAYOUTS}
-    fits = {
-        layout
-        for layout in possible
-        if encoder not in CROPS_WHOLE_CHROMA
-        or (
-            video.width % SUBSAMPLING[layout.chroma][0] == 0
-            and video.height % SUBSAMPLING[layout.chroma][1] == 0
-        )
-    }
-    return min(
-        fits,
-        key=lambda layout: (
-            layout.chroma != source.chroma,
-            layout.chroma != "420",
-            abs(layout.bits - source.bits),
-        ),
-    )

@@ -208,6 +208,18 @@ def test_containers(tmp_path: Path, suffix: str, container: str) -> None:
         np.testing.assert_array_equal(picture.luma, plane_of(frame, 0))
 
 
+def test_reordered_pictures_without_times_come_evenly(tmp_path: Path) -> None:
+    """AVI has no presentation times: they follow from the packets."""
+    frames = [yuv_frame(luma) for luma in moving_luma(30, 48, 64)]
+    options = {"bf": "3", "qp": "0", "b_strategy": "0"}
+    path = write_raw(tmp_path / "clip.avi", frames, options=options)
+    with open_media(path) as reader:
+        pictures = list(reader.pictures())
+    assert {b.time - a.time for a, b in pairwise(pictures)} == {Fraction(1, 25)}
+    for picture, frame in zip(pictures, frames, strict=True):
+        np.testing.assert_array_equal(picture.luma, plane_of(frame, 0))
+
+
 def test_webm_is_told_from_matroska(tmp_path: Path) -> None:
     frames = [yuv_frame(luma) for luma in moving_luma(3, 48, 64)]
     path = write_raw(tmp_path / "clip.webm", frames, codec="libvpx-vp9")
