@@ -34,7 +34,9 @@ EKU_OIDS = (
 """Certificate uses that may sign; the library's own default leaves half of them out."""
 
 _OID = re.compile(r"[0-2](\.\d+)+")
-_SECTION_KEYS = ("trust_anchors", "user_anchors", "allowed_list", "trust_config")
+_SECTION_KEYS = ("trust_anchors", "user_anchors", "anchors", "trust_config")
+_ENTRY_KEYS = ("trust_kind", "trust_uri", "trust_anchors", "allowed_list", "trust_config")
+_LIST_NAME = "everyframe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,38 +70,26 @@ def load_trust(
     Raises :class:`OptionError` for a file that is not what it should be or says what would have no
     effect, :class:`InputMissing` and :class:`InputForbidden` for one that cannot be read.
     """
-    anchors = [_checked_pem(_read(path), where=str(path)) for path in anchor_files]
-    allowed: list[bytes] = []
-    ekus: list[str] = []
-    for path in settings_files:
-        section = _trust_section(path)
-        anchors += [
-            _checked_pem(section[key].encode(), where=f"{path}: trust.{key}")
-            for key in ("trust_anchors", "user_anchors")
-            if key in section
-        ]
-        if "allowed_list" in section:
-            pem = section["allowed_list"].encode()
-            allowed.append(_checked_pem(pem, where=f"{path}: trust.allowed_list"))
-        ekus += _oids(section.get("trust_config", ""), where=f"{path}: trust.trust_config")
-    return TrustSettings(
-        anchors_pem=tuple(anchors),
-        allowed_pem=tuple(allowed),
-        extra_ekus=tuple(ekus),
+    trust = TrustSettings(
+        anchors_pem=tuple(_checked_pem(_read(path), where=str(path)) for path in anchor_files),
         use_default=use_default,
     )
+    for path in settings_files:
+        trust = _with_section(trust, _trust_section(path), where=str(path))
+    return trust
 
 
 def library_settings(trust: TrustSettings, *, network_hosts: Sequence[str] = ()) -> dict[str, Any]:
     """The settings given to the C2PA library: nothing is fetched, but from ``network_hosts``."""
-    section: dict[str, str] = {"trust_config": "\n".join((*EKU_OIDS, *trust.extra_ekus))}
-    if trust.anchors_pem:
-        section["trust_anchors"] = b"\n".join(trust.anchors_pem).decode()
-    if trust.allowed_pem:
-        section["allowed_list"] = b"\n".join(trust.allowed_pem).decode()
+    ekus = "\n".join((*EKU_OIDS, *trust.extra_ekus))
+    lists = [
+        _trust_list("manifest", trust.anchors_pem, trust.allowed_pem, ekus),
+        _trust_list("tsa", trust.anchors_pem, (), ekus),
+    ]
     return {
         "version": 1,
-        "trust": section,
+        # The certificate uses count in every list and, for signers without one, outside of them.
+        "trust": {"anchors": [entry for entry in lists if entry], "trust_config": ekus},
         "verify": {
             "verify_trust": True,
             "remote_manifest_fetch": False,
@@ -124,7 +114,22 @@ def open_context(
         return c2pa.Context(settings, signer)
 
 
-def _trust_section(path: Path) -> dict[str, str]:
+def _trust_list(
+    kind: str, anchors: Sequence[bytes], allowed: Sequence[bytes], ekus: str
+) -> dict[str, str]:
+    """One list for the library; empty for nobody. Only in this form does ``allowed_list`` work."""
+    if not anchors and not allowed:
+        return {}
+    return {
+        "trust_kind": kind,
+        "trust_uri": _LIST_NAME,
+        "trust_anchors": b"\n".join(anchors).decode(),
+        "allowed_list": b"\n".join(allowed).decode(),
+        "trust_config": ekus,
+    }
+
+
+def _trust_section(path: Path) -> dict[str, Any]:
     hint = 'give a C2PA SDK settings file: {"trust": {"trust_anchors": "-----BEGIN CERTIFICATE…"}}'
     try:
         document = json.loads(_read(path))
@@ -132,34 +137,98 @@ def _trust_section(path: Path) -> dict[str, str]:
         raise OptionError(f"{path} is not JSON: {error}", hint=hint) from error
     if not isinstance(document, dict) or not isinstance(section := document.get("trust"), dict):
         raise OptionError(f"{path} has no trust section", hint=hint)
-    # Ignoring these silently would leave a verifier with another trust than its owner wrote down.
-    if misplaced := [key for key in _SECTION_KEYS if key in document]:
+    # What follows has no effect in the library, and it says nothing: then a verifier would have
+    # another trust than its owner wrote down.
+    if misplaced := [key for key in (*_SECTION_KEYS, "allowed_list") if key in document]:
         raise OptionError(
             f"{path}: {', '.join(misplaced)} outside the trust section has no effect",
             hint='move it into "trust"',
         )
-    if unknown := sorted(set(section) - set(_SECTION_KEYS) - {"verify_trust_list"}):
+    if "allowed_list" in section:
         raise OptionError(
-            f"{path}: unknown in the trust section: {', '.join(unknown)}",
-            hint=f"known: {', '.join(_SECTION_KEYS)}",
+            f"{path}: trust.allowed_list has no effect there",
+            hint='move it into a list: {"trust": {"anchors": [{"trust_kind": "manifest", '
+            '"trust_uri": "ours", "allowed_list": "-----BEGIN CERTIFICATE…"}]}}',
         )
-    if section.get("verify_trust_list", True) is not True:
+    if section.pop("verify_trust_list", True) is not True:
         raise OptionError(
             f"{path}: trust.verify_trust_list cannot be switched off",
             hint="remove it; signers that are not trusted are reported as valid",
         )
-    values = {key: value for key, value in section.items() if key in _SECTION_KEYS}
-    if wrong := sorted(key for key, value in values.items() if not isinstance(value, str)):
-        raise OptionError(f"{path}: trust.{wrong[0]} is not text", hint=hint)
-    return values
+    return section
 
 
-def _oids(text: str, *, where: str) -> list[str]:
+def _with_section(trust: TrustSettings, section: Any, *, where: str) -> TrustSettings:
+    _check_keys(section, _SECTION_KEYS, where=f"{where}: trust")
+    lists = section.get("anchors", [])
+    if not isinstance(lists, list):
+        raise OptionError(f"{where}: trust.anchors is not a list", hint="write […] around it")
+    anchors = [
+        _checked_pem(_text(section, key, where=f"{where}: trust"), where=f"{where}: trust.{key}")
+        for key in ("trust_anchors", "user_anchors")
+        if key in section
+    ]
+    trust = replace(
+        trust,
+        anchors_pem=(*trust.anchors_pem, *anchors),
+        extra_ekus=(*trust.extra_ekus, *_oids(section, where=f"{where}: trust")),
+    )
+    for number, entry in enumerate(lists):
+        trust = _with_list(trust, entry, where=f"{where}: trust.anchors[{number}]")
+    return trust
+
+
+def _with_list(trust: TrustSettings, entry: Any, *, where: str) -> TrustSettings:
+    _check_keys(entry, _ENTRY_KEYS, where=where)
+    kind = entry.get("trust_kind")
+    if kind != "manifest":
+        # Measured: the library takes the anchors of every kind of list for signers' anchors, so a
+        # time-stamp authority listed here could vouch for whoever it sold a certificate to.
+        raise OptionError(
+            f"{where}: a list of the kind {kind!r} would vouch for signers, too",
+            hint='remove it, or make it "manifest" if that is meant',
+        )
+    found = {
+        key: (_checked_pem(_text(entry, key, where=where), where=f"{where}.{key}"),)
+        for key in ("trust_anchors", "allowed_list")
+        if entry.get(key)
+    }
+    anchors, allowed = found.get("trust_anchors", ()), found.get("allowed_list", ())
+    return replace(
+        trust,
+        anchors_pem=(*trust.anchors_pem, *anchors),
+        allowed_pem=(*trust.allowed_pem, *allowed),
+        extra_ekus=(*trust.extra_ekus, *_oids(entry, where=where)),
+    )
+
+
+def _check_keys(section: Any, known: tuple[str, ...], *, where: str) -> None:
+    if not isinstance(section, dict):
+        raise OptionError(f"{where} is not an object", hint=f"known in it: {', '.join(known)}")
+    if unknown := sorted(set(section) - set(known)):
+        raise OptionError(
+            f"{where}: unknown: {', '.join(unknown)}", hint=f"known: {', '.join(known)}"
+        )
+
+
+def _text(section: dict[str, Any], key: str, *, where: str) -> bytes:
+    value = section[key]
+    if not isinstance(value, str):
+        raise OptionError(f"{where}.{key} is not text", hint="give PEM or OIDs as one text")
+    return value.encode()
+
+
+def _oids(section: dict[str, Any], *, where: str) -> list[str]:
+    if "trust_config" not in section:
+        return []
+    text = _text(section, "trust_config", where=where).decode()
     lines = [line.split("//")[0].strip() for line in text.splitlines()]
     oids = [line for line in lines if line]
     for oid in oids:
         if not _OID.fullmatch(oid):
-            raise OptionError(f"{where}: {oid!r} is not an OID", hint="one OID a line: 1.3.6.1…")
+            raise OptionError(
+                f"{where}.trust_config: {oid!r} is not an OID", hint="one OID a line: 1.3.6.1…"
+            )
     return oids
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from provenance.keys import create_development_identity
+from provenance.manifest import ManifestRequest
+from provenance.payload import Payload, model_by_key
+from provenance.prompt import prompt_digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from provenance.keys import Identity
@@ -66,3 +75,127 @@ def development_identity(tmp_path_factory: pytest.TempPathFactory) -> Identity:
     return create_development_identity(
         tmp_path_factory.mktemp("keys") / "keys", now=datetime.now(UTC)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issued:
+    """PEM of a signer's certificate, its key, and the root that issued it."""
+
+    certificate: bytes
+    key: bytes
+    root: bytes
+
+
+KEY_MAKERS = {
+    "es256": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "es384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "es512": lambda: ec.generate_private_key(ec.SECP521R1()),
+    "ps256": lambda: rsa.generate_private_key(65537, 2048),
+    "ed25519": ed25519.Ed25519PrivateKey.generate,
+    "short rsa": lambda: rsa.generate_private_key(65537, 1024),
+    "secp256k1": lambda: ec.generate_private_key(ec.SECP256K1()),
+}
+
+
+def issue_certificate(
+    algorithm: str = "es256",
+    *,
+    uses: tuple[x509.ObjectIdentifier, ...] = (ExtendedKeyUsageOID.EMAIL_PROTECTION,),
+    days: tuple[int, int] = (-1, 30),
+    ca: bool = False,
+    digital_signature: bool = True,
+    authority_key: bool = True,
+) -> Issued:
+    """A certificate as an authority might sell it, with the faults that are asked for."""
+    root_key, key = ec.generate_private_key(ec.SECP256R1()), KEY_MAKERS[algorithm]()
+    now = datetime.now(UTC)
+
+    def name(common: str) -> x509.Name:
+        return x509.Name(
+            [
+                x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example Studios"),
+                x509.NameAttribute(NameOID.COMMON_NAME, common),
+            ]
+        )
+
+    def build(subject, public, *, days, ca, digital_signature, signs):
+        return (
+            x509.CertificateBuilder()
+            .subject_name(name(subject))
+            .issuer_name(name("root"))
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now + timedelta(days=days[0]))
+            .not_valid_after(now + timedelta(days=days[1]))
+            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .add_extension(
+                x509.KeyUsage(
+                    digital_signature=digital_signature,
+                    content_commitment=not digital_signature,
+                    key_cert_sign=signs,
+                    crl_sign=signs,
+                    key_encipherment=False,
+                    data_encipherment=False,
+                    key_agreement=False,
+                    encipher_only=False,
+                    decipher_only=False,
+                ),
+                critical=True,
+            )
+        )
+
+    root = build(
+        "root", root_key.public_key(), days=(-99, 99), ca=True, digital_signature=False, signs=True
+    ).sign(root_key, hashes.SHA256())
+    leaf = build(
+        "signer",
+        key.public_key(),
+        days=days,
+        ca=ca,
+        digital_signature=digital_signature,
+        signs=False,
+    )
+    if uses:
+        leaf = leaf.add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+    if authority_key:
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key())
+        leaf = leaf.add_extension(identifier, critical=False)
+    pem = serialization.Encoding.PEM
+    return Issued(
+        certificate=leaf.sign(root_key, hashes.SHA256()).public_bytes(pem),
+        key=key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        root=root.public_bytes(pem),
+    )
+
+
+@pytest.fixture(scope="session")
+def issue() -> Callable[..., Issued]:
+    return issue_certificate
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., Path]:
+    return draw_clip
+
+
+@pytest.fixture(scope="session")
+def request_for() -> Callable[..., ManifestRequest]:
+    """Makes what to state about the drawn clip; keyword arguments change single fields."""
+
+    def make(identity: Identity, **changes) -> ManifestRequest:
+        fields = {
+            "model": model_by_key("ltx-2.3"),
+            "title": "signed.mp4",
+            "created": datetime(2026, 3, 24, 12, tzinfo=UTC),
+            "prompt": prompt_digest("a red panda on a tram", identity.prompt_key),
+            "payload": Payload(model=1, day=date(2026, 3, 24), content_id=12345),
+            "carrier": identity.carrier_key.name,
+            "width": 128,
+            "height": 96,
+            "duration_s": 1.0,
+            "tool_version": "1.2.3",
+        }
+        return ManifestRequest(**(fields | changes))
+
+    return make
