@@ -62,6 +62,8 @@ def interpret(
     watermark = _dict(statement.get("watermark"))
     actions = _actions(manifest)
     stamped = _time(signature.get("time"))
+    # A stamp of an authority that nobody vouches for is one more claim of the signer.
+    trusted_stamp = stamped is not None and "timeStamp.trusted" in succeeded
     claimed = next((when for action in actions if (when := _time(action.get("when")))), None)
     source_type = _source_type(manifests, manifest)
     return ManifestReport(
@@ -74,7 +76,7 @@ def interpret(
         issuer=_text(signature.get("issuer")) or _text(signature.get("common_name")),
         title=_text(manifest.get("title")),
         time=stamped or claimed,
-        time_stamped=stamped is not None,
+        time_stamped=trusted_stamp,
         ai_generated=_is_ai(manifests, manifest),
         digital_source_type=source_type,
         prompt_hash=_text(statement.get("promptHash")),
