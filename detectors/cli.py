@@ -148,3 +148,7 @@ def _same(one: str, other: str) -> bool:
         return Path(one).samefile(other)
     except OSError:
         return False
+
+
+if __name__ == "__main__":
+    main()

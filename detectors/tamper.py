@@ -93,6 +93,11 @@ _UNCHECKED = (
         detail="changes to a part of the picture are not looked for",
     ),
     Check(
+        name="short_replacements",
+        state="skipped",
+        detail="footage of less than about two seconds that was exchanged can go unseen",
+    ),
+    Check(
         name="order",
         state="skipped",
         detail="cuts and reordering within the marked footage are not looked for",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from provenance.keys import CarrierKey
     from provenance.video import MediaReader
+    from provenance.watermark.detection import Geometry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +59,18 @@ def search(
         reason = f"{video.width}x{video.height} pixels are too few to carry a mark"
         return Search(detection=Detection(detected=False), complete=False, skipped=reason)
     detector = ClipDetector(keys=keys, width=video.width, height=video.height, fast=fast)
-    start = media.info.start
+    start, complete = media.info.start, True
     for picture in media.pictures():
         time_s = float(picture.time - start)
         detector.add(picture.luma, time_s=time_s, bits=picture.bits)
         if progress is not None:
             progress(time_s)
         if detector.decided:
+            complete = False
             break
     return Search(
         detection=detector.finish(),
-        complete=not detector.decided and media.damaged is None,
+        complete=complete and media.damaged is None,
         damaged=media.damaged,
         start_s=float(start),
     )
@@ -97,8 +99,25 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
         false_positive_bound=detection.false_positive_bound,
         frames_used=detection.frames_used,
         seconds_used=round(detection.seconds_used, 3),
-        geometry=GeometryFacts(**asdict(detection.geometry)) if detection.geometry else None,
-        segments=tuple(SegmentFacts(**asdict(segment)) for segment in detection.segments),
+        geometry=_geometry(detection.geometry),
+        segments=tuple(
+            SegmentFacts(start_s=round(s.start_s, 3), end_s=round(s.end_s, 3), state=s.state)
+            for s in detection.segments
+        ),
+    )
+
+
+def _geometry(geometry: Geometry | None) -> GeometryFacts | None:
+    """Rounded to what was measured, and in Python's own floats."""
+    if geometry is None:
+        return None
+    x, y = geometry.offset
+    return GeometryFacts(
+        scale=round(float(geometry.scale), 4),
+        rotation_deg=float(geometry.rotation_deg),
+        flipped=bool(geometry.flipped),
+        shown=round(float(geometry.shown), 4),
+        offset=(round(float(x), 4), round(float(y), 4)),
     )
 
 

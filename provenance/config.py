@@ -79,7 +79,7 @@ def defaults_for(command: click.Command, document: Mapping[str, Any], path: Path
 
     Raises :class:`OptionError` for a name in the command's own table that is none of its options.
     """
-    options = {param.name: param for param in command.params if isinstance(param, click.Option)}
+    options = _options(command)
     table = document.get(short_name(command), {})
     for name in table:
         if _option(name) not in options:
@@ -89,15 +89,24 @@ def defaults_for(command: click.Command, document: Mapping[str, Any], path: Path
             )
     shared = {name: value for name, value in document.items() if not isinstance(value, dict)}
     return {
-        key: _anchored(value, options[key], path.parent)
+        str(option.name): _anchored(value, option, path.parent)
         for name, value in (shared | table).items()
-        if (key := _option(name)) in options
+        if (option := options.get(_option(name))) is not None
     }
 
 
 def short_name(command: click.Command) -> str:
     """``verify`` for ``ltx-verify``."""
     return (command.name or "").removeprefix("ltx-")
+
+
+def _options(command: click.Command) -> dict[str, click.Option]:
+    """The options of ``command`` under the name that users know: ``trust_anchor``."""
+    return {
+        _option(max(option.opts, key=len).lstrip("-")): option
+        for option in command.params
+        if isinstance(option, click.Option) and option.expose_value
+    }
 
 
 def _option(name: str) -> str:
@@ -119,6 +128,12 @@ class LtxCommand(click.Command):
     ends the process with the error's exit code; anything else unforeseen ends it with 4.
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, option in _options(self).items():
+            given = [option.envvar] if isinstance(option.envvar, str) else option.envvar or []
+            option.envvar = [*given, f"LTX_{short_name(self)}_{name}".upper()]
+
     def make_context(
         self,
         info_name: str | None,
@@ -126,7 +141,6 @@ class LtxCommand(click.Command):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        extra.setdefault("auto_envvar_prefix", f"LTX_{short_name(self).upper()}")
         if "default_map" not in extra and not _asks_for_help(args):
             path = config_path(os.environ, Path.cwd())
             if path is not None:

@@ -12,19 +12,23 @@ from provenance.errors import OptionError, UnreadableMedia
 @click.option("--store", type=click.Path(), envvar="LTX_STORE", default="built-in")
 @click.option("--require", multiple=True, default=["marked"])
 @click.option("--jobs", type=int, default=1)
+@click.option("--format", "form", default="text")
 @click.option("--fail", type=click.Choice(["ours", "other"]))
-def command(store, require, jobs, fail):
+def command(store, require, jobs, form, fail):
     if fail == "ours":
         raise UnreadableMedia("clip.mp4 is damaged", hint="copy it again")
     if fail == "other":
         raise RuntimeError("unforeseen")
+    if form != "text":
+        click.echo(form)
+        return
     click.echo(f"{store}|{','.join(require)}|{jobs}")
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("LTX_CONFIG", "LTX_STORE", "LTX_VERIFY_JOBS", "LTX_VERIFY_STORE", "LTX_DEBUG"):
+    for name in ("LTX_CONFIG", "LTX_STORE", "LTX_VERIFY_JOBS", "LTX_VERIFY_FORMAT", "LTX_DEBUG"):
         monkeypatch.delenv(name, raising=False)
 
     def invoke(*arguments, env=None):
@@ -60,6 +64,12 @@ def test_shared_settings_stand_at_the_top_and_a_commands_own_table_beats_them(ru
     assert run(env={"LTX_STORE": "/b"}).stdout.startswith("/b|")
     write(tmp_path / "ltx.toml", 'store = "/a"\n[verify]\nstore = "/c"\n')
     assert run().stdout.startswith("/c|")
+
+
+def test_options_have_the_names_that_users_type(run, tmp_path):
+    assert run(env={"LTX_VERIFY_FORMAT": "json"}).stdout == "json\n"
+    write(tmp_path / "ltx.toml", '[verify]\nformat = "jsonl"\n')
+    assert run().stdout == "jsonl\n"
 
 
 def test_paths_are_relative_to_the_file_that_names_them(run, tmp_path):

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from detectors.batch import Settings, verify_all
+from detectors.cli import main
+from detectors.report import schema_text
+from provenance.keys import DEFAULT_CARRIER_KEY
+from provenance.trust import TrustSettings
+
+SCHEMA = json.loads(schema_text())
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: CliRunner().invoke(main, [str(part) for part in arguments])
+
+
+@pytest.fixture
+def bad(tmp_path):
+    path = tmp_path / "bad.mp4"
+    path.write_text("no video\n" * 100)
+    return path
+
+
+def parsed(text):
+    document = json.loads(text)
+    jsonschema.validate(document, SCHEMA)
+    return document
+
+
+def test_the_articles_five_lines(run, studio):
+    result = run("--input", studio.signed, "--keys", studio.keys)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[:5] == [
+        "Watermark detected: LTX Video 2.3",
+        "Confidence: 99.99%",
+        "Generation date: 2026-03-24 (approximate)",
+        f"Prompt hash: {studio.prompt_hash}",
+        "Tampered: No",
+    ]
+    assert result.stderr == ""
+
+
+def test_nothing_found_exits_1_and_says_which_policy(run, studio):
+    result = run(studio.plain)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("Watermark detected: none\n")
+    assert "policy not met: marked: no watermark was found" in result.stderr
+
+
+def test_fast_says_that_tampering_was_not_checked(run, studio):
+    result = run("--fast", studio.unsigned)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[4] == "Tampered: not checked"
+
+
+def test_json_fits_the_schema(run, studio, bad):
+    for file, code in ((studio.signed, 0), (studio.plain, 1), (bad, 3)):
+        result = run("--format", "json", file)
+        assert result.exit_code == code
+        assert parsed(result.stdout)["file"]["path"] == str(file)
+
+
+def test_several_files_keep_their_order_and_bad_ones_stop_nothing(run, studio, bad):
+    result = run("--format", "jsonl", "gone.mp4", studio.plain, bad, studio.signed)
+    verdicts = [parsed(line)["verdict"] for line in result.stdout.splitlines()]
+    assert verdicts == ["unreadable", "no_evidence", "unreadable", "ai_generated"]
+    assert result.exit_code == 3
+    assert "gone.mp4 does not exist" in result.stderr
+    assert "[input.missing]" in result.stderr
+    assert "hint:" in result.stderr
+
+
+def test_json_of_several_files_is_one_array(run, studio, bad):
+    documents = json.loads(run("--format", "json", studio.plain, bad).stdout)
+    assert [document["verdict"] for document in documents] == ["no_evidence", "unreadable"]
+
+
+def test_processes_give_the_same_results(run, studio, bad):
+    files = [studio.plain, bad, studio.unsigned]
+
+    def verdicts(*options):
+        lines = run("--format", "jsonl", *options, *files).stdout.splitlines()
+        return [(parsed(line)["verdict"], parsed(line)["file"]["sha256"]) for line in lines]
+
+    # In a process of its own: the pool's workers start the command's module again.
+    command = [sys.executable, "-m", "detectors.cli", "--format", "jsonl", "--jobs", "2"]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    spawned = [parsed(line) for line in done.stdout.splitlines()]
+    assert [(one["verdict"], one["file"]["sha256"]) for one in spawned] == verdicts()
+
+
+def test_a_folder_is_searched(run, studio):
+    result = run("--format", "jsonl", studio.signed.parent)
+    names = [json.loads(line)["file"]["name"] for line in result.stdout.splitlines()]
+    assert names == ["plain.mp4", "signed.mp4", "unsigned.mp4"]
+    assert result.exit_code == 1
+
+
+def test_an_empty_folder_is_not_a_pass(run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert run("empty").exit_code == 3
+
+
+def test_policies(run, studio):
+    strict = ("--require", "trusted,untampered", "--require", "ai_generated")
+    assert run(*strict, "--keys", studio.keys, studio.signed).exit_code == 0
+    result = run(*strict, "--keys", studio.keys, "--no-default-trust", studio.signed)
+    assert result.exit_code == 1
+    assert "trusted: the signer of the credentials is not trusted" in result.stderr
+    assert run("--require", "authenticated", studio.signed).exit_code == 1
+
+
+def test_a_trust_anchor_makes_trusted(run, studio, tmp_path, identity):
+    anchor = tmp_path / "anchor.pem"
+    anchor.write_bytes(identity.trust_anchor)
+    result = run("--require", "trusted", "--trust-anchor", anchor, studio.signed)
+    assert result.exit_code == 0
+    settings = tmp_path / "trust.json"
+    settings.write_text(json.dumps({"trust": {"trust_anchors": anchor.read_text()}}))
+    assert run("--require", "trusted", "--trust-settings", settings, studio.signed).exit_code == 0
+    assert run("--require", "trusted", studio.signed).exit_code == 1
+
+
+def test_removed_credentials_are_recovered_and_named(run, studio):
+    result = run("--store", studio.store, "--keys", studio.keys, studio.unsigned)
+    assert f"Prompt hash: {studio.prompt_hash}" in result.stdout
+    assert "Credentials: recovered from the store (the file carries none)" in result.stdout
+
+
+def test_output_goes_to_a_file_whole(run, studio, tmp_path):
+    result = run("--format", "json", "-o", "result.json", studio.plain)
+    assert result.stdout == ""
+    assert parsed((tmp_path / "result.json").read_text())["verdict"] == "no_evidence"
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_output_over_an_input_is_refused(run, studio, tmp_path):
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(studio.plain.read_bytes())
+    result = run("-o", clip, clip)
+    assert result.exit_code == 2
+    assert clip.read_bytes() == studio.plain.read_bytes()
+
+
+def test_an_impossible_output_is_known_before_any_work(run, studio):
+    result = run("-o", "no/such/folder/x.json", studio.plain)
+    assert result.exit_code == 2
+    assert "[output.forbidden]" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ([], "Name at least one file"),
+        (["--require", "nice", "x.mp4"], "unknown requirement 'nice'"),
+        (["--format", "html", "x.mp4"], "'html' is not one of"),
+        (["--jobs", "0", "x.mp4"], "--jobs"),
+        (["--trust-anchor", "x.pem", "x.mp4"], "x.pem"),
+        (["--store", "s3://bucket/x", "x.mp4"], "s3"),
+    ],
+)
+def test_usage_errors(run, arguments, part):
+    result = run(*arguments)
+    assert result.exit_code in {2, 3}
+    assert part in result.stderr
+    assert result.stdout == ""
+
+
+def test_quiet_leaves_results_only(run, studio, bad):
+    result = run("--quiet", "--format", "jsonl", bad, studio.plain)
+    assert result.stderr == ""
+    assert len(result.stdout.splitlines()) == 2
+    assert result.exit_code == 3
+
+
+def test_the_schema_is_printed(run):
+    result = run("--schema")
+    assert json.loads(result.stdout) == SCHEMA
+    assert result.exit_code == 0
+
+
+def test_the_settings_file_counts(run, studio, tmp_path):
+    text = f'keys = "{studio.keys}"\n[verify]\nrequire = ["trusted"]\nformat = "jsonl"\n'
+    (tmp_path / "ltx.toml").write_text(text)
+    result = run(studio.signed)
+    assert result.exit_code == 0
+    assert parsed(result.stdout)["manifest"]["state"] == "trusted"
+
+
+def test_a_damaged_store_ends_the_run_as_internal(run, studio, tmp_path):
+    (tmp_path / "s.sqlite").write_text("no database" * 100)
+    result = run("--store", "s.sqlite", studio.plain)
+    assert result.exit_code == 4
+    assert "[store.unavailable]" in result.stderr
+
+
+def test_a_fault_of_the_program_harms_its_own_file_only(studio, monkeypatch):
+    from detectors import batch
+
+    real = batch.verify
+
+    def faulty(path, **settings):
+        if Path(path) == studio.plain:
+            raise ZeroDivisionError("a fault")
+        return real(path, **settings)
+
+    monkeypatch.setattr(batch, "verify", faulty)
+    settings = Settings(keys=(DEFAULT_CARRIER_KEY,), store=None, trust=TrustSettings(), fast=True)
+    first, second = verify_all([str(studio.plain), str(studio.unsigned)], settings)
+    assert first.result is None
+    assert (first.exit_code, "ZeroDivisionError: a fault" in first.error) == (4, True)
+    assert second.result.verdict == "ai_generated"
