@@ -18,7 +18,7 @@ from provenance.video.demux import (
     video_stream,
 )
 from provenance.video.picture import Picture
-from provenance.video.sound import kept_channels
+from provenance.video.sound import audible, kept_channels
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -89,7 +89,7 @@ def probe(source: SourceFile, limits: Limits) -> MediaInfo:
         check_pixels(first.width, first.height, source.name, limits)
         shown, orientation = upright(first)
         start = time_of(first, stream) or Fraction(0)
-        tracks = [track for track in container.streams.audio if track.codec_context is not None]
+        tracks = audible(container)
         return MediaInfo(
             container=source.kind.container,
             mime=source.kind.mime,

@@ -11,7 +11,7 @@ import av.filter
 import numpy as np
 from av.stream import Discard
 
-from provenance.errors import FrameError, OptionError
+from provenance.errors import FrameError, OptionError, UnreadableMedia
 from provenance.video.demux import reading
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ LAYOUT_NAMES = {
 BITS_A_SECOND_A_CHANNEL = 96_000
 OPUS_RATE = 48_000
 PREROLL_S = Fraction(1, 10)
+MAX_GAP_S = 60
 
 
 def kept_channels(channels: int) -> int:
@@ -56,12 +57,14 @@ class Resampler:
     def __init__(self, rate: int, layout: str, sample_type: str, first_sample: int | None) -> None:
         self._target = (rate, layout, sample_type)
         self._first_sample = first_sample
+        self._end = None if first_sample is None else Fraction(first_sample, rate)
         self._graph: av.filter.Graph | None = None
         self._source: tuple[object, ...] = ()
 
     def push(self, frame: AudioFrame | None) -> Iterator[AudioFrame]:
         """The frames that are ready after ``frame``; None flushes."""
         if frame is not None:
+            self._check_gap(frame)
             source = (frame.sample_rate, frame.format.name, frame.layout.name, frame.time_base)
             if source != self._source:
                 yield from self._drain()
@@ -70,6 +73,16 @@ class Resampler:
             return
         self._graph.push(frame)
         yield from self._pull(self._graph)
+
+    def _check_gap(self, frame: AudioFrame) -> None:
+        """A damaged time stamp must not become days of silence."""
+        if frame.pts is None or not frame.time_base:
+            return
+        start = frame.pts * Fraction(frame.time_base)
+        if self._end is not None and abs(start - self._end) > MAX_GAP_S:
+            message = f"the sound jumps from {float(self._end):.1f} s to {float(start):.1f} s"
+            raise UnreadableMedia(message, hint="the sound is damaged")
+        self._end = start + Fraction(frame.samples, frame.sample_rate)
 
     def _drain(self) -> Iterator[AudioFrame]:
         if self._graph is not None:
@@ -108,9 +121,15 @@ class Resampler:
             yield cast("AudioFrame", frame)
 
 
+def audible(container: InputContainer) -> list[AudioStream]:
+    """The sound tracks that can be decoded."""
+    streams = container.streams.audio
+    return [s for s in streams if s.codec_context is not None and s.sample_rate and s.channels]
+
+
 def sound_streams(container: InputContainer) -> list[AudioStream]:
     """The sound tracks that can be decoded; all others are told to be skipped."""
-    streams = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    streams = audible(container)
     for other in container.streams:
         if other not in streams:
             other.discard = Discard.all
@@ -229,6 +248,7 @@ class CopiedTrack:
         # Broken recordings step back in time, which no container can hold.
         if self._last is not None and packet.dts <= self._last:
             packet.dts = self._last + 1
+        if packet.pts is None or packet.pts < packet.dts:
             packet.pts = packet.dts
         self._last = packet.dts
         packet.stream = self._stream

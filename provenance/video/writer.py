@@ -11,6 +11,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Self
 
 import av
+import av.error
 from av.codec.context import ThreadType
 
 from provenance.errors import (
@@ -342,7 +343,12 @@ class MediaWriter:
             seconds, packets = self._next_carried
             if until is not None and seconds > until:
                 return
-            self._output.mux(packets)
+            try:
+                self._output.mux(packets)
+            except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+                # The muxer looks into copied packets: damaged ones end the sound, not the file.
+                self.sound_damaged, self._next_carried = reason(error), None
+                return
             self._advance()
 
     def _pts(self, time: Fraction) -> int:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from provenance.clip import AudioSpec, VideoSpec
-from provenance.errors import FrameError, OptionError, UnsupportedMedia
+from provenance.errors import FrameError, OptionError, UnreadableMedia, UnsupportedMedia
 from provenance.video import EncodeSettings, MediaWriter, open_media, picture_from_rgb
+from provenance.video.sound import Resampler
 from tests.drawn import SOUND_RATE, draw_clip, moving_frames, tone, write_raw, yuv_frame
 
 if TYPE_CHECKING:
@@ -236,6 +237,19 @@ def test_damaged_sound_is_noted(tmp_path: Path) -> None:
         seconds = sum(map(len, reader.sound())) / SOUND_RATE
     assert writer.sound_damaged is not None
     assert 1.0 < seconds < 2.5
+
+
+def test_a_damaged_time_is_not_filled_with_days_of_silence() -> None:
+    resampler = Resampler(48_000, "stereo", "flt", first_sample=0)
+    for seconds, is_good in ((0, True), (30, True), (100_000, False)):
+        frame = av.AudioFrame.from_ndarray(tone(1.0).reshape(1, -1), format="flt", layout="stereo")
+        frame.sample_rate, frame.time_base = SOUND_RATE, Fraction(1, SOUND_RATE)
+        frame.pts = seconds * SOUND_RATE
+        if is_good:
+            assert sum(ready.samples for ready in resampler.push(frame)) > 0
+        else:
+            with pytest.raises(UnreadableMedia, match="jumps"):
+                list(resampler.push(frame))
 
 
 @pytest.mark.parametrize("channels", range(1, 9))
