@@ -138,7 +138,7 @@ def main(
 def _exit_code(outcome: Outcome, missing: tuple[str, ...]) -> int:
     if outcome.result is None:
         return outcome.exit_code
-    if outcome.result.verdict == "unreadable":
+    if outcome.result.error is not None:
         return UNREADABLE
     return POLICY_NOT_MET if missing else 0
 

@@ -80,7 +80,7 @@ class Printer:
         failure = outcome.result.error
         if failure is not None:
             hint = f"\n  hint: {failure.hint}" if failure.hint else ""
-            self._say(f"{outcome.path}: {failure.message} [{failure.code}]{hint}")
+            self._say(f"{failure.message} [{failure.code}]{hint}")
         elif missing:
             self._say(f"{outcome.path}: policy not met: {'; '.join(missing)}")
 

@@ -128,7 +128,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a file could not be read: the error's stable code, what happened, what to do."""
+    """Why a file could not be read, or not to its end: stable code, what happened, what to do."""
 
     code: str
     message: str

@@ -50,7 +50,9 @@ def verify(
     keys directory, if there is one. ``fast`` stops at the first verified tag, and leaves
     tampering unchecked. ``progress`` is told the fraction of the video that is done, 0…1.
 
-    A file that cannot be read gives the verdict ``unreadable`` with ``error`` set. Raises
+    A file that cannot be read gives the verdict ``unreadable`` with ``error`` set; one that is cut
+    off or damaged on the way keeps the verdict that its readable part supports, with ``error`` set,
+    or is ``unreadable`` when nothing was found there. Raises
     :class:`~provenance.errors.IdentityError` and :class:`~provenance.errors.StoreError` for keys or
     a store that cannot be used, because then no result could be relied on.
     """
@@ -72,9 +74,7 @@ def verify(
                     )
             if found.damaged is not None and not found.detection.detected:
                 # What was not read may hold the mark: absence cannot be stated.
-                raise UnreadableMedia(
-                    f"{path} {found.damaged}", hint="get a complete copy of the file"
-                )
+                raise _incomplete(path, found.damaged)
             mark = watermark_facts(found.detection)
             with bench.timed("credentials"):
                 credentials = find_credentials(file, mark, open_one, _trust(trust, keys))
@@ -123,6 +123,7 @@ def _judge(
             *credentials.checks,
             *examination.checks,
         ),
+        error=None if found.damaged is None else _failure(_incomplete(facts.path, found.damaged)),
         timings_ms=bench.finish(),
     )
 
@@ -144,7 +145,7 @@ def _watermark_check(found: Search) -> Check:
     frames, seconds = found.detection.frames_used, found.detection.seconds_used
     detail = f"searched in {frames} frames over {seconds:.1f} s"
     if found.damaged is not None:
-        return Check(name=name, state="failed", detail=f"{detail}; the file {found.damaged}")
+        return Check(name=name, state="failed", detail=f"{detail}; {found.damaged}")
     return Check(name=name, state="done", detail=detail)
 
 
@@ -159,10 +160,19 @@ def _unreadable(facts: FileFacts, error: InputError, bench: _Bench) -> Result:
         file=facts,
         verdict=verdict.name,
         reasons=verdict.reasons,
-        error=Failure(code=error.code, message=error.message, hint=error.hint),
+        error=_failure(error),
         checks=(Check(name="watermark", state="failed", detail=error.message),),
         timings_ms=bench.finish(),
     )
+
+
+def _incomplete(path: str | os.PathLike[str], damage: str) -> UnreadableMedia:
+    message = f"{os.fspath(path)} is damaged: {damage}"
+    return UnreadableMedia(message, hint="get a complete copy of the file")
+
+
+def _failure(error: InputError) -> Failure:
+    return Failure(code=error.code, message=error.message, hint=error.hint)
 
 
 def _facts(facts: FileFacts, media: MediaReader) -> FileFacts:

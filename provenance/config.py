@@ -28,6 +28,7 @@ from provenance.errors import EveryframeError, OptionError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+INTERRUPTED: Final = 130
 CONFIG_NAME: Final = "ltx.toml"
 CONFIG_VARIABLE: Final = "LTX_CONFIG"
 SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "no_default_trust"})
@@ -146,6 +147,14 @@ class LtxCommand(click.Command):
             if path is not None:
                 extra["default_map"] = defaults_for(self, read_config(path), path)
         return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Click would exit with 1, which says "checked, and not met".
+            click.echo(f"{self.name}: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -13,10 +13,12 @@ from provenance.errors import OptionError, UnreadableMedia
 @click.option("--require", multiple=True, default=["marked"])
 @click.option("--jobs", type=int, default=1)
 @click.option("--format", "form", default="text")
-@click.option("--fail", type=click.Choice(["ours", "other"]))
+@click.option("--fail", type=click.Choice(["ours", "other", "interrupt"]))
 def command(store, require, jobs, form, fail):
     if fail == "ours":
         raise UnreadableMedia("clip.mp4 is damaged", hint="copy it again")
+    if fail == "interrupt":
+        raise KeyboardInterrupt
     if fail == "other":
         raise RuntimeError("unforeseen")
     if form != "text":
@@ -129,3 +131,7 @@ def test_other_errors_are_internal_and_show_no_traceback(run):
     assert result.exit_code == 4
     assert "internal error: RuntimeError: unforeseen" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_interrupt_is_not_a_result(run):
+    assert run("--fail", "interrupt").exit_code == 130

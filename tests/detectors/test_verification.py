@@ -280,6 +280,17 @@ def test_a_file_too_small_for_a_mark_says_so(tmp_path):
     assert "64x64" in check(result, "watermark").detail
 
 
+def test_a_cut_off_file_keeps_its_evidence_and_names_the_damage(studio, tmp_path):
+    cut = tmp_path / "cut.mp4"
+    data = studio.unsigned.read_bytes()
+    cut.write_bytes(data[: len(data) * 2 // 3])
+    result = verify(cut)
+    assert result.verdict == "ai_generated"
+    assert result.watermark.detected
+    assert result.error.code == "media.unreadable"
+    assert result.tampered is None
+
+
 def test_a_cut_off_file_without_a_mark_is_unreadable_and_not_clean(studio, tmp_path):
     cut = tmp_path / "cut.mp4"
     data = studio.plain.read_bytes()
