@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -221,3 +222,22 @@ def test_a_fault_of_the_program_harms_its_own_file_only(studio, monkeypatch):
     assert first.result is None
     assert (first.exit_code, "ZeroDivisionError: a fault" in first.error) == (4, True)
     assert second.result.verdict == "ai_generated"
+
+
+class Deadly(str):
+    """A file name that ends the process that receives it, as a fault in a native decoder would."""
+
+    __slots__ = ()
+
+    def __reduce__(self):
+        return os._exit, (9,)
+
+
+def test_a_file_that_kills_its_process_harms_no_other(studio):
+    settings = Settings(keys=(DEFAULT_CARRIER_KEY,), store=None, trust=TrustSettings(), fast=True)
+    paths = [str(studio.unsigned), Deadly("deadly.mp4"), str(studio.plain)]
+    first, deadly, last = verify_all(paths, settings, jobs=2)
+    assert first.result.verdict == "ai_generated"
+    assert (deadly.result, deadly.exit_code) == (None, 4)
+    assert "died" in deadly.error
+    assert last.result.verdict == "no_evidence"
