@@ -11,8 +11,6 @@ from av.codec.context import ThreadType
 from av.stream import Discard
 
 from provenance.errors import EveryframeError, MediaTooLarge, NoVideo, UnreadableMedia
-from provenance.video.layout import canonical
-from provenance.video.orientation import orientation_of, turn
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from provenance.video.limits import Limits
-    from provenance.video.orientation import Orientation
     from provenance.video.source import SourceFile
 
 READ_BYTES = 1 << 18
@@ -132,10 +129,3 @@ def decode(
         yield from frames
     if first_error and not started:
         raise UnreadableMedia(first_error, hint=DAMAGED)
-
-
-def upright(frame: av.VideoFrame) -> tuple[av.VideoFrame, Orientation]:
-    """The frame as it is shown, in planar YUV, and how it had to be turned."""
-    # The display matrix rides on the decoded frame: a conversion may drop it.
-    orientation = orientation_of(frame)
-    return turn(canonical(frame), orientation), orientation

@@ -14,9 +14,10 @@ from provenance.video.demux import (
     decode,
     open_container,
     reading,
-    upright,
     video_stream,
 )
+from provenance.video.layout import canonical
+from provenance.video.orientation import orientation_of, turn
 from provenance.video.picture import Picture
 from provenance.video.sound import audible, kept_channels
 
@@ -43,8 +44,9 @@ class MediaInfo:
     ``container``: mp4, mov, webm, mkv, avi or mpegts. ``video``: as shown, after rotation.
     ``audio``: the first sound track, ``audio_tracks`` their number. ``frames``: as the file
     declares, or None. ``variable_rate``: the time stamps do not fit one rate (``video.rate`` is
-    then the average). ``rotation``: degrees clockwise that the stored pictures are turned by.
-    ``start``: time of the first picture in seconds. ``bytes``: size of the file.
+    then the average). ``rotation``: degrees clockwise that the stored pictures are turned by, after
+    a mirroring if ``flipped``. ``start``: time of the first picture in seconds. ``bytes``: size of
+    the file.
     """
 
     container: str
@@ -57,6 +59,7 @@ class MediaInfo:
     rotation: int
     codec: str
     bytes: int
+    flipped: bool = False
     audio_tracks: int = 0
     audio_codec: str | None = None
     start: Fraction = Fraction(0)
@@ -87,7 +90,8 @@ def probe(source: SourceFile, limits: Limits) -> MediaInfo:
                 f"{source.name} has a video track without a picture", hint="nothing to look at"
             )
         check_pixels(first.width, first.height, source.name, limits)
-        shown, orientation = upright(first)
+        orientation = orientation_of(first)
+        shown = turn(canonical(first), orientation)
         start = time_of(first, stream) or Fraction(0)
         tracks = audible(container)
         return MediaInfo(
@@ -105,6 +109,7 @@ def probe(source: SourceFile, limits: Limits) -> MediaInfo:
             frames=stream.frames or None,
             variable_rate=variable,
             rotation=orientation.degrees,
+            flipped=orientation.flipped,
             codec=stream.codec_context.codec.canonical_name,
             bytes=source.size,
             start=start,

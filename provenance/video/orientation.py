@@ -49,7 +49,10 @@ ROTATE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_C
 
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """What the frame's display matrix asks for; a slanted one (no player obeys) is ignored."""
+    """What the frame's display matrix asks for; a slanted one (no player obeys) is ignored.
+
+    Ask once a file: the answer ties the frame into a cycle that only the garbage collector frees.
+    """
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
         return UPRIGHT

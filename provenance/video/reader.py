@@ -6,9 +6,11 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Self
 
 from provenance.errors import EveryframeError, MediaTooLarge, NoVideo, UnreadableMedia
-from provenance.video.demux import decode, open_container, reading, upright, video_stream
+from provenance.video.demux import decode, open_container, reading, video_stream
 from provenance.video.info import MediaInfo, probe, time_of
+from provenance.video.layout import canonical
 from provenance.video.limits import Limits
+from provenance.video.orientation import Orientation, turn
 from provenance.video.picture import Picture
 from provenance.video.sound import sound_blocks
 from provenance.video.source import SourceFile
@@ -74,6 +76,7 @@ class MediaReader:
         """
         name, limits = self.source.name, self._limits
         self.damaged = None
+        orientation = Orientation(self.info.rotation, self.info.flipped)
         with closing(self._open()) as container:
             with reading(name):
                 stream = video_stream(container, name, limits)
@@ -85,7 +88,7 @@ class MediaReader:
                     if frame is None:
                         break
                     with reading(name):
-                        shown, _ = upright(frame)
+                        shown = turn(canonical(frame), orientation)
                         time = self._next_time(time_of(frame, stream), last)
                 except UnreadableMedia as error:
                     if first is None:

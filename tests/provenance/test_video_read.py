@@ -273,6 +273,26 @@ def test_new_luma_leaves_the_source_alone(tmp_path: Path) -> None:
                     picture.with_luma(wrong)
 
 
+def test_pictures_are_freed_without_the_garbage_collector(tmp_path: Path) -> None:
+    """A picture in a cycle of references would stay until a collection: 4K fills memory fast."""
+    path = draw_clip(tmp_path / "clip.mp4", frames=20)
+    with open_media(path) as reader:
+        list(reader.pictures())
+        gc.collect()
+        gc.disable()
+        try:
+            for picture in reader.pictures():
+                picture.with_luma(picture.luma)
+            del picture
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            gc.collect()
+            assert not [item for item in gc.garbage if isinstance(item, av.VideoFrame)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+
+
 def test_every_pass_starts_anew(tmp_path: Path) -> None:
     path = draw_clip(tmp_path / "clip.mp4", frames=10)
     with open_media(path) as reader:
