@@ -20,7 +20,7 @@ help:
 setup: $(READY)
 
 demo: $(READY)
-	@$(BIN)/python -m provenance.demo
+	@$(BIN)/python -m detectors.demo
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from provenance.payload import Source
 
 SCHEMA: Literal["everyframe.verify/1"] = "everyframe.verify/1"
 
@@ -60,7 +63,7 @@ class WatermarkFacts:
 
     ``authenticated``: the key that read it is private, so only its holders can have placed it.
     ``model`` is the registered name (``unknown-N`` for a number that this version does not know),
-    ``date`` ISO 8601, ``content_id`` 14 and ``prompt_hash_prefix`` 6 hex digits. ``confidence`` is
+    ``source`` how the mark says the video was made, ``date`` ISO 8601, ``content_id`` 14 and ``prompt_hash_prefix`` 6 hex digits. ``confidence`` is
     1 − ``false_positive_bound`` as a fraction, rounded down to four decimals.
     """
 
@@ -69,6 +72,7 @@ class WatermarkFacts:
     key: str | None = None
     model: str | None = None
     model_name: str | None = None
+    source: Source | None = None
     date: str | None = None
     content_id: str | None = None
     prompt_hash_prefix: str | None = None

@@ -26,12 +26,14 @@ class Signals:
     """What was found, reduced to what the verdict depends on.
 
     ``mark``: under the published key anybody can place one, under a private key its holders alone.
-    ``claim``: the source that the credentials state: generated or edited with AI, or another one.
+    ``mark_claim``: the source that the mark states, ``claim``: the one that the credentials state:
+    generated or edited with AI, or another one.
     ``agreement``: whether mark and credentials name the same content and model.
     """
 
     readable: bool = True
     mark: Mark = "none"
+    mark_claim: Claim = "generated"
     credentials: Credentials = "none"
     claim: Claim = "unstated"
     agreement: Agreement = "unknown"
@@ -51,31 +53,42 @@ def decide(signals: Signals) -> Verdict:
 
 
 def _name(signals: Signals) -> VerdictName:
-    marked = signals.mark != "none"
+    if signals.mark == "none":
+        return _name_by_credentials(signals)
     if signals.credentials in {"none", "invalid"}:
-        if marked:
-            return "ai_generated"
+        by_mark = _AI.get(signals.mark_claim)
+        return by_mark or _name_by_credentials(signals)
+    return _name_by_both(signals)
+
+
+def _name_by_credentials(signals: Signals) -> VerdictName:
+    if signals.credentials == "invalid":
         # Broken credentials that say "AI" are neither proof of it nor nothing.
-        broken_claim = signals.credentials == "invalid" and signals.claim in _AI
-        return "conflicting" if broken_claim else "no_evidence"
-    if marked and signals.agreement == "disagrees":
+        return "conflicting" if signals.claim in _AI else "no_evidence"
+    if signals.credentials == "none":
+        return "no_evidence"
+    return _AI.get(signals.claim, "no_evidence")
+
+
+def _name_by_both(signals: Signals) -> VerdictName:
+    """Marked, with good credentials."""
+    mark_says_ai, credentials_say_ai = signals.mark_claim in _AI, signals.claim in _AI
+    if signals.agreement == "disagrees":
         return "conflicting"
-    if signals.claim in _AI:
-        return _AI[signals.claim]
-    return _name_without_ai_claim(signals) if marked else "no_evidence"
-
-
-def _name_without_ai_claim(signals: Signals) -> VerdictName:
-    """Marked, with good credentials that do not speak of AI."""
     if signals.claim == "unstated":
-        return "ai_generated"
-    # Footage that was stamped as captured carries a mark of its own; anybody else's credentials
-    # over a generator's mark contradict it.
-    return "no_evidence" if signals.agreement == "agrees" else "conflicting"
+        return _AI.get(signals.mark_claim, "no_evidence")
+    if mark_says_ai and not credentials_say_ai:
+        return "conflicting"
+    if credentials_say_ai and not mark_says_ai and signals.agreement == "agrees":
+        # Mark and manifest of one stamping say the same; if they do not, one was exchanged.
+        return "conflicting"
+    return _AI.get(signals.claim, "no_evidence")
 
 
 def _reasons(signals: Signals) -> tuple[str, ...]:
     reasons = [_MARK[signals.mark]]
+    if signals.mark != "none" and signals.mark_claim != "generated":
+        reasons.append(_MARK_CLAIM[signals.mark_claim])
     if signals.credentials == "invalid":
         reasons.append("the credentials do not verify, so what they say does not count")
     elif signals.credentials != "none":
@@ -86,8 +99,8 @@ def _reasons(signals: Signals) -> tuple[str, ...]:
                 "the watermark and the credentials name different content: "
                 "one of them was copied from another video"
             )
-        if signals.mark != "none" and signals.claim == "other" and signals.agreement == "unknown":
-            reasons.append("the watermark is that of a generator and the credentials deny one")
+        if _name(signals) == "conflicting" and signals.agreement != "disagrees":
+            reasons.append("the watermark and the credentials state different sources")
     elif signals.mark == "none":
         reasons.append("the file carries no credentials")
     if _name(signals) == "no_evidence":
@@ -99,6 +112,11 @@ _MARK = {
     "none": "no watermark was found",
     "public": "a watermark was found under the published key, with which anybody can place one",
     "private": "a watermark was found under a private key, which only its holders can place",
+}
+_MARK_CLAIM = {
+    "unstated": "the watermark does not say how the video was made",
+    "edited": "the watermark says that AI was used to edit the video",
+    "other": "the watermark says that a camera captured the video",
 }
 _CREDENTIALS = {
     "valid": "the credentials are intact, signed by somebody unknown here",

@@ -132,6 +132,7 @@ def signals_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Signals:
     """The facts, reduced to what the verdict depends on."""
     return Signals(
         mark=("private" if mark.authenticated else "public") if mark.detected else "none",
+        mark_claim="other" if mark.source in {None, "captured"} else mark.source,
         credentials=(manifest.state or "invalid") if manifest.present else "none",
         claim=claim_of(manifest),
         agreement=agreement_of(mark, manifest),

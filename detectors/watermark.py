@@ -92,6 +92,7 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
         key=key.name,
         model=model,
         model_name=model_name,
+        source=payload.source,
         date=payload.day.isoformat(),
         content_id=payload.content_id_hex,
         prompt_hash_prefix=payload.prompt_prefix,

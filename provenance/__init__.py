@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from provenance.errors import EveryframeError
     from provenance.keys import CarrierKey, Identity, ensure_identity, load_identity
     from provenance.payload import MODELS, Model, Payload
-    from provenance.stamp import stamp
+    from provenance.stamping import stamp
     from provenance.store import open_store
     from provenance.trust import TrustSettings
     from provenance.writer import ProvenanceWriter
@@ -36,7 +36,7 @@ _HOME = {
     "ensure_identity": "provenance.keys",
     "load_identity": "provenance.keys",
     "open_store": "provenance.store",
-    "stamp": "provenance.stamp",
+    "stamp": "provenance.stamping",
 }
 
 __all__ = [

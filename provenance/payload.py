@@ -2,7 +2,8 @@
 
 ::
 
-    bit   0…3   version       1
+    bit   0…1   version       1
+          2…3   source        how it was made: 0 generated, 1 edited by AI, 2 captured by a camera
           4…11  model         registry number, 1 = LTX Video 2.3
          12…26  day           days since 2020-01-01 (to 2109)
          27…50  prompt prefix first 24 bits of the prompt's digest, 0 when there is none
@@ -10,26 +11,31 @@
          80…127 tag           HMAC-SHA256 of the first 80 bits under the carrier key, cut to 48 bits
 
 Prompt prefix and nonce together are the 53-bit *content id*. A random word passes the tag with
-probability 2⁻⁴⁸ whatever the video looks like: that is where the stated false-positive bound comes from.
+probability 2⁻⁴⁸ whatever the video looks like: that is where the stated false-positive bound comes
+from.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from provenance.errors import OptionError, UnknownModel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
+Source = Literal["generated", "edited", "captured"]
+
 VERSION = 1
+SOURCES: tuple[Source, ...] = ("generated", "edited", "captured")
 PAYLOAD_BITS = 128
 TAG_BITS = 48
 BODY_BITS = PAYLOAD_BITS - TAG_BITS
@@ -79,6 +85,7 @@ class Payload:
     model: int
     day: date
     content_id: int
+    source: Source = "generated"
 
     def __post_init__(self) -> None:
         if not 0 <= self.model < 256:
@@ -92,7 +99,7 @@ class Payload:
 
     @property
     def prompt_prefix(self) -> str | None:
-        """First 24 bits of the prompt's digest as 6 hex digits, or None when no prompt was given."""
+        """First 24 bits of the prompt's digest as 6 hex digits, None when no prompt was given."""
         prefix = self.content_id >> NONCE_BITS
         return f"{prefix:06x}" if prefix else None
 
@@ -118,7 +125,7 @@ def _tag(body: bytes, secret: bytes) -> bytes:
 
 def pack(payload: Payload, secret: bytes) -> NDArray[np.uint8]:
     """``payload`` and its tag under ``secret`` as (128,) bits, 0 or 1."""
-    body = VERSION
+    body = VERSION << 2 | SOURCES.index(payload.source)
     body = body << 8 | payload.model
     body = body << 15 | (payload.day - EPOCH).days
     body = body << (PREFIX_BITS + NONCE_BITS) | payload.content_id
@@ -133,10 +140,12 @@ def unpack(bits: NDArray[np.uint8], secret: bytes) -> Payload | None:
     if not hmac.compare_digest(tag, _tag(body_bytes, secret)):
         return None
     body = int.from_bytes(body_bytes, "big")
-    if body >> (BODY_BITS - 4) != VERSION:
+    version, source = body >> (BODY_BITS - 2), body >> (BODY_BITS - 4) & 0b11
+    if version != VERSION or source >= len(SOURCES):
         return None
     return Payload(
         model=body >> (BODY_BITS - 12) & 0xFF,
         day=EPOCH + timedelta(days=body >> (PREFIX_BITS + NONCE_BITS) & 0x7FFF),
         content_id=body & ((1 << (PREFIX_BITS + NONCE_BITS)) - 1),
+        source=SOURCES[source],
     )

@@ -8,6 +8,7 @@ from provenance.video.info import MediaInfo
 from provenance.video.limits import Limits
 from provenance.video.picture import Picture
 from provenance.video.reader import MediaReader, open_media
+from provenance.video.remux import remux
 from provenance.video.rgb import picture_from_rgb, rgb_from_picture
 from provenance.video.settings import EncodeSettings
 from provenance.video.writer import MediaWriter
@@ -22,5 +23,6 @@ __all__ = [
     "describe_ffmpeg",
     "open_media",
     "picture_from_rgb",
+    "remux",
     "rgb_from_picture",
 ]

@@ -9,46 +9,65 @@ from detectors.verdict import Signals, decide
 MARKS = ("none", "public", "private")
 CREDENTIALS = ("none", "invalid", "valid", "trusted")
 CLAIMS = ("unstated", "generated", "edited", "other")
+MARK_CLAIMS = ("generated", "edited", "other")
 AGREEMENTS = ("unknown", "agrees", "disagrees")
 MARKED, SOUND, ANY = ("public", "private"), ("valid", "trusted"), None
-AI = ("generated", "edited")
+AI, NOT_AI = ("generated", "edited"), ("unstated", "other")
+BROKEN, FITTING = ("none", "invalid"), ("agrees", "unknown")
 
-# (mark, credentials, claim, agreement) → verdict; every combination is in exactly one row.
+# (mark, its claim, credentials, their claim, agreement) → verdict; every combination is in
+# exactly one row.
 TABLE = [
     # Nothing that counts.
-    (("none",), ("none",), ANY, ANY, "no_evidence"),
-    (("none",), ("invalid",), ("unstated", "other"), ANY, "no_evidence"),
-    (("none",), ("invalid",), AI, ANY, "conflicting"),
+    (("none",), ANY, ("none",), ANY, ANY, "no_evidence"),
+    (("none",), ANY, ("invalid",), NOT_AI, ANY, "no_evidence"),
+    (("none",), ANY, ("invalid",), AI, ANY, "conflicting"),
     # Credentials alone.
-    (("none",), SOUND, ("unstated", "other"), ANY, "no_evidence"),
-    (("none",), SOUND, ("generated",), ANY, "ai_generated"),
-    (("none",), SOUND, ("edited",), ANY, "ai_edited"),
+    (("none",), ANY, SOUND, NOT_AI, ANY, "no_evidence"),
+    (("none",), ANY, SOUND, ("generated",), ANY, "ai_generated"),
+    (("none",), ANY, SOUND, ("edited",), ANY, "ai_edited"),
     # The mark alone: credentials that do not verify say nothing.
-    (MARKED, ("none", "invalid"), ANY, ANY, "ai_generated"),
+    (MARKED, ("generated",), BROKEN, ANY, ANY, "ai_generated"),
+    (MARKED, ("edited",), BROKEN, ANY, ANY, "ai_edited"),
+    (MARKED, ("other",), ("none",), ANY, ANY, "no_evidence"),
+    (MARKED, ("other",), ("invalid",), NOT_AI, ANY, "no_evidence"),
+    (MARKED, ("other",), ("invalid",), AI, ANY, "conflicting"),
     # Both.
-    (MARKED, SOUND, ANY, ("disagrees",), "conflicting"),
-    (MARKED, SOUND, ("generated", "unstated"), ("agrees", "unknown"), "ai_generated"),
-    (MARKED, SOUND, ("edited",), ("agrees", "unknown"), "ai_edited"),
-    (MARKED, SOUND, ("other",), ("agrees",), "no_evidence"),
-    (MARKED, SOUND, ("other",), ("unknown",), "conflicting"),
+    (MARKED, ANY, SOUND, ANY, ("disagrees",), "conflicting"),
+    (MARKED, ("generated",), SOUND, ("unstated",), FITTING, "ai_generated"),
+    (MARKED, ("edited",), SOUND, ("unstated",), FITTING, "ai_edited"),
+    (MARKED, ("other",), SOUND, NOT_AI, FITTING, "no_evidence"),
+    (MARKED, AI, SOUND, ("other",), FITTING, "conflicting"),
+    (MARKED, AI, SOUND, ("generated",), FITTING, "ai_generated"),
+    (MARKED, AI, SOUND, ("edited",), FITTING, "ai_edited"),
+    # Somebody else's credentials may tell of AI that came after the camera's mark.
+    (MARKED, ("other",), SOUND, ("generated",), ("unknown",), "ai_generated"),
+    (MARKED, ("other",), SOUND, ("edited",), ("unknown",), "ai_edited"),
+    (MARKED, ("other",), SOUND, AI, ("agrees",), "conflicting"),
 ]
-COMBINATIONS = list(product(MARKS, CREDENTIALS, CLAIMS, AGREEMENTS))
+COMBINATIONS = list(product(MARKS, MARK_CLAIMS, CREDENTIALS, CLAIMS, AGREEMENTS))
 
 
 def rows(combination):
     return [
-        row[4]
+        row[5]
         for row in TABLE
         if all(
             allowed is ANY or value in allowed
-            for value, allowed in zip(combination, row[:4], strict=True)
+            for value, allowed in zip(combination, row[:5], strict=True)
         )
     ]
 
 
 def signals(combination):
-    mark, credentials, claim, agreement = combination
-    return Signals(mark=mark, credentials=credentials, claim=claim, agreement=agreement)
+    mark, mark_claim, credentials, claim, agreement = combination
+    return Signals(
+        mark=mark,
+        mark_claim=mark_claim,
+        credentials=credentials,
+        claim=claim,
+        agreement=agreement,
+    )
 
 
 @pytest.mark.parametrize("combination", COMBINATIONS, ids="-".join)

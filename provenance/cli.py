@@ -1,0 +1,232 @@
+"""``ltx-stamp``: marks and signs existing footage."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provenance.config import LtxCommand
+from provenance.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from provenance.stamping import Stamped
+
+SCHEMA = "everyframe.stamp/1"
+
+
+@click.command(
+    name="ltx-stamp",
+    cls=LtxCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    epilog="Exit codes: 0 done, 2 usage, 3 input unusable, 4 writing or signing failed.",
+)
+@click.argument("input_path", metavar="INPUT", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file to make: .mp4, .mov, .mkv or .webm (AV1).",
+)
+@click.option(
+    "--model", required=True, metavar="NAME", help="Model that made it: ltx-2.3, helios-1.0."
+)
+@click.option(
+    "--source",
+    type=click.Choice(["generated", "edited", "captured"]),
+    default="generated",
+    help="How the footage was made: by AI, edited by AI, or by a camera.",
+)
+@click.option("--prompt", metavar="TEXT", help="The prompt; only a keyed digest of it is kept.")
+@click.option(
+    "--plain-prompt-hash",
+    is_flag=True,
+    help="Keep the plain SHA-256 of the prompt, which anybody can check and guess.",
+)
+@click.option(
+    "--date",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="Generation date. [default: today]",
+)
+@click.option(
+    "--keys",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="LTX_KEYS",
+    help="Keys directory; a development identity is made in it on first use.",
+)
+@click.option(
+    "--store", type=click.Path(), envvar="LTX_STORE", help="Store that keeps the manifest."
+)
+@click.option("--strength", type=float, metavar="FACTOR", help="Scale of the mark. [default: 1.0]")
+@click.option("--psnr", type=float, metavar="DB", help="Instead: the least luma PSNR of a frame.")
+@click.option(
+    "--if-marked",
+    type=click.Choice(["keep", "add", "refuse"]),
+    default="keep",
+    help="What to do with input that is marked already.",
+)
+@click.option("--codec", type=click.Choice(["h264", "hevc", "av1"]), default="h264")
+@click.option("--crf", type=int, help="Constant quality. [default: 23, hevc 28, av1 35]")
+@click.option("--preset", metavar="NAME", help="Speed of the encoder. [default: medium]")
+@click.option("--threads", type=int, metavar="N", help="Threads of the encoder. [default: all]")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--quiet", is_flag=True, help="No progress and no messages; the result only.")
+@click.version_option(package_name="everyframe")
+def main(
+    input_path: Path,
+    output: Path,
+    model: str,
+    source: Any,
+    prompt: str | None,
+    plain_prompt_hash: bool,
+    date: datetime | None,
+    keys: Path | None,
+    store: str | None,
+    strength: float | None,
+    psnr: float | None,
+    if_marked: Any,
+    codec: Any,
+    crf: int | None,
+    preset: str | None,
+    threads: int | None,
+    form: str,
+    quiet: bool,
+) -> None:
+    """Mark every frame of INPUT and sign the result."""
+    if strength is not None and psnr is not None:
+        raise OptionError("--strength and --psnr exclude each other", hint="give one of them")
+    # Imported here, so that --help does not pay for FFmpeg and OpenCV.
+    from provenance.keys import default_keys_directory, ensure_identity
+    from provenance.stamping import stamp
+    from provenance.store import default_store_path, open_store
+    from provenance.video import EncodeSettings
+
+    say = _say_nothing if quiet else _say
+    settings = EncodeSettings(codec=codec, crf=crf, preset=preset, threads=threads)
+    directory = keys or default_keys_directory(os.environ)
+    _check_input(input_path)
+    identity, made = ensure_identity(directory, now=datetime.now(UTC))
+    if made:
+        say(
+            f"made a development identity in {directory}: others read what it signs as signed by "
+            "somebody unknown; bring a real one with ltx-keys import"
+        )
+    with open_store(store or default_store_path(os.environ)) as opened:
+        stamped = stamp(
+            input_path,
+            output,
+            model=model,
+            source=source,
+            prompt=prompt,
+            plain_prompt_hash=plain_prompt_hash,
+            day=date.date() if date else None,
+            identity=identity,
+            store=opened,
+            strength=1.0 if strength is None else strength,
+            psnr=psnr,
+            settings=settings,
+            if_marked=if_marked,
+            progress=_progress(quiet=quiet),
+        )
+    for warning in _warnings(stamped):
+        say(f"warning: {warning}")
+    click.echo(_as_json(stamped) if form == "json" else _as_text(stamped))
+
+
+def _check_input(path: Path) -> None:
+    """Refuse what cannot be read before an identity is made for it."""
+    from provenance.video import open_media
+
+    with open_media(path):
+        pass
+
+
+def _warnings(stamped: Stamped) -> list[str]:
+    out = []
+    if stamped.kept:
+        out.append("the input is marked already: that mark was kept, the pictures are untouched")
+    if not stamped.readable:
+        out.append(
+            "the mark cannot be read back from this file: there is too little picture to carry it "
+            "(too short, too small or too flat)"
+        )
+    if stamped.carried.sound_damaged:
+        out.append(f"sound: {stamped.carried.sound_damaged}")
+    return out
+
+
+def _facts(stamped: Stamped) -> dict[str, Any]:
+    sealed, payload = stamped.sealed, stamped.sealed.payload
+    quality = stamped.carried.quality
+    return {
+        "schema": SCHEMA,
+        "output": str(sealed.path),
+        "content_id": payload.content_id_hex,
+        "model": stamped.statement.model.key,
+        "model_name": stamped.statement.model.name,
+        "source": payload.source,
+        "date": payload.day.isoformat(),
+        "prompt_hash": None if sealed.prompt is None else str(sealed.prompt),
+        "kept": stamped.kept,
+        "readable": stamped.readable,
+        "frames": stamped.carried.frames,
+        "duration_s": round(stamped.carried.duration_s, 3),
+        "input_bytes": stamped.input_bytes,
+        "bytes": sealed.bytes,
+        "quality": None if quality is None else asdict(quality),
+        "timings_s": stamped.timings_s,
+    }
+
+
+def _as_json(stamped: Stamped) -> str:
+    return json.dumps(_facts(stamped), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _as_text(stamped: Stamped) -> str:
+    facts, quality = _facts(stamped), stamped.carried.quality
+    lines = [
+        f"Stamped: {facts['output']}",
+        f"Watermark: {facts['model_name']}, {facts['date']}, content id {facts['content_id']}",
+        f"Prompt hash: {facts['prompt_hash'] or 'none'}",
+        f"Mark read back: {'yes' if stamped.readable else 'no'}",
+    ]
+    if quality is not None:
+        lines.append(
+            f"Quality: {quality.psnr_db:.1f} dB luma PSNR, "
+            f"{quality.worst_block_psnr_db:.1f} dB in the worst 32×32 block"
+        )
+    return "\n".join(lines)
+
+
+def _say(message: str) -> None:
+    click.echo(f"ltx-stamp: {message}", err=True)
+
+
+def _say_nothing(_message: str) -> None:
+    return
+
+
+def _progress(*, quiet: bool) -> Callable[[float], None] | None:
+    if quiet or not sys.stderr.isatty():
+        return None
+    shown = -1
+
+    def show(share: float) -> None:
+        nonlocal shown
+        percent = int(100 * share)
+        if percent != shown:
+            shown = percent
+            end = "\n" if percent >= 100 else ""
+            click.echo(f"\rmarking and encoding {percent:3d} %{end}", err=True, nl=False)
+
+    return show

@@ -1,0 +1,238 @@
+"""From pixels to a finished file: content id, temporary files, signature, store, final name.
+
+Every road that writes a video goes through :class:`Sealing`, so that there is one place where a
+file becomes complete: marked first, signed last, the manifest in the store before the name appears.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from provenance import __version__
+from provenance.errors import DiskFull, OutputError, OutputForbidden, OutputIsInput, StoreError
+from provenance.manifest import ManifestRequest, container_of, publish, sign_file
+from provenance.payload import Payload, new_content_id
+from provenance.prompt import prompt_digest
+from provenance.store import StoredManifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import date, datetime
+    from pathlib import Path
+    from types import TracebackType
+
+    from provenance.keys import Identity
+    from provenance.payload import Model, Source
+    from provenance.prompt import PromptDigest
+    from provenance.store import Store
+
+_DRAWS = 64  # two in a row taken by chance is already one in a billion
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What is to be said about a video, in its mark and in its manifest.
+
+    ``day`` is the generation date; ``prompt`` is turned into a digest and never kept.
+    """
+
+    model: Model
+    day: date
+    source: Source = "generated"
+    prompt: PromptDigest | None = None
+
+
+def state(
+    identity: Identity,
+    *,
+    model: Model,
+    day: date,
+    source: Source = "generated",
+    prompt: str | None = None,
+    plain_prompt_hash: bool = False,
+) -> Statement:
+    """A :class:`Statement` whose prompt is reduced to ``identity``'s digest of it."""
+    digest = prompt_digest(prompt, identity.prompt_key, plain=plain_prompt_hash) if prompt else None
+    return Statement(model=model, day=day, source=source, prompt=digest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A finished file of ``bytes`` bytes, what its mark says, and the prompt's digest."""
+
+    path: Path
+    payload: Payload
+    prompt: PromptDigest | None
+    bytes: int
+
+
+class Sealing:
+    """Makes one file under ``output``, completely or not at all; use it as a context manager.
+
+    Write the marked, unsigned video to :attr:`unsigned`, with :attr:`payload` in its mark; then
+    call :meth:`complete`. Leaving the block without it removes what was written and gives the
+    content id back. ``payload`` given means that the mark is already in the pictures.
+
+    Raises :class:`OutputForbidden` when ``output`` cannot be written where it is,
+    :class:`OutputIsInput` when it is one of ``inputs``, and :class:`StoreError`.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        *,
+        statement: Statement,
+        identity: Identity,
+        store: Store,
+        now: Callable[[], datetime],
+        draw_bits: Callable[[int], int],
+        payload: Payload | None = None,
+        inputs: tuple[Path, ...] = (),
+    ) -> None:
+        _check_output(output, inputs)
+        self.output = output
+        self.statement = statement
+        self._identity = identity
+        self._store = store
+        self._now = now
+        self._complete = False
+        self._fresh = payload is None
+        self.payload = payload if payload is not None else self._new_payload(draw_bits)
+        self.unsigned = _temporary(output)
+        self._signed = _temporary(output)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for path in (self.unsigned, self._signed):
+            path.unlink(missing_ok=True)
+        if not self._complete:
+            self._give_back()
+
+    def complete(
+        self, *, width: int, height: int, duration_s: float, parent: Path | None = None
+    ) -> Sealed:
+        """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name."""
+        statement, payload, created = self.statement, self.payload, self._now()
+        request = ManifestRequest(
+            model=statement.model,
+            title=self.output.name,
+            created=created,
+            source=statement.source,
+            prompt=statement.prompt,
+            payload=payload,
+            carrier=self._identity.carrier_key.name,
+            width=width,
+            height=height,
+            duration_s=duration_s,
+            tool_version=__version__,
+            parent=parent,
+        )
+        with disk_errors(self.output):
+            manifest = sign_file(self.unsigned, self._signed, request, self._identity)
+            if self._fresh:
+                self._keep(manifest, created, width, height, duration_s)
+            size = self._signed.stat().st_size
+            publish(self._signed, self.output, manifest)
+            self._complete = True
+            _settle(self.output.parent)
+        return Sealed(path=self.output, payload=payload, prompt=statement.prompt, bytes=size)
+
+    def _keep(
+        self, manifest: bytes, created: datetime, width: int, height: int, duration_s: float
+    ) -> None:
+        statement = self.statement
+        self._store.put(
+            StoredManifest(
+                content_id=self.payload.content_id_hex,
+                manifest=manifest,
+                mime=container_of(self._signed).mime,
+                model=statement.model.key,
+                day=self.payload.day,
+                prompt_hash=None if statement.prompt is None else str(statement.prompt),
+                created=created,
+                width=width,
+                height=height,
+                duration_s=duration_s,
+            )
+        )
+
+    def _new_payload(self, draw_bits: Callable[[int], int]) -> Payload:
+        statement = self.statement
+        digest = None if statement.prompt is None else statement.prompt.digest
+        for _ in range(_DRAWS):
+            payload = Payload(
+                model=statement.model.number,
+                day=statement.day,
+                content_id=new_content_id(digest, draw_bits),
+                source=statement.source,
+            )
+            if self._store.reserve(payload.content_id_hex):
+                return payload
+        raise StoreError(
+            f"no free content id after {_DRAWS} draws",
+            hint="the store is full for this prompt, or the source of randomness repeats itself",
+        )
+
+    def _give_back(self) -> None:
+        if self._fresh:
+            with suppress(StoreError):
+                self._store.release(self.payload.content_id_hex)
+
+
+def _check_output(output: Path, inputs: tuple[Path, ...]) -> None:
+    folder = output.parent
+    for source in inputs:
+        if output.exists() and source.exists() and output.samefile(source):
+            raise OutputIsInput(
+                f"{output} is the input itself", hint="write to another file; the input stays as is"
+            )
+    if output.is_dir():
+        raise OutputForbidden(f"{output} is a folder", hint="name a file in it")
+    if not folder.is_dir():
+        raise OutputForbidden(f"{folder} is not a folder", hint="create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputForbidden(
+            f"{folder} cannot be written to", hint="choose a folder you can write"
+        )
+    if output.exists() and not output.is_file():
+        raise OutputForbidden(f"{output} is not a regular file", hint="choose another name")
+
+
+def _temporary(output: Path) -> Path:
+    """A hidden name beside ``output``, of the same type, so that a rename is all it takes."""
+    return output.with_name(f".{output.stem[:40]}-{secrets.token_hex(6)}{output.suffix}")
+
+
+@contextmanager
+def disk_errors(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFull(
+                f"the disk is full: {output} was not written", hint="free some space and try again"
+            ) from error
+        raise OutputError(f"writing {output} failed: {error.strerror or error}") from error
+
+
+def _settle(folder: Path) -> None:
+    """Make the new name itself survive a power loss, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,263 @@
+"""Marking and signing footage that exists already: one file in, one file out."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from provenance.errors import AlreadyMarked, OptionError, UnknownModel, UnreadableMedia
+from provenance.keys import carrier_keys, default_keys_directory, ensure_identity
+from provenance.manifest import container_of, has_manifest
+from provenance.payload import Model, model_by_key, model_by_number
+from provenance.quality import LumaQuality
+from provenance.sealing import Sealing, Statement, disk_errors, state
+from provenance.store import default_store_path, open_store
+from provenance.video import MediaWriter, open_media
+from provenance.watermark import ClipDetector, ClipMarker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from provenance.keys import Identity
+    from provenance.payload import Payload, Source
+    from provenance.quality import Quality
+    from provenance.sealing import Sealed
+    from provenance.store import Store
+    from provenance.video import EncodeSettings, MediaReader
+
+IfMarked = Literal["keep", "add", "refuse"]
+
+_QUALITY_EVERY = 8  # frames
+_LOOK_S = 5.0  # how much of the input is searched for a mark that is there already
+_SUFFIXES = {"mp4": ("mp4", "m4v"), "mov": ("mov", "qt"), "ts": ("ts", "m2ts", "mts")}
+_ADDED_SHIFT = (11, 17)  # cells: a second tile on the first would cancel both
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """What went from the input to the output.
+
+    ``quality`` compares the pictures before and after marking, before encoding; None when they
+    were copied. ``sound_damaged`` says where carried sound broke off, or is None.
+    """
+
+    frames: int
+    duration_s: float
+    quality: Quality | None = None
+    sound_damaged: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamped:
+    """What stamping did.
+
+    ``kept``: the input was marked already, that mark was kept and the pictures were not touched.
+    ``readable``: the mark was read back from the file. ``timings_s``: seconds by stage.
+    """
+
+    sealed: Sealed
+    statement: Statement
+    kept: bool
+    readable: bool
+    carried: Carried
+    input_bytes: int
+    timings_s: dict[str, float]
+
+
+def stamp(
+    source_path: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    model: str,
+    source: Source = "generated",
+    prompt: str | None = None,
+    plain_prompt_hash: bool = False,
+    day: date | None = None,
+    identity: Identity | None = None,
+    store: Store | None = None,
+    strength: float = 1.0,
+    psnr: float | None = None,
+    settings: EncodeSettings | None = None,
+    if_marked: IfMarked = "keep",
+    progress: Callable[[float], None] | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    draw_bits: Callable[[int], int] = secrets.randbits,
+) -> Stamped:
+    """Mark every frame of ``source_path`` and write it, encoded and signed, to ``output``.
+
+    ``model`` is a registered name, ``source`` how the footage was made, ``day`` when (default
+    today). ``identity`` and ``store`` default to the user's own. ``strength`` scales the mark,
+    or ``psnr`` asks for the strongest one with at least that luma PSNR in dB before encoding.
+    ``if_marked`` says what to do with input that carries a readable mark already: *keep* it and
+    only sign (the pictures are not encoded again), *add* a second one, or *refuse*. Credentials
+    in the input become the parent of the new ones. ``progress`` is told the share done, 0…1.
+
+    ``output`` appears complete or not at all, and the input is never touched. Raises
+    :class:`~provenance.errors.InputError` for input that cannot be used and the writing errors
+    of :class:`~provenance.writer.ProvenanceWriter`.
+    """
+    path, target = Path(source_path), Path(output)
+    if identity is None:
+        identity, _ = ensure_identity(default_keys_directory(os.environ), now=now())
+    statement = state(
+        identity,
+        model=model_by_key(model),
+        day=day or now().date(),
+        source=source,
+        prompt=prompt,
+        plain_prompt_hash=plain_prompt_hash,
+    )
+    clock = _Clock()
+    with ExitStack() as opened:
+        media = opened.enter_context(open_media(path))
+        video = media.info.video
+        with clock.timed("look"):
+            present = _look(path, identity, most_s=_LOOK_S)
+        if present is not None and if_marked == "refuse":
+            raise AlreadyMarked(
+                f"{path} carries a mark already",
+                hint="--if-marked keep leaves it as it is, --if-marked add puts a second one on it",
+            )
+        kept = present if if_marked == "keep" else None
+        if kept is not None:
+            _check_same_container(path, target)
+            statement = _statement_of(kept)
+        if store is None:
+            store = opened.enter_context(open_store(default_store_path(os.environ)))
+        sealing = opened.enter_context(
+            Sealing(
+                target,
+                statement=statement,
+                identity=identity,
+                store=store,
+                now=now,
+                draw_bits=draw_bits,
+                payload=kept,
+                inputs=(path,),
+            )
+        )
+        with clock.timed("encode"):
+            if kept is not None:
+                carried = _copy(path, media, sealing.unsigned)
+            else:
+                marker = ClipMarker(
+                    payload=sealing.payload,
+                    key=identity.carrier_key,
+                    width=video.width,
+                    height=video.height,
+                    strength=strength,
+                    psnr=psnr,
+                    shift=(0, 0) if present is None else _ADDED_SHIFT,
+                )
+                carried = _mark(media, marker, sealing.unsigned, settings, progress)
+        with clock.timed("read_back"):
+            read = kept or _look(sealing.unsigned, identity, most_s=None)
+        with clock.timed("sign"):
+            sealed = sealing.complete(
+                width=video.width,
+                height=video.height,
+                duration_s=carried.duration_s,
+                parent=path if has_manifest(path) else None,
+            )
+    return Stamped(
+        sealed=sealed,
+        statement=statement,
+        kept=kept is not None,
+        # Of two marks in a file either may be the one that is found.
+        readable=read == sealing.payload or (read is not None and present is not None),
+        carried=carried,
+        input_bytes=media.info.bytes,
+        timings_s=clock.seconds,
+    )
+
+
+def _look(path: Path, identity: Identity, *, most_s: float | None) -> Payload | None:
+    """The mark in the first ``most_s`` seconds of a file (None: all of it), if one can be read."""
+    keys = dict.fromkeys((identity.carrier_key, *carrier_keys(identity.directory)))
+    with open_media(path) as media:
+        video, start = media.info.video, media.info.start
+        detector = ClipDetector(keys=list(keys), width=video.width, height=video.height, fast=True)
+        for picture in media.pictures():
+            time_s = float(picture.time - start)
+            if detector.decided or (most_s is not None and time_s >= most_s):
+                break
+            detector.add(picture.luma, time_s=time_s, bits=picture.bits)
+        return detector.finish().payload
+
+
+def _mark(
+    media: MediaReader,
+    marker: ClipMarker,
+    target: Path,
+    settings: EncodeSettings | None,
+    progress: Callable[[float], None] | None,
+) -> Carried:
+    info = media.info
+    quality = LumaQuality(every=_QUALITY_EVERY)
+    frames, last_s = 0, 0.0
+    with MediaWriter(target, video=info.video, settings=settings, copy_audio_from=media) as writer:
+        for picture in media.pictures():
+            last_s = float(picture.time - info.start)
+            marked = marker.mark(picture.luma, time_s=last_s, bits=picture.bits)
+            quality.add(picture.luma, marked, bits=picture.bits)
+            writer.write(picture.with_luma(marked))
+            frames += 1
+            if progress is not None and info.duration_s:
+                progress(min(1.0, last_s / info.duration_s))
+        if media.damaged is not None:
+            raise UnreadableMedia(
+                f"{media.source.name}: {media.damaged}",
+                hint="fetch or repair the file: a shortened copy would be signed as the whole",
+            )
+    return Carried(
+        frames=frames,
+        duration_s=last_s + float(1 / info.video.rate),
+        quality=quality.result(),
+        sound_damaged=writer.sound_damaged,
+    )
+
+
+def _copy(path: Path, media: MediaReader, target: Path) -> Carried:
+    """The file as it is: pictures that carry a mark are not encoded again for a signature."""
+    with disk_errors(target), path.open("rb") as source, target.open("xb") as copy:
+        shutil.copyfileobj(source, copy, 1 << 20)
+    return Carried(frames=media.info.frames or 0, duration_s=media.info.duration_s or 0.0)
+
+
+def _statement_of(payload: Payload) -> Statement:
+    """What a mark that is kept says: the new manifest must not contradict it."""
+    try:
+        model = model_by_number(payload.model)
+    except UnknownModel:
+        key = f"unknown-{payload.model}"
+        model = Model(number=payload.model, key=key, name=f"unknown model {payload.model}")
+    return Statement(model=model, day=payload.day, source=payload.source)
+
+
+def _check_same_container(path: Path, target: Path) -> None:
+    name = container_of(path).name
+    if target.suffix.lower().lstrip(".") not in _SUFFIXES.get(name, (name,)):
+        raise OptionError(
+            f"{path} is marked already and is kept as it is, an {name} file, not {target.suffix}",
+            hint=f"name the output …{path.suffix}, or use --if-marked add to encode it again",
+        )
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - start, 4)

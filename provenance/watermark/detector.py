@@ -1,0 +1,191 @@
+"""Reading the mark from the frames of one file.
+
+The frames become evidence, :class:`~provenance.watermark.search.KeySearch` looks for each key's
+mark in it, and what was found is put into words: where it lies, and in which stretches of time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from provenance.errors import FrameError, OptionError
+from provenance.payload import TAG_BITS, Payload, pack
+from provenance.watermark import sync
+from provenance.watermark.carrier import MatchedFilterExtractor
+from provenance.watermark.detection import Detection, Geometry, Segment
+from provenance.watermark.evidence import Evidence
+from provenance.watermark.search import KeySearch
+from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX, lay_out, too_small
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from provenance.keys import CarrierKey
+    from provenance.watermark.roles import Extractor
+    from provenance.watermark.tile import Tile
+
+_WORTH_SWEEPING_S = 1.5  # a fast search sweeps all scales after so many seconds, then at doublings
+_SEGMENT_S = 0.5
+_PRESENT, _ABSENT, _EXPECTED = 4.0, 1.5, 5.0  # standard deviations of a segment's evidence
+_TELLING = 0.25  # a segment whose evidence is quieter than this share of the usual says nothing
+
+
+class ClipDetector:
+    """Takes the luma of a file's frames in order and says which mark they carry.
+
+    ``keys`` are tried one after the other. ``width`` and ``height`` are the frames' in pixels. With
+    ``fast`` the search asks while frames come in, and ``decided`` turns true as soon as a tag
+    verifies; without, only :meth:`finish` asks, over all frames.
+    """
+
+    def __init__(
+        self,
+        *,
+        keys: Sequence[CarrierKey],
+        width: int,
+        height: int,
+        fast: bool = False,
+        extractor: Extractor | None = None,
+    ) -> None:
+        if not keys:
+            raise OptionError("no carrier key to search with", hint="pass at least one key")
+        self._size = (width, height)
+        self._fast = fast
+        self._readable = not too_small(width, height)
+        self._evidence = Evidence(extractor or MatchedFilterExtractor(), width=width, height=height)
+        self._searches = [KeySearch(lay_out(key), width, height) for key in keys]
+        self._found: tuple[KeySearch, Payload, int, sync.Placement] | None = None
+        self._next_look_s = 0.5
+        self._next_sweep_s = _WORTH_SWEEPING_S
+
+    @property
+    def decided(self) -> bool:
+        """Whether a tag has verified, so that a fast search may stop."""
+        return self._found is not None
+
+    def add(self, luma: NDArray[Any], *, time_s: float, bits: int = 8) -> None:
+        """Take in one frame's luma (H, W): uint8, or uint16 with values below 2**``bits``."""
+        width, height = self._size
+        if luma.shape != (height, width):
+            raise FrameError(
+                f"a frame of shape {luma.shape} in a clip of ({height}, {width})",
+                hint="all frames of a clip have one size",
+            )
+        if not self._readable or self.decided:
+            return
+        asked = self._evidence.add(luma, time_s=time_s, bits=bits)
+        if self._fast and asked and self._evidence.seconds >= self._next_look_s:
+            self._next_look_s *= 2
+            sweep = self._evidence.seconds >= self._next_sweep_s
+            if sweep:
+                self._next_sweep_s = 4 * self._evidence.seconds
+            self._look(sweep=sweep)
+
+    def finish(self) -> Detection:
+        """The result over all frames taken in."""
+        if self._readable and not self.decided:
+            self._evidence.flush()
+            if self._evidence.frames:
+                self._look(sweep=True)
+        tried = sum(search.tried for search in self._searches)
+        searched = Detection(
+            detected=False,
+            candidates_tried=tried,
+            frames_used=self._evidence.frames,
+            seconds_used=self._evidence.seconds if self._evidence.frames else 0.0,
+        )
+        if self._found is None:
+            return searched
+        search, payload, level, placement = self._found
+        return replace(
+            searched,
+            detected=True,
+            payload=payload,
+            key=search.tile.key,
+            false_positive_bound=min(1.0, tried * 2.0**-TAG_BITS),
+            geometry=self._geometry(level, placement),
+            segments=self._segments(search.tile, payload, level, placement),
+        )
+
+    def _look(self, *, sweep: bool) -> None:
+        maps = [sync.Folds(sync.clipped(total)) for total in self._evidence.totals]
+        for search in self._searches:
+            found = search.look(maps, sweep=sweep)
+            if found is not None:
+                self._found = (search, *found)
+                return
+
+    def _geometry(self, level: int, placement: sync.Placement) -> Geometry:
+        width, height = self._size
+        # Pixels of the frame in hand for one cell: the fold has two pixels a cell.
+        grid = min(width, height) / (CELLS_PER_SHORT_SIDE * sync.FOLD_GRAIN) * 2**level
+        cell = sync.FOLD_GRAIN * grid * (placement.scale_x + placement.scale_y) / 2
+        # Of the picture's corners, turned as the tile lies, the top-left one.
+        rows, columns = self._evidence.totals[level].shape
+        far = sync.upright((rows / placement.scale_y, columns / placement.scale_x), placement)
+        corner = (min(far[0], 0.0), min(far[1], 0.0))
+        row, column = (
+            round((edge - shift) / sync.SIDE, 4) % 1.0
+            for edge, shift in zip(corner, placement.shift, strict=True)
+        )
+        # A placement mirrors first and then turns back, a picture was mirrored and then turned.
+        turns = placement.quarter_turns
+        whole = cell * CELLS_PER_SHORT_SIDE
+        native = abs(cell - SMALLEST_CELL_PX) < 0.02 * SMALLEST_CELL_PX
+        shown = 1.0 if native and whole >= min(width, height) else min(width, height) / whole
+        return Geometry(
+            scale=cell / SMALLEST_CELL_PX,
+            rotation_deg=90.0 * (turns if not placement.flipped else -turns % 4),
+            flipped=placement.flipped,
+            shown=min(1.0, shown),
+            offset=(column, row),
+        )
+
+    def _segments(
+        self, tile: Tile, payload: Payload, level: int, placement: sync.Placement
+    ) -> tuple[Segment, ...]:
+        """Where in time the mark that was found is."""
+        pattern = tile.steady_pattern(pack(payload, tile.key.secret))
+        used = float(np.abs(pattern).sum())
+        spans = self._spans(level)
+        scores, loudness = [], []
+        for _, _, soft in spans:
+            cells = sync.cells_at(sync.clipped(soft), placement)
+            noise = float(cells.std()) or 1.0
+            scores.append(float((cells * pattern).sum()) / noise / np.sqrt(used))
+            loudness.append(float(np.sqrt(np.mean(np.square(soft)))))
+        expected = float(np.median(scores)) if scores else 0.0
+        audible = _TELLING * float(np.median(loudness)) if loudness else 0.0
+        segments: list[Segment] = []
+        for (start_s, end_s, _), score, loud in zip(spans, scores, loudness, strict=True):
+            state: Literal["marked", "unmarked", "unclear"] = "unclear"
+            if score >= _PRESENT:
+                state = "marked"
+            elif score < _ABSENT and expected >= _EXPECTED and loud >= audible:
+                state = "unmarked"
+            if segments and segments[-1].state == state:
+                segments[-1] = replace(segments[-1], end_s=end_s)
+            else:
+                segments.append(Segment(start_s=start_s, end_s=end_s, state=state))
+        return tuple(segments)
+
+    def _spans(self, level: int) -> list[tuple[float, float, NDArray[np.float32]]]:
+        """(start, end, summed soft map) of stretches of half a second or more."""
+        spans: list[tuple[float, float, NDArray[np.float32]]] = []
+        windows = self._evidence.windows
+        last_s = windows[-1].end_s if windows else 0.0
+        for window in windows:
+            soft = window.maps[level].astype(np.float32)
+            too_short = spans and spans[-1][1] - spans[-1][0] < _SEGMENT_S - 1e-6
+            leftover = spans and last_s - window.start_s < _SEGMENT_S - 1e-6
+            if too_short or leftover:
+                start_s, _, before = spans[-1]
+                spans[-1] = (start_s, window.end_s, before + soft)
+            else:
+                spans.append((window.start_s, window.end_s, soft))
+        return spans

@@ -1,0 +1,127 @@
+"""Soft maps of a clip, window of time by window of time, in bounded memory.
+
+Frames are averaged a few at a time before they are listened to (same evidence, a fraction of the
+work), and what they say is kept for a bounded number of windows: when there are more, neighbours
+are merged, so that an hour needs no more memory than a minute.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from provenance.watermark.tile import CELLS_PER_SHORT_SIDE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from provenance.watermark.roles import Extractor
+
+_FRAMES_PER_MEAN = 8
+_MEAN_S = 0.25
+_MOST_WINDOWS = 128
+LEVELS = 2  # level n listens for cells 2ⁿ times as large as a frame of this size is marked with
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What ``frames`` frames from ``start_s`` to ``end_s`` said: a soft map for each level.
+
+    ``maps``: float16, level 0 about 240 pixels on the short side, each further level half of that.
+    """
+
+    start_s: float
+    end_s: float
+    frames: int
+    maps: tuple[NDArray[np.float16], ...]
+
+
+class Evidence:
+    """Collects the soft maps of frames of one size, (``height``, ``width``)."""
+
+    def __init__(self, extractor: Extractor, *, width: int, height: int) -> None:
+        self._extractor = extractor
+        grain = extractor.pixels_per_cell * CELLS_PER_SHORT_SIDE
+        scale = grain / min(width, height)
+        self._sizes = [
+            (max(8, round(width * scale / 2**n)), max(8, round(height * scale / 2**n)))
+            for n in range(LEVELS)
+        ]
+        self._sum: NDArray[np.float32] | None = None
+        self._count = 0
+        self._start_s = 0.0
+        self._last_s = 0.0
+        self._step_s = 0.0
+        self._windows: list[Window] = []
+        self.totals = [np.zeros(size[::-1], np.float32) for size in self._sizes]
+        self.frames = 0
+
+    @property
+    def seconds(self) -> float:
+        """Time covered so far, the last frame's own duration included."""
+        return self._last_s + self._step_s - (self._windows[0].start_s if self._windows else 0.0)
+
+    def add(self, luma: NDArray[Any], *, time_s: float, bits: int) -> bool:
+        """Take in a frame; True when this completed a mean, so that there is news to ask for."""
+        done = False
+        if self._count and (
+            self._count >= _FRAMES_PER_MEAN or time_s - self._start_s >= _MEAN_S - 1e-6
+        ):
+            self.flush()
+            done = True
+        if self._count == 0:
+            self._start_s = time_s
+            self._sum = np.zeros(luma.shape, np.float32)
+        assert self._sum is not None
+        if bits == 8:
+            cv2.accumulate(luma, self._sum)
+        else:
+            self._sum += luma * np.float32(2.0 ** (8 - bits))
+        if self.frames:
+            self._step_s = max(0.0, time_s - self._last_s)
+        self._last_s = time_s
+        self._count += 1
+        self.frames += 1
+        return done
+
+    def flush(self) -> None:
+        """Listen to the frames since the last mean."""
+        if not self._count or self._sum is None:
+            return
+        maps = []
+        mean: NDArray[Any] = self._sum / np.float32(self._count)
+        for level, size in enumerate(self._sizes):
+            shrinking = size[0] < mean.shape[1]
+            mean = cv2.resize(
+                mean, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+            )
+            # Not times the count: averaging has already quietened what the bands divide by.
+            soft = self._extractor.soft_map(np.asarray(mean, np.float32))
+            self.totals[level] += soft
+            maps.append(soft.astype(np.float16))
+        end_s = self._last_s + self._step_s
+        self._windows.append(
+            Window(start_s=self._start_s, end_s=end_s, frames=self._count, maps=tuple(maps))
+        )
+        self._count = 0
+        if len(self._windows) > _MOST_WINDOWS:
+            pairs = zip(self._windows[::2], self._windows[1::2], strict=False)
+            rest = self._windows[-1:] if len(self._windows) % 2 else []
+            self._windows = [_merged(a, b) for a, b in pairs] + rest
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """What was heard so far, in order of time."""
+        return tuple(self._windows)
+
+
+def _merged(first: Window, second: Window) -> Window:
+    return Window(
+        start_s=first.start_s,
+        end_s=second.end_s,
+        frames=first.frames + second.frames,
+        maps=tuple(a + b for a, b in zip(first.maps, second.maps, strict=True)),
+    )
