@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _BLOCK = 4
-_BAND_ENERGY_WINDOW = 9
-_NOISE_FLOOR = 1.0  # levels²: quantisation and rounding, below which a band is not to be trusted
+_BAND_ENERGY_WINDOW = 7
+_NOISE_FLOOR = 6.0  # levels²: below this a quiet band is the codec's doing, not a clear view
 
 
 @lru_cache(maxsize=1)

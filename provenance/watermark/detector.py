@@ -71,10 +71,12 @@ class ClipDetector:
     def add(self, luma: NDArray[Any], *, time_s: float, bits: int = 8) -> None:
         """Take in one frame's luma (H, W): uint8, or uint16 with values below 2**``bits``."""
         width, height = self._size
-        if luma.shape != (height, width):
+        wanted = np.uint8 if bits == 8 else np.uint16
+        if luma.shape != (height, width) or luma.dtype != wanted:
             raise FrameError(
-                f"a frame of shape {luma.shape} in a clip of ({height}, {width})",
-                hint="all frames of a clip have one size",
+                f"luma of shape {luma.shape} and type {luma.dtype} in a clip of "
+                f"({height}, {width}) {np.dtype(wanted)}",
+                hint="all frames of a clip have one size and depth",
             )
         if not self._readable or self.decided:
             return

@@ -52,6 +52,7 @@ class Evidence:
         ]
         self._sum: NDArray[np.float32] | None = None
         self._count = 0
+        self._first_s = 0.0
         self._start_s = 0.0
         self._last_s = 0.0
         self._step_s = 0.0
@@ -62,7 +63,7 @@ class Evidence:
     @property
     def seconds(self) -> float:
         """Time covered so far, the last frame's own duration included."""
-        return self._last_s + self._step_s - (self._windows[0].start_s if self._windows else 0.0)
+        return self._last_s + self._step_s - self._first_s
 
     def add(self, luma: NDArray[Any], *, time_s: float, bits: int) -> bool:
         """Take in a frame; True when this completed a mean, so that there is news to ask for."""
@@ -82,6 +83,8 @@ class Evidence:
             self._sum += luma * np.float32(2.0 ** (8 - bits))
         if self.frames:
             self._step_s = max(0.0, time_s - self._last_s)
+        else:
+            self._first_s = time_s
         self._last_s = time_s
         self._count += 1
         self.frames += 1

@@ -67,7 +67,8 @@ class KeySearch:
             for side in _USUAL_SHORT_SIDES
         ]
         low, high = _SWEEP
-        self._likely = sorted({round(r, 4) for r in (1.0, as_marked, *cut_from) if low < r < high})
+        likely = (r for r in (1.0, *cut_from) if low < r < high)
+        self._likely = sorted({round(r, 4) for r in (as_marked, *likely)})
         count = int(np.log(high / low) / _SWEEP_STEP)
         self._every = [low * float(np.exp(i * _SWEEP_STEP)) for i in range(count)]
 

@@ -109,7 +109,7 @@ class PilotSearch:
 
     def refine(self, soft_map: NDArray[np.float32], start: Placement) -> Placement:
         """The best placement near ``start``: a fine sweep of the scale, then x and y apart."""
-        around = np.exp(np.arange(-15, 16) * 0.001)
+        around = np.exp(np.arange(-15, 16) * 0.001).tolist()
         best = max((self._moved(soft_map, start, r, r) for r in around), key=lambda p: p.score)
         for step in (0.002, 0.001, 0.0005):
             for rx, ry in ((1 + step, 1), (1 - step, 1), (1, 1 + step), (1, 1 - step)):
