@@ -43,10 +43,10 @@ class ClipMarker:
     """Marks the luma of one clip, frame by frame, in display order.
 
     ``width`` and ``height`` are the frame's in pixels. ``strength`` scales the amplitude that the
-    eye's bound allows (1 is invisible by design). ``psnr`` in dB asks instead for the strongest mark
-    that keeps every frame's luma at least so near to the original (saturation aside, 8-bit scale),
-    up to strength 4. ``shift`` moves the tile by so many cells right
-    and down: a second mark in a clip that holds one already must not lie on the first.
+    eye's bound allows (1 is invisible by design). ``psnr`` in dB asks instead for the strongest
+    mark that keeps every frame's luma at least so near to the original (saturation aside, 8-bit
+    scale), up to strength 4. ``shift`` moves the tile by so many cells right and down: a second
+    mark in a clip that holds one already must not lie on the first.
 
     Raises :class:`MediaTooSmall` when a frame has no room for a tile and :class:`OptionError` for
     a strength outside 0.5…4 or a PSNR outside 34…60 dB.
@@ -123,7 +123,8 @@ class ClipMarker:
         unit = float(1 << (bits - 8))
         small /= unit
         residual = self._embedder.residual(small, self._pattern(slot), self._previous)
-        full = cv2.resize(residual, self._size, interpolation=cv2.INTER_CUBIC)
+        drawn = cv2.resize(residual, self._size, interpolation=cv2.INTER_CUBIC)
+        full = np.asarray(drawn, np.float32)
         levels = self._levels if self._psnr is None else _levels_at(full, self._psnr)
         full *= np.float32(levels * unit)
         np.rint(full, out=full)
