@@ -1,0 +1,135 @@
+"""How often something is found where nothing is: unmarked clips, and marked ones under wrong keys.
+
+Each clip is heard once, as it is and with a mark under a key of its own; then random keys search
+what was heard, each the whole search that a real verification makes. The upper limit is
+Clopper and Pearson's, one-sided, at 95 % confidence (3 over the number of trials when nothing was
+found). The stated bound is what each single search claims: words tried × 2⁻⁴⁸.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from benchmarks.footage import KEY, PAYLOAD, drawn_or, encode, pictures, read_mark
+from benchmarks.tables import markdown
+from provenance.keys import CarrierKey
+from provenance.payload import TAG_BITS
+from provenance.video import open_media
+from provenance.watermark import too_small
+from provenance.watermark.carrier import MatchedFilterExtractor
+from provenance.watermark.evidence import Evidence
+from provenance.watermark.search import KeySearch
+from provenance.watermark.sync import Folds, clipped
+from provenance.watermark.tile import lay_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """``tried``: words of each search. ``found``: how many searches found something."""
+
+    tried: list[int]
+    found: int
+    wall_s: float
+
+
+def _hear(source: Path, seconds: float) -> tuple[list[Folds], int, int]:
+    with open_media(source) as reader:
+        video = reader.info.video
+        evidence = Evidence(MatchedFilterExtractor(), width=video.width, height=video.height)
+        for time_s, picture in pictures(reader, seconds):
+            evidence.add(picture.luma, time_s=time_s, bits=picture.bits)
+    evidence.flush()
+    return [Folds(clipped(total)) for total in evidence.totals], video.width, video.height
+
+
+def _search(source: Path, keys: Iterable[CarrierKey], seconds: float) -> Outcome:
+    maps, width, height = _hear(source, seconds)
+    tried, found = [], 0
+    started = time.perf_counter()
+    for key in keys:
+        search = KeySearch(lay_out(key), width, height)
+        found += search.look(maps, sweep=True) is not None
+        tried.append(search.tried)
+    return Outcome(tried=tried, found=found, wall_s=time.perf_counter() - started)
+
+
+def _upper_limit(found: int, trials: int) -> float:
+    """The rate at which ``found`` or fewer of ``trials`` would have a probability of 5 %."""
+
+    def at_most_found(rate: float) -> float:
+        counts = range(found + 1)
+        return sum(math.comb(trials, n) * rate**n * (1 - rate) ** (trials - n) for n in counts)
+
+    low, high = found / trials, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if at_most_found(middle) > 0.05 else (low, middle)
+    return high
+
+
+def _row(name: str, kind: str, outcome: Outcome) -> list[str]:
+    trials = len(outcome.tried)
+    limit = _upper_limit(outcome.found, trials)
+    most = max(outcome.tried)
+    return [
+        name,
+        kind,
+        str(trials),
+        str(outcome.found),
+        f"{limit:.2g}",
+        f"{most * 2.0**-TAG_BITS:.1e}",
+        f"{sum(outcome.tried):,}",
+        f"{outcome.wall_s / trials * 1000:.0f}",
+    ]
+
+
+@click.command(help=__doc__)
+@click.argument("clips", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--keys", default=100, show_default=True, help="Random keys for each clip and kind.")
+@click.option("--seconds", default=5.0, show_default=True, help="Use the start of each clip.")
+@click.option("--seed", default=0, show_default=True, help="Of the random keys.")
+def main(clips: tuple[Path, ...], keys: int, seconds: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, outcomes = [], []
+    with tempfile.TemporaryDirectory() as folder_name:
+        folder = Path(folder_name)
+        for clip in drawn_or(clips, folder, seconds=seconds):
+            with open_media(clip) as reader:
+                if too_small(reader.info.video.width, reader.info.video.height):
+                    raise click.BadParameter(f"{clip.name} is too small to hold a mark")
+            marked = encode(clip, folder / "marked.mp4", seconds=seconds, marked=True)
+            # A clip in which the right key finds nothing would prove nothing about wrong ones.
+            readable = read_mark(marked, keys=[KEY]).payload == PAYLOAD
+            kinds = (
+                ("unmarked", clip),
+                ("wrong key" if readable else "wrong key (the right one fails too)", marked),
+            )
+            for kind, source in kinds:
+                drawn = [CarrierKey(name="random", secret=rng.bytes(32)) for _ in range(keys)]
+                outcomes.append(_search(source, drawn, seconds))
+                rows.append(_row(clip.stem, kind, outcomes[-1]))
+                click.echo(f"{clip.stem}, {kind}: {outcomes[-1].found} of {keys}", err=True)
+    total = Outcome(
+        tried=[count for outcome in outcomes for count in outcome.tried],
+        found=sum(outcome.found for outcome in outcomes),
+        wall_s=sum(outcome.wall_s for outcome in outcomes),
+    )
+    rows.append(_row("all", "", total))
+    header = ["clip", "kind", "trials", "found", "true rate below (95 %)"]
+    header += ["stated bound a file, most", "words tried", "ms a trial"]
+    click.echo(markdown(header, rows))
+
+
+if __name__ == "__main__":
+    main()
