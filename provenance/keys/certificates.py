@@ -35,7 +35,7 @@ SIGNER_EKUS = (
 DEVELOPMENT_USES = (CLAIM_SIGNING, ExtendedKeyUsageOID.EMAIL_PROTECTION)
 
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
-_DEVELOPMENT_NAME = "everyframe development (untrusted)"
+_DEVELOPMENT_NAME = "everyframe development"
 _DEVELOPMENT_LIFE = timedelta(days=3650)
 _CLOCK_SKEW = timedelta(hours=1)
 
