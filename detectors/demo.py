@@ -19,6 +19,7 @@ from detectors.scene import SOUND_RATE, draw_frames, draw_sound
 from detectors.verification import verify
 from provenance import stamp
 from provenance.clip import AudioSpec, VideoSpec
+from provenance.config import LtxCommand
 from provenance.keys import ensure_identity
 from provenance.store import open_store
 from provenance.video import (
@@ -43,7 +44,7 @@ WIDTH, HEIGHT, RATE = 1280, 720, Fraction(30)
 PROMPT = "a red ball bouncing over hills at dusk"
 
 
-@click.command()
+@click.command(name="demo", cls=LtxCommand)
 @click.option(
     "-o",
     "--output",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from dataclasses import asdict
@@ -21,6 +22,15 @@ if TYPE_CHECKING:
     from provenance.stamping import Stamped
 
 SCHEMA = "everyframe.stamp/1"
+
+
+class _Day(click.DateTime):
+    """A date as text, or as the settings file gives it: TOML has dates of its own."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        return super().convert(str(value), param, ctx)
 
 
 @click.command(
@@ -54,7 +64,7 @@ SCHEMA = "everyframe.stamp/1"
 )
 @click.option(
     "--date",
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=_Day(["%Y-%m-%d"]),
     metavar="YYYY-MM-DD",
     help="Generation date. [default: today]",
 )
@@ -107,14 +117,20 @@ def main(
         raise OptionError("--strength and --psnr exclude each other", hint="give one of them")
     # Imported here, so that --help does not pay for FFmpeg and OpenCV.
     from provenance.keys import default_keys_directory, ensure_identity
+    from provenance.payload import model_by_key
+    from provenance.sealing import check_output
     from provenance.stamping import stamp
     from provenance.store import default_store_path, open_store
-    from provenance.video import EncodeSettings
+    from provenance.video import EncodeSettings, open_media
 
     say = _say_nothing if quiet else _say
     settings = EncodeSettings(codec=codec, crf=crf, preset=preset, threads=threads)
     directory = keys or default_keys_directory(os.environ)
-    _check_input(input_path)
+    # What can be refused at once is, before an identity is made for it.
+    model_by_key(model)
+    check_output(output, (input_path,))
+    with open_media(input_path):
+        pass
     identity, made = ensure_identity(directory, now=datetime.now(UTC))
     if made:
         say(
@@ -143,18 +159,15 @@ def main(
     click.echo(_as_json(stamped) if form == "json" else _as_text(stamped))
 
 
-def _check_input(path: Path) -> None:
-    """Refuse what cannot be read before an identity is made for it."""
-    from provenance.video import open_media
-
-    with open_media(path):
-        pass
-
-
 def _warnings(stamped: Stamped) -> list[str]:
     out = []
     if stamped.kept:
-        out.append("the input is marked already: that mark was kept, the pictures are untouched")
+        payload, name = stamped.sealed.payload, stamped.statement.model.name
+        out.append(
+            f"the input is marked already ({name}, {payload.source}, {payload.day}): that mark was "
+            "kept and the pictures are untouched; what you said of model, source, date and prompt "
+            "was not used"
+        )
     if not stamped.readable:
         out.append(
             "the mark cannot be read back from this file: there is too little picture to carry it "
@@ -183,9 +196,14 @@ def _facts(stamped: Stamped) -> dict[str, Any]:
         "duration_s": round(stamped.carried.duration_s, 3),
         "input_bytes": stamped.input_bytes,
         "bytes": sealed.bytes,
-        "quality": None if quality is None else asdict(quality),
+        "quality": None if quality is None else _finite(asdict(quality)),
         "timings_s": stamped.timings_s,
     }
+
+
+def _finite(numbers: dict[str, float | None]) -> dict[str, float | None]:
+    """JSON has no infinity, which is the PSNR of what was not changed: null stands for it."""
+    return {k: v if v is None or math.isfinite(v) else None for k, v in numbers.items()}
 
 
 def _as_json(stamped: Stamped) -> str:
@@ -217,7 +235,7 @@ def _say_nothing(_message: str) -> None:
 
 
 def _progress(*, quiet: bool) -> Callable[[float], None] | None:
-    if quiet or not sys.stderr.isatty():
+    if quiet or sys.stderr is None or not sys.stderr.isatty():  # None: closed by the caller
         return None
     shown = -1
 

@@ -14,11 +14,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from provenance import __version__
-from provenance.errors import DiskFull, OutputError, OutputForbidden, OutputIsInput, StoreError
+from provenance.errors import (
+    DiskFull,
+    OptionError,
+    OutputError,
+    OutputForbidden,
+    OutputIsInput,
+    StoreError,
+)
 from provenance.manifest import ManifestRequest, container_of, publish, sign_file
 from provenance.payload import Payload, new_content_id
 from provenance.prompt import prompt_digest
 from provenance.store import StoredManifest
+from provenance.video import OUTPUT_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +54,12 @@ class Statement:
     day: date
     source: Source = "generated"
     prompt: PromptDigest | None = None
+
+    def payload(self, *, content_id: int) -> Payload:
+        """What the mark says; raises :class:`OptionError` for a day that it cannot say."""
+        return Payload(
+            model=self.model.number, day=self.day, content_id=content_id, source=self.source
+        )
 
 
 def state(
@@ -77,10 +91,10 @@ class Sealing:
 
     Write the marked, unsigned video to :attr:`unsigned`, with :attr:`payload` in its mark; then
     call :meth:`complete`. Leaving the block without it removes what was written and gives the
-    content id back. ``payload`` given means that the mark is already in the pictures.
+    content id back. ``payload`` given means that the mark is already in the pictures, under the
+    key named ``carrier`` (default: the identity's).
 
-    Raises :class:`OutputForbidden` when ``output`` cannot be written where it is,
-    :class:`OutputIsInput` when it is one of ``inputs``, and :class:`StoreError`.
+    Raises what :func:`check_output` raises, and :class:`StoreError`.
     """
 
     def __init__(
@@ -93,15 +107,17 @@ class Sealing:
         now: Callable[[], datetime],
         draw_bits: Callable[[int], int],
         payload: Payload | None = None,
+        carrier: str | None = None,
         inputs: tuple[Path, ...] = (),
     ) -> None:
-        _check_output(output, inputs)
+        check_output(output, inputs)
         self.output = output
         self.statement = statement
         self._identity = identity
         self._store = store
         self._now = now
         self._complete = False
+        self._carrier = carrier or identity.carrier_key.name
         self._fresh = payload is None
         self.payload = payload if payload is not None else self._new_payload(draw_bits)
         self.unsigned = _temporary(output)
@@ -117,7 +133,8 @@ class Sealing:
         trace: TracebackType | None,
     ) -> None:
         for path in (self.unsigned, self._signed):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that is gone keeps nothing, and hides no error
+                path.unlink()
         if not self._complete:
             self._give_back()
 
@@ -133,7 +150,7 @@ class Sealing:
             source=statement.source,
             prompt=statement.prompt,
             payload=payload,
-            carrier=self._identity.carrier_key.name,
+            carrier=self._carrier,
             width=width,
             height=height,
             duration_s=duration_s,
@@ -170,15 +187,10 @@ class Sealing:
         )
 
     def _new_payload(self, draw_bits: Callable[[int], int]) -> Payload:
-        statement = self.statement
-        digest = None if statement.prompt is None else statement.prompt.digest
+        prompt = self.statement.prompt
+        digest = None if prompt is None else prompt.digest
         for _ in range(_DRAWS):
-            payload = Payload(
-                model=statement.model.number,
-                day=statement.day,
-                content_id=new_content_id(digest, draw_bits),
-                source=statement.source,
-            )
+            payload = self.statement.payload(content_id=new_content_id(digest, draw_bits))
             if self._store.reserve(payload.content_id_hex):
                 return payload
         raise StoreError(
@@ -192,7 +204,26 @@ class Sealing:
                 self._store.release(self.payload.content_id_hex)
 
 
-def _check_output(output: Path, inputs: tuple[Path, ...]) -> None:
+def check_output(output: Path, inputs: tuple[Path, ...] = ()) -> None:
+    """Refuse a place that cannot be written before any work is done for it.
+
+    Raises :class:`OptionError` for the suffix of a file that we do not write (an input's own is
+    good: its file may be kept as it is), :class:`OutputIsInput` and :class:`OutputForbidden`.
+    """
+    try:
+        _check_place(output, inputs)
+    except OSError as error:  # a name too long, a folder that may not be looked into
+        raise OutputForbidden(
+            f"{output} cannot be written: {error.strerror}", hint="choose another name or folder"
+        ) from error
+    if output.suffix.lower() not in {*OUTPUT_SUFFIXES, *(path.suffix.lower() for path in inputs)}:
+        raise OptionError(
+            f"{output} has no suffix of a container that we write",
+            hint=f"use one of {', '.join(OUTPUT_SUFFIXES)}",
+        )
+
+
+def _check_place(output: Path, inputs: tuple[Path, ...]) -> None:
     folder = output.parent
     for source in inputs:
         if output.exists() and source.exists() and output.samefile(source):

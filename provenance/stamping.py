@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,7 +17,7 @@ from provenance.keys import carrier_keys, default_keys_directory, ensure_identit
 from provenance.manifest import container_of, has_manifest
 from provenance.payload import Model, model_by_key, model_by_number
 from provenance.quality import LumaQuality
-from provenance.sealing import Sealing, Statement, disk_errors, state
+from provenance.sealing import Sealing, Statement, check_output, disk_errors, state
 from provenance.store import default_store_path, open_store
 from provenance.video import MediaWriter, open_media
 from provenance.watermark import ClipDetector, ClipMarker
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from provenance.sealing import Sealed
     from provenance.store import Store
     from provenance.video import EncodeSettings, MediaReader
+    from provenance.watermark import Detection
 
 IfMarked = Literal["keep", "add", "refuse"]
 
 _QUALITY_EVERY = 8  # frames
+_COPY_BYTES = 1 << 20
 _LOOK_S = 5.0  # how much of the input is searched for a mark that is there already
 _SUFFIXES = {"mp4": ("mp4", "m4v"), "mov": ("mov", "qt"), "ts": ("ts", "m2ts", "mts")}
 _ADDED_SHIFT = (11, 17)  # cells: a second tile on the first would cancel both
@@ -104,6 +106,7 @@ def stamp(
     of :class:`~provenance.writer.ProvenanceWriter`.
     """
     path, target = Path(source_path), Path(output)
+    check_output(target, (path,))
     if identity is None:
         identity, _ = ensure_identity(default_keys_directory(os.environ), now=now())
     statement = state(
@@ -118,14 +121,24 @@ def stamp(
     with ExitStack() as opened:
         media = opened.enter_context(open_media(path))
         video = media.info.video
+        new_marker = partial(
+            ClipMarker,
+            key=identity.carrier_key,
+            width=video.width,
+            height=video.height,
+            strength=strength,
+            psnr=psnr,
+        )
+        # A date, a size or a strength that cannot be is refused before the input is searched.
+        new_marker(payload=statement.payload(content_id=0))
         with clock.timed("look"):
             present = _look(path, identity, most_s=_LOOK_S)
-        if present is not None and if_marked == "refuse":
+        if present.detected and if_marked == "refuse":
             raise AlreadyMarked(
                 f"{path} carries a mark already",
                 hint="--if-marked keep leaves it as it is, --if-marked add puts a second one on it",
             )
-        kept = present if if_marked == "keep" else None
+        kept = present.payload if if_marked == "keep" else None
         if kept is not None:
             _check_same_container(path, target)
             statement = _statement_of(kept)
@@ -140,25 +153,19 @@ def stamp(
                 now=now,
                 draw_bits=draw_bits,
                 payload=kept,
+                carrier=None if kept is None or present.key is None else present.key.name,
                 inputs=(path,),
             )
         )
         with clock.timed("encode"):
             if kept is not None:
-                carried = _copy(path, media, sealing.unsigned)
+                carried = _copy(media, sealing.unsigned)
             else:
-                marker = ClipMarker(
-                    payload=sealing.payload,
-                    key=identity.carrier_key,
-                    width=video.width,
-                    height=video.height,
-                    strength=strength,
-                    psnr=psnr,
-                    shift=(0, 0) if present is None else _ADDED_SHIFT,
-                )
+                shift = _ADDED_SHIFT if present.detected else (0, 0)
+                marker = new_marker(payload=sealing.payload, shift=shift)
                 carried = _mark(media, marker, sealing.unsigned, settings, progress)
         with clock.timed("read_back"):
-            read = kept or _look(sealing.unsigned, identity, most_s=None)
+            read = kept or _look(sealing.unsigned, identity, most_s=None).payload
         with clock.timed("sign"):
             sealed = sealing.complete(
                 width=video.width,
@@ -171,15 +178,15 @@ def stamp(
         statement=statement,
         kept=kept is not None,
         # Of two marks in a file either may be the one that is found.
-        readable=read == sealing.payload or (read is not None and present is not None),
+        readable=read == sealing.payload or (read is not None and present.detected),
         carried=carried,
         input_bytes=media.info.bytes,
         timings_s=clock.seconds,
     )
 
 
-def _look(path: Path, identity: Identity, *, most_s: float | None) -> Payload | None:
-    """The mark in the first ``most_s`` seconds of a file (None: all of it), if one can be read."""
+def _look(path: Path, identity: Identity, *, most_s: float | None) -> Detection:
+    """The mark in the first ``most_s`` seconds of a file (None: all of it)."""
     keys = dict.fromkeys((identity.carrier_key, *carrier_keys(identity.directory)))
     with open_media(path) as media:
         video, start = media.info.video, media.info.start
@@ -189,7 +196,7 @@ def _look(path: Path, identity: Identity, *, most_s: float | None) -> Payload | 
             if detector.decided or (most_s is not None and time_s >= most_s):
                 break
             detector.add(picture.luma, time_s=time_s, bits=picture.bits)
-        return detector.finish().payload
+        return detector.finish()
 
 
 def _mark(
@@ -212,10 +219,7 @@ def _mark(
             if progress is not None and info.duration_s:
                 progress(min(1.0, last_s / info.duration_s))
         if media.damaged is not None:
-            raise UnreadableMedia(
-                f"{media.source.name}: {media.damaged}",
-                hint="fetch or repair the file: a shortened copy would be signed as the whole",
-            )
+            raise _incomplete(media, media.damaged)
     return Carried(
         frames=frames,
         duration_s=last_s + float(1 / info.video.rate),
@@ -224,10 +228,21 @@ def _mark(
     )
 
 
-def _copy(path: Path, media: MediaReader, target: Path) -> Carried:
+def _incomplete(media: MediaReader, damage: str) -> UnreadableMedia:
+    return UnreadableMedia(
+        f"{media.source.name}: {damage}",
+        hint="fetch or repair the file: a shortened copy would be signed as the whole",
+    )
+
+
+def _copy(media: MediaReader, target: Path) -> Carried:
     """The file as it is: pictures that carry a mark are not encoded again for a signature."""
-    with disk_errors(target), path.open("rb") as source, target.open("xb") as copy:
-        shutil.copyfileobj(source, copy, 1 << 20)
+    if missing := media.source.missing_bytes():
+        raise _incomplete(media, f"the file lacks {missing} bytes at its end")
+    with disk_errors(target), target.open("xb") as copy:
+        source = media.source.cursor()
+        while block := source.read(_COPY_BYTES):
+            copy.write(block)
     return Carried(frames=media.info.frames or 0, duration_s=media.info.duration_s or 0.0)
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from provenance.errors import FrameError
+from provenance.errors import FrameError, OutputError
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.payload import model_by_key
 from provenance.quality import LumaQuality
-from provenance.sealing import Sealing, state
+from provenance.sealing import Sealing, check_output, state
 from provenance.store import default_store_path, open_store
 from provenance.video import MediaWriter, picture_from_rgb
+from provenance.video.sound import check_samples
 from provenance.watermark import ClipMarker
 
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ class ProvenanceWriter:
     manifest (default: ``$LTX_STORE`` or the user's). ``prompt`` leaves only its digest.
 
     The file appears when the block ends without an exception, complete; until then, and after
-    any failure, there is nothing under ``path`` that was not there before. There is no way to
-    leave the mark or the signature out.
+    any failure, there is nothing under ``path`` that was not there before. Frames or sound that
+    are refused leave the file as it was, so that others may follow; after any other failure of
+    :meth:`write` it cannot be completed. There is no way to leave the mark or the signature out.
 
     Raises :class:`~provenance.errors.FrameError` for frames or sound that do not fit,
     :class:`~provenance.errors.MediaTooSmall`, :class:`~provenance.errors.OptionError`,
@@ -89,47 +91,60 @@ class ProvenanceWriter:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         draw_bits: Callable[[int], int] = secrets.randbits,
     ) -> None:
+        check_output(Path(path))
         self._video = video
+        self._audio = audio
         self._frames = 0
         self._result: Written | None = None
         self._quality = LumaQuality(every=_QUALITY_EVERY)
-        self._open = ExitStack()
-        with self._open:  # what was opened is closed again when a later step fails
-            if identity is None:
-                identity, _ = ensure_identity(default_keys_directory(os.environ), now=now())
-            if store is None:
-                store = self._open.enter_context(open_store(default_store_path(os.environ)))
-            statement = state(
-                identity,
-                model=model_by_key(model),
-                day=day or now().date(),
-                source=source,
-                prompt=prompt,
-                plain_prompt_hash=plain_prompt_hash,
-            )
-            self._sealing = self._open.enter_context(
-                Sealing(
-                    Path(path),
-                    statement=statement,
-                    identity=identity,
-                    store=store,
-                    now=now,
-                    draw_bits=draw_bits,
+        self._line: _Line | None = None
+        registered = model_by_key(model)
+        if identity is None:
+            identity, _ = ensure_identity(default_keys_directory(os.environ), now=now())
+        signer = identity
+        statement = state(
+            signer,
+            model=registered,
+            day=day or now().date(),
+            source=source,
+            prompt=prompt,
+            plain_prompt_hash=plain_prompt_hash,
+        )
+
+        def begin() -> _Line:
+            with ExitStack() as opened:  # closed again when a later step fails
+                kept_in = store
+                if kept_in is None:
+                    kept_in = opened.enter_context(open_store(default_store_path(os.environ)))
+                sealing = opened.enter_context(
+                    Sealing(
+                        Path(path),
+                        statement=statement,
+                        identity=signer,
+                        store=kept_in,
+                        now=now,
+                        draw_bits=draw_bits,
+                    )
                 )
-            )
-            self._marker = ClipMarker(
-                payload=self._sealing.payload,
-                key=identity.carrier_key,
-                width=video.width,
-                height=video.height,
-                strength=strength,
-            )
-            self._media = self._open.enter_context(
-                MediaWriter(self._sealing.unsigned, video=video, settings=settings, audio=audio)
-            )
-            self._open = self._open.pop_all()
+                marker = ClipMarker(
+                    payload=sealing.payload,
+                    key=signer.carrier_key,
+                    width=video.width,
+                    height=video.height,
+                    strength=strength,
+                )
+                media = opened.enter_context(
+                    MediaWriter(sealing.unsigned, video=video, settings=settings, audio=audio)
+                )
+                return _Line(sealing=sealing, marker=marker, media=media, opened=opened.pop_all())
+
+        self._begin = begin
 
     def __enter__(self) -> Self:
+        # Not before: without a block that ends, nobody would clear away what was begun.
+        if self._frames:
+            raise FrameError("the writer has been used", hint="make a new one for each file")
+        self._line = self._begin()
         return self
 
     def __exit__(
@@ -138,15 +153,22 @@ class ProvenanceWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        line, self._line = self._line, None
+        assert line is not None
         if kind is not None:
-            self._open.__exit__(kind, error, trace)
+            line.opened.__exit__(kind, error, trace)
             return
-        with self._open:
+        with line.opened:
+            if line.broken:
+                raise OutputError(
+                    f"{line.sealing.output} was not written: a write failed on the way",
+                    hint="let the error of write end the block",
+                )
             if not self._frames:
                 raise FrameError("no frame was written", hint="write frames before closing")
-            self._media.close()
+            line.media.close()
             duration_s = float(self._frames / self._video.rate)
-            sealed = self._sealing.complete(
+            sealed = line.sealing.complete(
                 width=self._video.width, height=self._video.height, duration_s=duration_s
             )
             self._result = Written(
@@ -167,29 +189,70 @@ class ProvenanceWriter:
         """Append ``frames`` (T, H, W, 3) uint8 sRGB, numpy or torch on any device, and ``audio``
         (N, channels) float32 in −1…1 of the same stretch of time, or None.
         """
+        line = self._line
+        if line is None:
+            raise FrameError(
+                "the file is not open", hint="write inside: with ProvenanceWriter(…) as writer"
+            )
         block = _array(frames)
+        samples = None if audio is None else _array(audio)
+        self._check(block, samples)
+        line.broken = True  # until all of this stands in the file
+        for frame in block:
+            time = self._frames / self._video.rate
+            picture = picture_from_rgb(frame, time=time, spec=self._video)
+            marked = line.marker.mark(picture.luma, time_s=float(time), bits=picture.bits)
+            self._quality.add(picture.luma, marked, bits=picture.bits)
+            line.media.write(picture.with_luma(marked))
+            self._frames += 1
+        if samples is not None:
+            line.media.write_audio(samples)
+        line.broken = False
+
+    def _check(self, block: NDArray[Any], samples: NDArray[Any] | None) -> None:
+        """Both before either is written: half a block cannot be taken back."""
         if block.ndim != 4 or block.dtype != np.uint8 or block.shape[1:] != self._shape:
             raise FrameError(
                 f"frames of shape {block.shape} and type {block.dtype}",
                 hint=f"give (T, {', '.join(map(str, self._shape))}) uint8 sRGB",
             )
-        for frame in block:
-            time = self._frames / self._video.rate
-            picture = picture_from_rgb(frame, time=time, spec=self._video)
-            marked = self._marker.mark(picture.luma, time_s=float(time), bits=picture.bits)
-            self._quality.add(picture.luma, marked, bits=picture.bits)
-            self._media.write(picture.with_luma(marked))
-            self._frames += 1
-        if audio is not None:
-            self._media.write_audio(_array(audio))
+        if samples is None:
+            return
+        if self._audio is None:
+            raise FrameError(
+                "sound for a file that was opened without", hint="give ProvenanceWriter an audio="
+            )
+        check_samples(samples, self._audio)
+        loudest = float(np.abs(samples).max(initial=0.0))
+        if loudest > 1:
+            raise FrameError(
+                f"sound as loud as {loudest:.3g}, where 1 is full scale",
+                hint="scale or clip it to −1…1: players would distort it",
+            )
 
     @property
     def _shape(self) -> tuple[int, int, int]:
         return (self._video.height, self._video.width, 3)
 
 
+@dataclass(slots=True, kw_only=True)
+class _Line:
+    """What a file passes on its way, open from the start of the block to its end."""
+
+    sealing: Sealing
+    marker: ClipMarker
+    media: MediaWriter
+    opened: ExitStack
+    broken: bool = False
+
+
 def _array(values: Any) -> NDArray[Any]:
     """Numpy from numpy or torch, wherever it lives, without importing torch."""
-    if hasattr(values, "detach"):
-        values = values.detach().cpu().numpy()
-    return np.asarray(values)
+    try:
+        if hasattr(values, "detach"):
+            values = values.detach().cpu().numpy()
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:  # bfloat16, lists of uneven length
+        raise FrameError(
+            f"frames or sound that are no array: {error}", hint="give numpy or torch arrays"
+        ) from error

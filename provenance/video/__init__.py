@@ -3,6 +3,7 @@
 Reading is made for untrusted uploads: see :func:`open_media` and :class:`Limits`.
 """
 
+from provenance.video.containers import OUTPUT_SUFFIXES
 from provenance.video.describe import describe_ffmpeg
 from provenance.video.info import MediaInfo
 from provenance.video.limits import Limits
@@ -14,6 +15,7 @@ from provenance.video.settings import EncodeSettings
 from provenance.video.writer import MediaWriter
 
 __all__ = [
+    "OUTPUT_SUFFIXES",
     "EncodeSettings",
     "Limits",
     "MediaInfo",

@@ -67,6 +67,9 @@ CONTAINERS: Mapping[str, Container] = MappingProxyType(
     }
 )
 
+OUTPUT_SUFFIXES = tuple(CONTAINERS)
+"""What the name of a file that we write ends in."""
+
 
 def container_for(path: Path, settings: EncodeSettings, video: VideoSpec) -> Container:
     """The container of ``path``'s suffix.

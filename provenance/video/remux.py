@@ -9,7 +9,7 @@ import av
 import av.error
 from av.stream import Discard
 
-from provenance.errors import OutputError
+from provenance.errors import OptionError, OutputError, OutputIsInput
 from provenance.video.containers import CONTAINERS
 from provenance.video.demux import open_container, reading, reason, video_stream
 from provenance.video.limits import Limits
@@ -22,19 +22,29 @@ if TYPE_CHECKING:
 def remux(path: Path, target: Path) -> None:
     """Copy the coded pictures and the first sound track of ``path`` to ``target``, nothing else.
 
-    Titles, manifests and other metadata stay behind. The suffix of ``target`` chooses the container.
-    Raises :class:`~provenance.errors.InputError` for what cannot be read, and
-    :class:`~provenance.errors.OutputError` for codecs that the container does not hold.
+    Titles, manifests and other metadata stay behind. ``target``'s suffix chooses the container.
+    ``target`` is written in place, and removed when something fails. Raises
+    :class:`~provenance.errors.InputError` for what cannot be read,
+    :class:`~provenance.errors.OptionError` for a suffix that we do not write,
+    :class:`~provenance.errors.OutputIsInput`, and :class:`~provenance.errors.OutputError` for
+    codecs that the container does not hold.
     """
     limits = Limits()
+    container = CONTAINERS.get(target.suffix.lower())
+    if container is None:
+        raise OptionError(
+            f"{target} has no suffix of a container that we write",
+            hint=f"use one of {', '.join(CONTAINERS)}",
+        )
     with (
         closing(SourceFile(path, limits)) as source,
         closing(open_container(source, limits)) as old,
     ):
+        if source.is_same_file(target):
+            raise OutputIsInput(f"{target} is the input itself", hint="write to another file")
         with reading(source.name):
             video = video_stream(old, source.name, limits)
             sound = next(iter(old.streams.audio), None)
-        container = CONTAINERS[target.suffix.lower()]
         kept = [video] if sound is None else [video, sound]
         for stream in kept:
             stream.discard = Discard.default
@@ -46,11 +56,19 @@ def remux(path: Path, target: Path) -> None:
                 container_options=dict(container.options),
             ) as new:
                 tracks = {stream.index: new.add_stream_from_template(stream) for stream in kept}
-                for packet in old.demux(*kept):
+                packets = old.demux(*kept)
+                while True:
+                    with reading(source.name):
+                        packet = next(packets, None)
+                    if packet is None:
+                        break
                     if packet.dts is None:  # the empty packets that end each track
                         continue
                     packet.stream = tracks[packet.stream.index]
                     new.mux(packet)
-        except (av.error.FFmpegError, OSError, ValueError) as error:
+        except BaseException as error:
             target.unlink(missing_ok=True)
-            raise OutputError(f"{target} could not be written: {reason(error)}") from error
+            if isinstance(error, (av.error.FFmpegError, OSError, ValueError)):
+                message = f"{target} could not be written: {reason(error)}"
+                raise OutputError(message, hint="try .mp4 or .mkv") from error
+            raise
