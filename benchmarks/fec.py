@@ -1,9 +1,9 @@
 """Which code for the payload: share of words that come back, over the noise of the cells.
 
-γ is mean² over variance of a cell's value. 128 bits in 800 cells. "polar n": the project's code
+γ is mean² over variance of a cell. 128 bits in 800 cells. "polar n": the project's code
 with a list of n (the keyed tag picks the word out of it, so that a list of n costs log₂ n bits of
-the tag). "convolutional": rate 1/3, K = 9, sent twice, soft Viterbi. "bound": the normal approximation
-of what the best code of this length can do (Polyanskiy, Poor and Verdú 2010,
+the tag). "convolutional": rate 1/3, K = 9, sent twice, soft Viterbi. "bound": the normal
+approximation of what the best code of this length can do (Polyanskiy, Poor and Verdú 2010,
 doi:10.1109/TIT.2010.2043769).
 """
 

@@ -1,0 +1,60 @@
+"""What the benchmarks compare with is right, and each says how to use it."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import convolutional
+from benchmarks.false_positives import _upper_limit
+from benchmarks.fec import approximation
+from benchmarks.tables import markdown
+
+COMMANDS = ("false_positives", "fec", "robustness", "stamping", "verifying")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help(name):
+    result = CliRunner().invoke(importlib.import_module(f"benchmarks.{name}").main, ["--help"])
+    assert result.exit_code == 0
+    assert "--" in result.output
+
+
+def test_the_convolutional_code_corrects_noise():
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2, (20, 128), dtype=np.uint8)
+    coded = convolutional.encode(bits, 800)
+    assert coded.shape == (20, 800)
+    noisy = 1 - 2.0 * coded + rng.normal(0, 1, coded.shape)
+    assert (convolutional.decode(noisy.astype(np.float32), 128) == bits).all()
+    hopeless = rng.normal(size=coded.shape).astype(np.float32)
+    assert (convolutional.decode(hopeless, 128) != bits).any(1).all()
+
+
+def test_the_convolutional_code_has_its_free_distance():
+    # 18 for the rate-1/3 code (Larsen 1973), and each bit is sent twice.
+    bits = np.zeros((1, 128), np.uint8)
+    bits[0, 20] = 1
+    assert int(convolutional.encode(bits, 816).sum()) >= 36
+
+
+def test_the_upper_limit_is_three_over_the_trials_when_nothing_was_found():
+    assert _upper_limit(0, 2000) == pytest.approx(3 / 2000, rel=0.01)
+    assert _upper_limit(0, 50) == pytest.approx(1 - 0.05 ** (1 / 50))
+    # Clopper and Pearson's for 3 of 100, from tables.
+    assert _upper_limit(3, 100) == pytest.approx(0.0757, abs=1e-4)
+
+
+def test_the_bound_grows_from_never_to_always():
+    shares = [approximation(gamma) for gamma in (0.05, 0.2, 0.25, 0.3, 1.0)]
+    assert shares == sorted(shares)
+    assert shares[0] < 1e-6
+    assert shares[-1] == pytest.approx(1)
+    assert 0.4 < shares[2] < 0.8
+
+
+def test_tables_are_markdown():
+    assert markdown(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
