@@ -46,9 +46,9 @@ _USUAL_SHORT_SIDES = (
 )
 _SWEEP = (0.68, 2.9)  # size of a cell over that of an uncropped frame's, least and most
 _SWEEP_STEP = 0.004
-# Ratio from which a level of half the size hears as well: cells may be coarser than the extractor
-# was made for by a factor of two, but not finer (measured on cropped clips).
-_COARSER_FROM = 2.2
+# Ratios at which two levels hear alike, and both are asked. The finer one does better than cells
+# of twice the size suggest (measured on cropped clips), the coarser one under strong compression.
+_COARSER_FROM, _FINER_TO = 1.5, 2.2
 _WORTH_DECODING = 4.0  # pilot peak, in standard deviations, below which nothing is decoded
 _DECODES_PER_LOOK = 3
 
@@ -99,7 +99,7 @@ class KeySearch:
     def _at(self, maps: Sequence[Folds], ratios: Sequence[float]) -> list[tuple[int, Placement]]:
         found = []
         for level in range(LEVELS):
-            low, high = _COARSER_FROM * 2.0 ** (level - 1), _COARSER_FROM * 2.0**level
+            low, high = _COARSER_FROM * 2.0 ** (level - 1), _FINER_TO * 2.0**level
             scales = [
                 (r / 2**level, r / 2**level)
                 for r in ratios
