@@ -116,6 +116,7 @@ def main(
     if strength is not None and psnr is not None:
         raise OptionError("--strength and --psnr exclude each other", hint="give one of them")
     # Imported here, so that --help does not pay for FFmpeg and OpenCV.
+    from provenance.interrupts import lasting_interrupts
     from provenance.keys import default_keys_directory, ensure_identity
     from provenance.payload import model_by_key
     from provenance.sealing import check_output
@@ -137,7 +138,10 @@ def main(
             f"made a development identity in {directory}: others read what it signs as signed by "
             "somebody unknown; bring a real one with ltx-keys import"
         )
-    with open_store(store or default_store_path(os.environ)) as opened:
+    with (
+        lasting_interrupts() as check_interrupt,
+        open_store(store or default_store_path(os.environ)) as opened,
+    ):
         stamped = stamp(
             input_path,
             output,
@@ -152,7 +156,7 @@ def main(
             psnr=psnr,
             settings=settings,
             if_marked=if_marked,
-            progress=_progress(quiet=quiet),
+            progress=_progress(check_interrupt, quiet=quiet),
         )
     for warning in _warnings(stamped):
         say(f"warning: {warning}")
@@ -234,15 +238,16 @@ def _say_nothing(_message: str) -> None:
     return
 
 
-def _progress(*, quiet: bool) -> Callable[[float], None] | None:
-    if quiet or sys.stderr is None or not sys.stderr.isatty():  # None: closed by the caller
-        return None
+def _progress(check_interrupt: Callable[[], None], *, quiet: bool) -> Callable[[float], None]:
+    # None: closed by the caller.
+    visible = not quiet and sys.stderr is not None and sys.stderr.isatty()
     shown = -1
 
     def show(share: float) -> None:
         nonlocal shown
+        check_interrupt()
         percent = int(100 * share)
-        if percent != shown:
+        if visible and percent != shown:
             shown = percent
             end = "\n" if percent >= 100 else ""
             click.echo(f"\rmarking and encoding {percent:3d} %{end}", err=True, nl=False)

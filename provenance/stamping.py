@@ -216,8 +216,8 @@ def _mark(
             quality.add(picture.luma, marked, bits=picture.bits)
             writer.write(picture.with_luma(marked))
             frames += 1
-            if progress is not None and info.duration_s:
-                progress(min(1.0, last_s / info.duration_s))
+            if progress is not None:
+                progress(min(1.0, last_s / info.duration_s) if info.duration_s else 0.0)
         if media.damaged is not None:
             raise _incomplete(media, media.damaged)
     return Carried(

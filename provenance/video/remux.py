@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import av
@@ -36,13 +36,12 @@ def remux(path: Path, target: Path) -> None:
             f"{target} has no suffix of a container that we write",
             hint=f"use one of {', '.join(CONTAINERS)}",
         )
-    with (
-        closing(SourceFile(path, limits)) as source,
-        closing(open_container(source, limits)) as old,
-    ):
+    with ExitStack() as opened:
+        source = opened.enter_context(closing(SourceFile(path, limits)))
         if source.is_same_file(target):
             raise OutputIsInput(f"{target} is the input itself", hint="write to another file")
         with reading(source.name):
+            old = opened.enter_context(closing(open_container(source, limits)))
             video = video_stream(old, source.name, limits)
             sound = next(iter(old.streams.audio), None)
         kept = [video] if sound is None else [video, sound]
