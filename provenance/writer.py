@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from provenance.store import Store
     from provenance.video import EncodeSettings
 
-_QUALITY_EVERY = 8  # frames
+_QUALITY_EVERY = 24  # frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
