@@ -62,7 +62,7 @@ def claim_of(manifest: ManifestFacts) -> Claim:
 
 def agreement_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Agreement:
     """Whether mark and credentials name the same content; other makers' credentials name none."""
-    if not mark.detected or manifest.content_id is None:
+    if mark.content_id is None or manifest.content_id is None:
         return "unknown"
     return "agrees" if manifest.content_id == mark.content_id else "disagrees"
 

@@ -20,8 +20,14 @@ Predicate: TypeAlias = Callable[["Result"], str | None]
 """None where the result fulfils it, else what is missing."""
 
 
-def _marked(result: Result) -> str | None:
+def _present(result: Result) -> str | None:
     return None if result.watermark.detected else "no watermark was found"
+
+
+def _marked(result: Result) -> str | None:
+    if result.watermark.content_id is not None:
+        return None
+    return _present(result) or "the message of the watermark could not be read"
 
 
 def _authenticated(result: Result) -> str | None:
@@ -73,6 +79,7 @@ def _readable(result: Result) -> str | None:
 
 REQUIREMENTS: dict[str, Predicate] = {
     "marked": _marked,
+    "present": _present,
     "authenticated": _authenticated,
     "signed": _signed,
     "trusted": _trusted,

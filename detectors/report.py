@@ -8,10 +8,10 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from detectors.tamper import span
+from detectors.tamper import SPEED_TOLERANCE, span
 
 if TYPE_CHECKING:
-    from detectors.result import ManifestFacts, Result, WatermarkFacts
+    from detectors.result import ClockFacts, ManifestFacts, Result, WatermarkFacts
 
 
 def to_json(result: Result, *, indent: int | None = None) -> str:
@@ -51,7 +51,7 @@ def percent(confidence: float) -> str:
 def _detected(result: Result) -> str:
     mark = result.watermark
     if mark.detected:
-        return mark.model_name or "unknown model"
+        return mark.model_name or "yes, message not readable"
     return "not checked" if _state(result, "watermark") != "done" else "none"
 
 
@@ -76,7 +76,7 @@ def _prompt(result: Result) -> str:
     if prefix:
         # The mark does not say which of the two digests it was cut from.
         return f"(hmac-)sha256:{prefix}… (prefix)"
-    return "none" if result.watermark.detected else "unknown"
+    return "none" if result.watermark.content_id else "unknown"
 
 
 def _tampered(result: Result) -> str:
@@ -93,9 +93,12 @@ def _grounds(result: Result) -> list[str]:
         if result.error.hint:
             lines.append(f"  hint: {_printable(result.error.hint)}")
     mark = result.watermark
-    if mark.detected:
+    if mark.detected and mark.content_id is None:
+        lines.append(f"Presence: under key {mark.key}, by chance with p = {mark.presence_p:.1e}")
+    elif mark.detected:
         lines.append(f"Authenticated: {_authenticated(mark)}")
         lines.append(f"Content id: {mark.content_id}")
+        lines += [_clock(run) for run in mark.clock]
     lines.append(f"Credentials: {_credentials(result.manifest)}")
     if result.modified:
         lines.append(f"Modified: {', '.join(result.modified)} (ordinary handling, not tampering)")
@@ -107,6 +110,13 @@ def _grounds(result: Result) -> list[str]:
         lines.append("Not checked:")
         lines += [f"  - {check.name}: {_printable(check.detail)}" for check in open_checks]
     return lines
+
+
+def _clock(run: ClockFacts) -> str:
+    end_s = run.original_start_s + run.speed * (run.end_s - run.start_s)
+    speed = "" if abs(run.speed - 1) < SPEED_TOLERANCE else f" at {run.speed:.2f} times the speed"
+    original = span(run.original_start_s, end_s)
+    return f"Clock: {span(run.start_s, run.end_s)} shows {original} of the original{speed}"
 
 
 def _authenticated(mark: WatermarkFacts) -> str:

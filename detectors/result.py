@@ -58,13 +58,33 @@ class SegmentFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockFacts:
+    """A stretch of time in seconds that runs on in the original without a break.
+
+    ``original_start_s``: the second of the original that is seen at ``start_s``, to ± 0.5 s;
+    ``speed``: seconds of the original per second of the file; ``score``: standard deviations.
+    """
+
+    start_s: float
+    end_s: float
+    original_start_s: float
+    speed: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatermarkFacts:
     """The mark. Everything but ``detected`` and ``authenticated`` is None when there is none.
 
+    Where a mark is there and its message cannot be read, ``detected`` is true, ``key`` and
+    ``presence_p`` are set, and the rest is None. ``presence_p`` bounds the probability of so much
+    evidence without a mark; it is None where the message was read or the question not asked.
+
     ``authenticated``: the key that read it is private, so only its holders can have placed it.
     ``model`` is the registered name (``unknown-N`` for a number that this version does not know),
-    ``source`` how the mark says the video was made, ``date`` ISO 8601, ``content_id`` 14 and ``prompt_hash_prefix`` 6 hex digits. ``confidence`` is
-    1 − ``false_positive_bound`` as a fraction, rounded down to four decimals.
+    ``source`` how the mark says the video was made, ``date`` ISO 8601, ``content_id`` 14 and
+    ``prompt_hash_prefix`` 6 hex digits. ``confidence`` is 1 − ``false_positive_bound`` as a
+    fraction, rounded down to four decimals.
     """
 
     detected: bool
@@ -82,6 +102,8 @@ class WatermarkFacts:
     seconds_used: float = 0.0
     geometry: GeometryFacts | None = None
     segments: tuple[SegmentFacts, ...] = ()
+    clock: tuple[ClockFacts, ...] = ()
+    presence_p: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from detectors.result import VerdictName
 
-Mark: TypeAlias = Literal["none", "public", "private"]
+Mark: TypeAlias = Literal["none", "unread", "public", "private"]
 Credentials: TypeAlias = Literal["none", "invalid", "valid", "trusted"]
 Claim: TypeAlias = Literal["unstated", "generated", "edited", "other"]
 Agreement: TypeAlias = Literal["unknown", "agrees", "disagrees"]
 
 
+_SILENT: frozenset[Mark] = frozenset({"none", "unread"})
 _AI: dict[Claim, VerdictName] = {"generated": "ai_generated", "edited": "ai_edited"}
 
 
@@ -25,7 +26,8 @@ _AI: dict[Claim, VerdictName] = {"generated": "ai_generated", "edited": "ai_edit
 class Signals:
     """What was found, reduced to what the verdict depends on.
 
-    ``mark``: under the published key anybody can place one, under a private key its holders alone.
+    ``mark``: under the published key anybody can place one, under a private key its holders alone;
+    ``unread``: one is there, and what it says, even whether it means AI, is not known.
     ``mark_claim``: the source that the mark states, ``claim``: the one that the credentials state:
     generated or edited with AI, or another one.
     ``agreement``: whether mark and credentials name the same content and model.
@@ -53,7 +55,7 @@ def decide(signals: Signals) -> Verdict:
 
 
 def _name(signals: Signals) -> VerdictName:
-    if signals.mark == "none":
+    if signals.mark in _SILENT:
         return _name_by_credentials(signals)
     if signals.credentials in {"none", "invalid"}:
         by_mark = _AI.get(signals.mark_claim)
@@ -87,21 +89,21 @@ def _name_by_both(signals: Signals) -> VerdictName:
 
 def _reasons(signals: Signals) -> tuple[str, ...]:
     reasons = [_MARK[signals.mark]]
-    if signals.mark != "none" and signals.mark_claim != "generated":
+    if signals.mark not in _SILENT and signals.mark_claim != "generated":
         reasons.append(_MARK_CLAIM[signals.mark_claim])
     if signals.credentials == "invalid":
         reasons.append("the credentials do not verify, so what they say does not count")
     elif signals.credentials != "none":
         reasons.append(_CREDENTIALS[signals.credentials])
         reasons.append(_CLAIM[signals.claim])
-        if signals.mark != "none" and signals.agreement == "disagrees":
+        if signals.mark not in _SILENT and signals.agreement == "disagrees":
             reasons.append(
                 "the watermark and the credentials name different content: "
                 "one of them was copied from another video"
             )
         if _name(signals) == "conflicting" and signals.agreement != "disagrees":
             reasons.append("the watermark and the credentials state different sources")
-    elif signals.mark == "none":
+    elif signals.mark in _SILENT:
         reasons.append("the file carries no credentials")
     if _name(signals) == "no_evidence":
         reasons.append("no evidence of AI is not evidence against it")
@@ -110,6 +112,7 @@ def _reasons(signals: Signals) -> tuple[str, ...]:
 
 _MARK = {
     "none": "no watermark was found",
+    "unread": "a watermark is present but its message could not be read",
     "public": "a watermark was found under the published key, with which anybody can place one",
     "private": "a watermark was found under a private key, which only its holders can place",
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from detectors.manifest import Credentials
+    from detectors.verdict import Mark
     from provenance.video import MediaReader
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
@@ -131,12 +132,20 @@ def _judge(
 def signals_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Signals:
     """The facts, reduced to what the verdict depends on."""
     return Signals(
-        mark=("private" if mark.authenticated else "public") if mark.detected else "none",
+        mark=_mark_of(mark),
         mark_claim="other" if mark.source in {None, "captured"} else mark.source,
         credentials=(manifest.state or "invalid") if manifest.present else "none",
         claim=claim_of(manifest),
         agreement=agreement_of(mark, manifest),
     )
+
+
+def _mark_of(mark: WatermarkFacts) -> Mark:
+    if not mark.detected:
+        return "none"
+    if mark.content_id is None:
+        return "unread"
+    return "private" if mark.authenticated else "public"
 
 
 def _watermark_check(found: Search) -> Check:

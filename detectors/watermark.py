@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from detectors.result import GeometryFacts, SegmentFacts, WatermarkFacts
+from detectors.result import ClockFacts, GeometryFacts, SegmentFacts, WatermarkFacts
 from provenance.errors import UnknownModel
 from provenance.payload import model_by_number
 from provenance.video import open_media
@@ -81,7 +81,9 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
     payload, key = detection.payload, detection.key
     if not detection.detected or payload is None or key is None:
         return WatermarkFacts(
-            detected=False,
+            detected=detection.detected,
+            key=key.name if detection.detected and key is not None else None,
+            presence_p=detection.presence_p,
             frames_used=detection.frames_used,
             seconds_used=round(detection.seconds_used, 3),
         )
@@ -104,6 +106,16 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
         segments=tuple(
             SegmentFacts(start_s=round(s.start_s, 3), end_s=round(s.end_s, 3), state=s.state)
             for s in detection.segments
+        ),
+        clock=tuple(
+            ClockFacts(
+                start_s=round(s.start_s, 3),
+                end_s=round(s.end_s, 3),
+                original_start_s=round(s.original_start_s, 2),
+                speed=round(s.speed, 3),
+                score=round(s.score, 1),
+            )
+            for s in detection.clock
         ),
     )
 

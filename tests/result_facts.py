@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from detectors.result import (
+    ClockFacts,
     FileFacts,
     GeometryFacts,
     ManifestFacts,
@@ -51,6 +52,20 @@ def segments(text, step_s=1.0):
     )
 
 
+def clock(*runs):
+    """Runs of the clock from (start, end, start in the original) or, with the speed, four."""
+    return tuple(
+        ClockFacts(
+            start_s=start_s,
+            end_s=end_s,
+            original_start_s=original_s,
+            speed=speed[0] if speed else 1.0,
+            score=12.0,
+        )
+        for start_s, end_s, original_s, *speed in runs
+    )
+
+
 def mark(**changes):
     facts = {
         "detected": True,
@@ -67,6 +82,18 @@ def mark(**changes):
         "seconds_used": 5.0,
         "geometry": geometry(),
         "segments": segments("mmmmm"),
+        "clock": clock((0.0, 5.0, 0.0)),
+    }
+    return WatermarkFacts(**(facts | changes))
+
+
+def unread_mark(**changes):
+    facts = {
+        "detected": True,
+        "key": "everyframe-public-1",
+        "presence_p": 2e-8,
+        "frames_used": 150,
+        "seconds_used": 5.0,
     }
     return WatermarkFacts(**(facts | changes))
 

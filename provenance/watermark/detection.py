@@ -38,12 +38,33 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSpan:
+    """A stretch of time in seconds that runs on in the original without a break.
+
+    ``original_start_s``: the second of the original that is seen at ``start_s``, to ± 0.5 s.
+    ``speed``: seconds of the original per second in hand. ``score``: standard deviations of the
+    clock over chance.
+    """
+
+    start_s: float
+    end_s: float
+    original_start_s: float
+    speed: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Detection:
     """The result of a search.
 
     ``false_positive_bound`` is candidates tried × 2⁻⁴⁸, an upper bound on the probability that
     anything but a mark under ``key`` gives this payload. 1.0 when nothing was found.
     ``segments`` cover the frames looked at, in order; empty when nothing was found.
+    ``clock`` says where in the original they come from; empty when it could not be read.
+
+    Where a mark under ``key`` is there and its payload cannot be read, ``detected`` is true,
+    ``payload`` None, and ``presence_p`` bounds the probability of that much evidence without a
+    mark, all keys and places tried considered. ``presence_p`` is None where it was not asked for.
     """
 
     detected: bool
@@ -55,3 +76,5 @@ class Detection:
     seconds_used: float = 0.0
     geometry: Geometry | None = None
     segments: tuple[Segment, ...] = ()
+    clock: tuple[ClockSpan, ...] = ()
+    presence_p: float | None = None

@@ -1,13 +1,14 @@
 """Reading the mark from the frames of one file.
 
 The frames become evidence, :class:`~provenance.watermark.search.KeySearch` looks for each key's
-mark in it, and what was found is put into words: where it lies, and in which stretches of time.
+mark in it, and what was found is put into words: where it lies, in which stretches of time, and
+what second of the original each of them shows.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,10 +16,13 @@ from provenance.errors import FrameError, OptionError
 from provenance.payload import TAG_BITS, Payload, pack
 from provenance.watermark import sync
 from provenance.watermark.carrier import MatchedFilterExtractor
-from provenance.watermark.detection import Detection, Geometry, Segment
+from provenance.watermark.clock import read_clock
+from provenance.watermark.detection import Detection, Geometry
 from provenance.watermark.evidence import Evidence
+from provenance.watermark.presence import PRESENT_P, presence
 from provenance.watermark.search import KeySearch
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX, lay_out, too_small
+from provenance.watermark.timeline import Heard, heard, segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,12 +31,15 @@ if TYPE_CHECKING:
 
     from provenance.keys import CarrierKey
     from provenance.watermark.roles import Extractor
-    from provenance.watermark.tile import Tile
 
 _WORTH_SWEEPING_S = 1.5  # a fast search sweeps all scales after so many seconds, then at doublings
-_SEGMENT_S = 0.5
-_PRESENT, _ABSENT, _EXPECTED = 4.0, 1.5, 5.0  # standard deviations of a segment's evidence
-_TELLING = 0.25  # a segment whose evidence is quieter than this share of the usual says nothing
+
+
+class _Found(NamedTuple):
+    search: KeySearch
+    payload: Payload
+    level: int
+    placement: sync.Placement
 
 
 class ClipDetector:
@@ -40,7 +47,7 @@ class ClipDetector:
 
     ``keys`` are tried one after the other. ``width`` and ``height`` are the frames' in pixels. With
     ``fast`` the search asks while frames come in, and ``decided`` turns true as soon as a tag
-    verifies; without, only :meth:`finish` asks, over all frames.
+    verifies; without, all frames are listened to. Every word tried in any look is counted.
     """
 
     def __init__(
@@ -59,14 +66,15 @@ class ClipDetector:
         self._readable = not too_small(width, height)
         self._evidence = Evidence(extractor or MatchedFilterExtractor(), width=width, height=height)
         self._searches = [KeySearch(lay_out(key), width, height) for key in keys]
-        self._found: tuple[KeySearch, Payload, int, sync.Placement] | None = None
+        self._found: _Found | None = None
+        self._track: list[Heard] = []
         self._next_look_s = 0.5
         self._next_sweep_s = _WORTH_SWEEPING_S
 
     @property
     def decided(self) -> bool:
         """Whether a tag has verified, so that a fast search may stop."""
-        return self._found is not None
+        return self._fast and self._found is not None
 
     def add(self, luma: NDArray[Any], *, time_s: float, bits: int = 8) -> None:
         """Take in one frame's luma (H, W): uint8, or uint16 with values below 2**``bits``."""
@@ -87,12 +95,17 @@ class ClipDetector:
             if sweep:
                 self._next_sweep_s = 4 * self._evidence.seconds
             self._look(sweep=sweep)
+        elif asked and not self._fast and self._found is None and self._evidence.full:
+            # Before memory runs short: of a mark that is known, what lies in its cells is enough.
+            self._look(sweep=True)
+        if asked and self._found is not None:
+            self._follow(self._found)
 
     def finish(self) -> Detection:
         """The result over all frames taken in."""
         if self._readable and not self.decided:
             self._evidence.flush()
-            if self._evidence.frames:
+            if self._found is None and self._evidence.frames:
                 self._look(sweep=True)
         tried = sum(search.tried for search in self._searches)
         searched = Detection(
@@ -102,24 +115,41 @@ class ClipDetector:
             seconds_used=self._evidence.seconds if self._evidence.frames else 0.0,
         )
         if self._found is None:
-            return searched
-        search, payload, level, placement = self._found
+            return self._present(searched)
+        found = self._found
+        self._follow(found)
+        tile = found.search.tile
+        pattern = tile.steady_pattern(pack(found.payload, tile.key.secret))
         return replace(
             searched,
             detected=True,
-            payload=payload,
-            key=search.tile.key,
+            payload=found.payload,
+            key=tile.key,
             false_positive_bound=min(1.0, tried * 2.0**-TAG_BITS),
-            geometry=self._geometry(level, placement),
-            segments=self._segments(search.tile, payload, level, placement),
+            geometry=self._geometry(found.level, found.placement),
+            segments=segments(self._track, pattern),
+            clock=read_clock(tile, self._track, pattern),
         )
+
+    def _present(self, searched: Detection) -> Detection:
+        """``searched``, and whether a mark is there though nothing can be read."""
+        if self._fast or not searched.frames_used:
+            return searched
+        tiles = [search.tile for search in self._searches]
+        p, index = presence(self._evidence, tiles, short_side=min(self._size))
+        if p >= PRESENT_P:
+            return replace(searched, presence_p=p)
+        return replace(searched, detected=True, key=tiles[index].key, presence_p=p)
+
+    def _follow(self, found: _Found) -> None:
+        self._track += [heard(w, found.level, found.placement) for w in self._evidence.take()]
 
     def _look(self, *, sweep: bool) -> None:
         maps = [sync.Folds(sync.clipped(total)) for total in self._evidence.totals]
         for search in self._searches:
             found = search.look(maps, sweep=sweep)
             if found is not None:
-                self._found = (search, *found)
+                self._found = _Found(search, *found)
                 return
 
     def _geometry(self, level: int, placement: sync.Placement) -> Geometry:
@@ -147,47 +177,3 @@ class ClipDetector:
             shown=min(1.0, shown),
             offset=(column, row),
         )
-
-    def _segments(
-        self, tile: Tile, payload: Payload, level: int, placement: sync.Placement
-    ) -> tuple[Segment, ...]:
-        """Where in time the mark that was found is."""
-        pattern = tile.steady_pattern(pack(payload, tile.key.secret))
-        used = float(np.abs(pattern).sum())
-        spans = self._spans(level)
-        scores, loudness = [], []
-        for _, _, soft in spans:
-            cells = sync.cells_at(sync.clipped(soft), placement)
-            noise = float(cells.std()) or 1.0
-            scores.append(float((cells * pattern).sum()) / noise / np.sqrt(used))
-            loudness.append(float(np.sqrt(np.mean(np.square(soft)))))
-        expected = float(np.median(scores)) if scores else 0.0
-        audible = _TELLING * float(np.median(loudness)) if loudness else 0.0
-        segments: list[Segment] = []
-        for (start_s, end_s, _), score, loud in zip(spans, scores, loudness, strict=True):
-            state: Literal["marked", "unmarked", "unclear"] = "unclear"
-            if score >= _PRESENT:
-                state = "marked"
-            elif score < _ABSENT and expected >= _EXPECTED and loud >= audible:
-                state = "unmarked"
-            if segments and segments[-1].state == state:
-                segments[-1] = replace(segments[-1], end_s=end_s)
-            else:
-                segments.append(Segment(start_s=start_s, end_s=end_s, state=state))
-        return tuple(segments)
-
-    def _spans(self, level: int) -> list[tuple[float, float, NDArray[np.float32]]]:
-        """(start, end, summed soft map) of stretches of half a second or more."""
-        spans: list[tuple[float, float, NDArray[np.float32]]] = []
-        windows = self._evidence.windows
-        last_s = windows[-1].end_s if windows else 0.0
-        for window in windows:
-            soft = window.maps[level].astype(np.float32)
-            too_short = spans and spans[-1][1] - spans[-1][0] < _SEGMENT_S - 1e-6
-            leftover = spans and last_s - window.start_s < _SEGMENT_S - 1e-6
-            if too_short or leftover:
-                start_s, _, before = spans[-1]
-                spans[-1] = (start_s, window.end_s, before + soft)
-            else:
-                spans.append((window.start_s, window.end_s, soft))
-        return spans

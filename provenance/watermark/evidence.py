@@ -116,6 +116,16 @@ class Evidence:
             self._windows = [_merged(a, b) for a, b in pairs] + rest
 
     @property
+    def full(self) -> bool:
+        """Whether the next window makes neighbours one, which blurs what happens when."""
+        return len(self._windows) >= _MOST_WINDOWS
+
+    def take(self) -> tuple[Window, ...]:
+        """The windows kept so far, which are then forgotten; ``totals`` keep what they said."""
+        taken, self._windows = tuple(self._windows), []
+        return taken
+
+    @property
     def windows(self) -> tuple[Window, ...]:
         """What was heard so far, in order of time."""
         return tuple(self._windows)

@@ -5,7 +5,7 @@ import pytest
 from detectors.policy import REQUIREMENTS, Policy
 from detectors.result import Failure, ManifestFacts, Result, WatermarkFacts
 from provenance.errors import OptionError
-from tests.result_facts import file, manifest, mark
+from tests.result_facts import file, manifest, mark, unread_mark
 
 
 def result(**changes):
@@ -23,6 +23,7 @@ def result(**changes):
 NO_MARK = {"watermark": WatermarkFacts(detected=False)}
 CASES = {
     "marked": ({}, NO_MARK),
+    "present": ({"watermark": unread_mark()}, NO_MARK),
     "authenticated": ({}, {"watermark": mark()}),
     "signed": ({"manifest": manifest(state="valid")}, {"manifest": manifest(state="invalid")}),
     "trusted": ({}, {"manifest": manifest(state="valid")}),
@@ -49,6 +50,14 @@ def test_a_requirement_is_met_or_says_what_is_missing(name):
     assert policy.failures(result(**met)) == ()
     (failure,) = policy.failures(result(**missed))
     assert failure.startswith(f"{name}: ")
+
+
+def test_a_mark_that_cannot_be_read_is_present_and_no_more():
+    unread = result(watermark=unread_mark())
+    assert [
+        failure.split(":")[0]
+        for failure in Policy.parse(["present,marked,authenticated"]).failures(unread)
+    ] == ["marked", "authenticated"]
 
 
 def test_all_of_several_must_hold():

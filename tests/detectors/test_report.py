@@ -8,7 +8,17 @@ import pytest
 from detectors.report import percent, schema_text, to_json, to_text
 from detectors.result import Check, Failure, FileFacts, ManifestFacts, Result, Tampering
 from detectors.watermark import confidence, model_names
-from tests.result_facts import CONTENT_ID, DIGEST, file, geometry, manifest, mark, segments
+from tests.result_facts import (
+    CONTENT_ID,
+    DIGEST,
+    clock,
+    file,
+    geometry,
+    manifest,
+    mark,
+    segments,
+    unread_mark,
+)
 
 SCHEMA = json.loads(schema_text())
 NO_EVIDENCE = Result(
@@ -42,7 +52,20 @@ UNREADABLE = Result(
     reasons=("the file could not be read as video",),
     error=Failure(code="input.missing", message="gone.mp4 does not exist", hint="check the name"),
 )
-RESULTS = {"none": NO_EVIDENCE, "marked": MARKED, "tampered": TAMPERED, "unreadable": UNREADABLE}
+UNREAD = Result(
+    file=file(),
+    verdict="no_evidence",
+    reasons=("a watermark is present but its message could not be read",),
+    watermark=unread_mark(),
+    checks=(Check(name="watermark", state="done", detail="searched"),),
+)
+RESULTS = {
+    "none": NO_EVIDENCE,
+    "unread": UNREAD,
+    "marked": MARKED,
+    "tampered": TAMPERED,
+    "unreadable": UNREADABLE,
+}
 
 
 def validate(document):
@@ -50,6 +73,27 @@ def validate(document):
         SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
     )
     validator.validate(document)
+
+
+def test_a_mark_that_cannot_be_read_is_told_from_none_and_from_one_that_can():
+    text = to_text(UNREAD)
+    assert "Watermark detected: yes, message not readable" in text
+    assert "by chance with p = 2.0e-08" in text
+    assert "Content id" not in text
+    document = json.loads(to_json(UNREAD))
+    for broken in ({"presence_p": 1e-3}, {"presence_p": None}, {"key": None}, {"detected": False}):
+        wrong = document | {"watermark": document["watermark"] | broken}
+        with pytest.raises(jsonschema.ValidationError):
+            validate(wrong)
+
+
+def test_the_clock_is_told():
+    moved = with_changes(
+        MARKED, watermark=mark(clock=clock((0.0, 5.0, 12.0), (5.0, 6.0, 3.0, 2.0)))
+    )
+    text = to_text(moved)
+    assert "Clock: 0.0-5.0 s shows 12.0-17.0 s of the original\n" in text
+    assert "Clock: 5.0-6.0 s shows 3.0-5.0 s of the original at 2.00 times the speed" in text
 
 
 def with_changes(result, **changes):

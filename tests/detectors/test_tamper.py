@@ -4,7 +4,7 @@ import pytest
 
 from detectors.result import ManifestFacts, WatermarkFacts
 from detectors.tamper import Evidence, Original, examine
-from tests.result_facts import file, geometry, manifest, mark, segments
+from tests.result_facts import clock, file, geometry, manifest, mark, segments, unread_mark
 
 NO_MANIFEST = ManifestFacts(present=False)
 NO_MARK = WatermarkFacts(detected=False)
@@ -45,7 +45,7 @@ def test_a_mark_through_every_part_rules_tampering_out_and_says_what_it_does_not
     assert {check.name for check in found.checks if check.state == "skipped"} >= {
         "binding",
         "picture_regions",
-        "order",
+        "short_replacements",
         "transcoding",
     }
 
@@ -94,6 +94,60 @@ def test_unmarked_parts_are_tampering_with_their_times(parts, expected):
     found = look(watermark=mark(segments=segments(parts)))
     assert found.tampered is True
     assert [(sign.kind, sign.start_s, sign.end_s) for sign in found.tampering] == expected
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([(0, 5, 12)], []),
+        # Frames dropped, or readings half a second off: nothing to see.
+        ([(0, 2, 0), (2, 5, 2.9)], []),
+        ([(0, 2, 0), (2, 5, 5)], [("cut", 2, 2)]),
+        ([(0, 2, 0), (2, 5, 0)], [("repeated", 2, 2)]),
+        ([(0, 2, 3), (2, 5, 0)], [("reordered", 2, 2)]),
+        ([(0, 1, 0), (1, 3, 6), (3, 5, 2)], [("cut", 1, 1), ("reordered", 3, 3)]),
+        ([(0, 5, 0, 1.5)], []),
+    ],
+)
+def test_the_clock_shows_cuts_and_another_order(runs, expected):
+    found = look(watermark=mark(clock=clock(*runs)))
+    assert [(sign.kind, sign.start_s, sign.end_s) for sign in found.tampering] == expected
+    assert found.tampered is bool(expected)
+    assert check(found, "order").state == "done"
+
+
+@pytest.mark.parametrize("original_s", [2.0, 3.0])
+def test_foreign_material_between_two_runs_is_one_sign_not_two(original_s):
+    """Inserted, or put in the place of what was there: the clock agrees with both."""
+    found = look(
+        watermark=mark(segments=segments("mmumm"), clock=clock((0, 2, 0), (3, 5, original_s)))
+    )
+    assert kinds(found) == ["inserted"]
+
+
+def test_a_cut_under_foreign_material_is_seen():
+    runs = clock((0, 2, 0), (3, 5, 7))
+    found = look(watermark=mark(segments=segments("mmumm"), clock=runs))
+    assert kinds(found) == ["inserted", "cut"]
+
+
+def test_another_speed_is_ordinary_handling():
+    found = look(watermark=mark(clock=clock((0, 5, 0, 1.1))))
+    assert found.modified == ("speed_changed",)
+    assert found.tampered is False
+
+
+@pytest.mark.parametrize("runs", [[], [(0, 2, 0)]])
+def test_a_clock_that_cannot_be_read_throughout_is_said_to_be(runs):
+    found = look(watermark=mark(clock=clock(*runs)))
+    assert check(found, "order").state == "failed"
+    assert found.tampered is False
+
+
+def test_a_mark_that_cannot_be_read_rules_nothing_out():
+    found = look(watermark=unread_mark())
+    assert found.tampered is None
+    assert found.modified == ()
 
 
 def test_unclear_parts_leave_it_open():

@@ -6,11 +6,12 @@ import pytest
 
 from detectors.verdict import Signals, decide
 
-MARKS = ("none", "public", "private")
+MARKS = ("none", "unread", "public", "private")
 CREDENTIALS = ("none", "invalid", "valid", "trusted")
 CLAIMS = ("unstated", "generated", "edited", "other")
 MARK_CLAIMS = ("generated", "edited", "other")
 AGREEMENTS = ("unknown", "agrees", "disagrees")
+SILENT = ("none", "unread")
 MARKED, SOUND, ANY = ("public", "private"), ("valid", "trusted"), None
 AI, NOT_AI = ("generated", "edited"), ("unstated", "other")
 BROKEN, FITTING = ("none", "invalid"), ("agrees", "unknown")
@@ -19,13 +20,13 @@ BROKEN, FITTING = ("none", "invalid"), ("agrees", "unknown")
 # exactly one row.
 TABLE = [
     # Nothing that counts.
-    (("none",), ANY, ("none",), ANY, ANY, "no_evidence"),
-    (("none",), ANY, ("invalid",), NOT_AI, ANY, "no_evidence"),
-    (("none",), ANY, ("invalid",), AI, ANY, "conflicting"),
+    (SILENT, ANY, ("none",), ANY, ANY, "no_evidence"),
+    (SILENT, ANY, ("invalid",), NOT_AI, ANY, "no_evidence"),
+    (SILENT, ANY, ("invalid",), AI, ANY, "conflicting"),
     # Credentials alone.
-    (("none",), ANY, SOUND, NOT_AI, ANY, "no_evidence"),
-    (("none",), ANY, SOUND, ("generated",), ANY, "ai_generated"),
-    (("none",), ANY, SOUND, ("edited",), ANY, "ai_edited"),
+    (SILENT, ANY, SOUND, NOT_AI, ANY, "no_evidence"),
+    (SILENT, ANY, SOUND, ("generated",), ANY, "ai_generated"),
+    (SILENT, ANY, SOUND, ("edited",), ANY, "ai_edited"),
     # The mark alone: credentials that do not verify say nothing.
     (MARKED, ("generated",), BROKEN, ANY, ANY, "ai_generated"),
     (MARKED, ("edited",), BROKEN, ANY, ANY, "ai_edited"),
@@ -95,3 +96,10 @@ def test_reasons_name_who_can_have_placed_the_mark():
     public, private = (decide(Signals(mark=mark)).reasons[0] for mark in MARKED)
     assert "anybody can place" in public
     assert "only its holders" in private
+
+
+def test_a_mark_that_says_nothing_is_named_and_decides_nothing():
+    unread, none = (decide(Signals(mark=mark)) for mark in ("unread", "none"))
+    assert unread.name == none.name == "no_evidence"
+    assert unread.reasons[0] == "a watermark is present but its message could not be read"
+    assert unread.reasons[1:] == none.reasons[1:]

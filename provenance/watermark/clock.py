@@ -1,0 +1,306 @@
+"""Reading the mark's clock: which second of the original each moment in hand comes from.
+
+96 cells of the tile change their signs every second of the original. Once payload and placement
+are known, the signs of every second are compared with every window of evidence, and the most
+likely course through them (Viterbi; a jump costs the logarithm of where it may lead) is cut into
+runs without a jump. In each run the best line, position against time, says where it starts and how
+fast it goes.
+
+A run is reported only if chance cannot have made it. For cells that do not depend on the key, signs
+are fair coins, and a sum of fair coins is sub-Gaussian whatever the picture (Hoeffding 1963):
+P(score ≥ t) ≤ exp(-t²/2). With all seconds, beginnings, ends and courses that were to choose from,
+the threshold keeps the probability of any false run in a file below ``FALSE_RUNS``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.watermark.detection import ClockSpan
+from provenance.watermark.tile import CLOCK_CELLS, SLOT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from provenance.watermark.tile import Tile
+    from provenance.watermark.timeline import Heard
+
+SLOTS = 7_200  # two hours of original are searched
+FALSE_RUNS = 1e-4  # probability of any run that is not there, in a file
+_BLOCK = 512  # windows that are searched at once: bounds the memory for hours of video
+_SPEEDS = (0.5, 2.0)
+_STEADY_S = 3.0  # the picture's own share in the cells is known, and removed, from so much on
+_STEADY_SHARE = 0.5  # of the mean: all of it would take the clock along where seconds are few
+_JUMP_MARGIN = 4.0  # nats on top of ln(slots) for a jump: what a cut has to be worth
+# Nats that another speed than 1 has to be worth: a codec that is slow to follow looks a bit slow.
+_SPEED_MARGIN = 8.0
+_PHASES = 10  # positions within a second at which the whole is tried as one run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Windows:
+    """``start``, ``end``: (W,) seconds. ``values``: (W, 96) clock cells, unit length each.
+
+    ``fit``: (W, slots) correlation with each second's signs, of variance 1 where nothing is.
+    ``level``: what that correlation is where the clock is.
+    """
+
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    values: NDArray[np.float32]
+    fit: NDArray[np.float32]
+    level: float
+
+
+def clock_table(tile: Tile, slots: int = SLOTS) -> NDArray[np.float32]:
+    """(slots, 96) signs of the clock in each second, as :meth:`Tile.clock_signs` gives them."""
+    prefix = hashlib.shake_256(b"everyframe tile\0clock ")
+    ending = b"\0" + tile.key.secret
+    words = bytearray()
+    for slot in range(slots):
+        state = prefix.copy()
+        state.update(str(slot).encode() + ending)
+        words += state.digest(4 * CLOCK_CELLS)
+    low = np.frombuffer(bytes(words), np.uint8).reshape(slots, CLOCK_CELLS, 4)[:, :, 0] & 1
+    return np.asarray(1.0 - 2.0 * low, np.float32)
+
+
+def read_clock(
+    tile: Tile, track: Sequence[Heard], pattern: NDArray[np.float32]
+) -> tuple[ClockSpan, ...]:
+    """The runs of the original that ``track`` shows, in order of time; empty if none is certain.
+
+    ``pattern`` (32, 32) is the steady part of the mark, from which its loudness is known.
+    """
+    if not track:
+        return ()
+    signs = clock_table(tile)
+    cells = np.stack([piece.cells for piece in track]).reshape(len(track), -1).astype(np.float32)
+    found: list[ClockSpan] = []
+    whole: ClockSpan | None = None
+    for first in range(0, len(track), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        windows = _prepare(tile, track[part], cells[part], pattern, signs)
+        for begin, end, slots in _runs(windows):
+            span = _read_run(windows, begin, end, slots, signs, len(track))
+            if span is not None:
+                found.append(span)
+        if len(track) <= _BLOCK:
+            whole = _read_whole(windows, signs)
+    if not found and whole is not None:
+        found = [whole]
+    return tuple(_joined(found))
+
+
+def _prepare(
+    tile: Tile,
+    track: Sequence[Heard],
+    cells: NDArray[np.float32],
+    pattern: NDArray[np.float32],
+    signs: NDArray[np.float32],
+) -> _Windows:
+    values = cells[:, tile.clock]
+    start = np.array([piece.start_s for piece in track])
+    # A single picture may last for no time at all.
+    end = np.maximum([piece.end_s for piece in track], start + 1e-3)
+    if end[-1] - start[0] >= _STEADY_S:
+        # A picture that stands still says the same all the time, the clock does not.
+        values = values - np.float32(_STEADY_SHARE) * values.mean(0)
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    values = np.asarray(values / np.where(length > 0, length, 1), np.float32)
+    steady = pattern.reshape(-1)
+    noise = np.maximum(cells.std(1), 1e-9)
+    level = float(np.median((cells @ steady) / noise)) / float(np.abs(steady).sum())
+    return _Windows(
+        start=start,
+        end=end,
+        values=values,
+        fit=values @ signs.T,
+        level=max(level, 0.02) * float(np.sqrt(CLOCK_CELLS)),
+    )
+
+
+def _runs(windows: _Windows) -> list[tuple[int, int, list[int]]]:
+    """(first window, last + 1, second of each) of the runs of the most likely course."""
+    count, slots = windows.fit.shape
+    gain = windows.level * windows.fit - windows.level**2 / 2
+    jump = float(np.log(slots)) + _JUMP_MARGIN
+    # State ``slots`` is "no clock here", and costs nothing to stay in.
+    value = np.append(gain[0] - jump, 0.0)
+    back = np.empty((count, slots + 1), np.int8)
+    origin = np.zeros(count, np.intp)
+    for w in range(1, count):
+        best = int(value.argmax())
+        origin[w] = best
+        choices = np.stack(
+            [
+                value[:-1],
+                np.concatenate([[-np.inf], value[:-2]]),
+                np.full(slots, value[best] - jump),
+            ]
+        )
+        back[w, :-1] = choices.argmax(0)
+        back[w, -1] = 0 if value[-1] >= value[best] - 1 else 2
+        value = np.append(choices.max(0) + gain[w], max(value[-1], value[best] - 1))
+    state = int(value.argmax())
+    course, jumped = [state], []
+    for w in range(count - 1, 0, -1):
+        step = int(back[w, state])
+        jumped.append(step == 2)
+        state = int(origin[w]) if step == 2 else state - step
+        course.append(state)
+    course.reverse()
+    jumped.reverse()
+    edges = [0, *(w + 1 for w, jump_here in enumerate(jumped) if jump_here), count]
+    return [(a, b, course[a:b]) for a, b in pairwise(edges) if course[a] != slots]
+
+
+def _read_run(
+    windows: _Windows,
+    begin: int,
+    end: int,
+    slots: list[int],
+    signs: NDArray[np.float32],
+    total: int,
+) -> ClockSpan | None:
+    position, speed = _line(windows, begin, end, slots)
+    start, stop = windows.start[begin:end], windows.end[begin:end]
+    shown = position + speed * ((start + stop) / 2 - start[0])
+    seconds = np.clip(np.floor(shown / SLOT_S), 0, SLOTS - 1).astype(int)
+    score = _score(windows.values[begin:end], seconds.tolist(), signs)
+    # What there was to choose from: every second to start in, every pair of windows to begin and
+    # end with, and every line through them (digital lines of n points are fewer than n³).
+    count = end - begin
+    lines = min(2.0 ** (count - 1), float(count) ** 3)
+    candidates = SLOTS * (total * (total + 1) / 2) * lines
+    if score < _threshold(candidates):
+        return None
+    return ClockSpan(
+        start_s=float(start[0]),
+        end_s=float(stop[-1]),
+        original_start_s=position,
+        speed=speed,
+        score=score,
+    )
+
+
+def _threshold(candidates: float) -> float:
+    """The score that the best of so many passes with half of ``FALSE_RUNS``: there are two tests"""
+    return float(np.sqrt(2 * np.log(candidates / (FALSE_RUNS / 2))))
+
+
+def _read_whole(windows: _Windows, signs: NDArray[np.float32]) -> ClockSpan | None:
+    """All of ``windows`` as one run at the original's speed: few candidates, so the faintest."""
+    middles = (windows.start + windows.end) / 2 - windows.start[0]
+    which = np.arange(len(middles))[:, None]
+    best: tuple[float, float] = (-np.inf, 0.0)
+    lasts = SLOTS - int(middles[-1] / SLOT_S) - 1
+    if lasts < 1:
+        return None
+    for phase in np.arange(_PHASES) / _PHASES:
+        ahead = np.floor(middles / SLOT_S + phase).astype(np.intp)
+        sums = windows.fit[which, ahead[:, None] + np.arange(lasts)].sum(0)
+        top = int(sums.argmax())
+        best = max(best, (float(sums[top]), top + float(phase)))
+    seconds = np.floor(middles / SLOT_S + best[1]).astype(int).tolist()
+    score = _score(windows.values, seconds, signs)
+    if score < _threshold(SLOTS * _PHASES):
+        return None
+    position, speed = _line(windows, 0, len(middles), seconds, speeds=False)
+    return ClockSpan(
+        start_s=float(windows.start[0]),
+        end_s=float(windows.end[-1]),
+        original_start_s=position,
+        speed=speed,
+        score=score,
+    )
+
+
+def _score(values: NDArray[np.float32], slots: list[int], signs: NDArray[np.float32]) -> float:
+    """Standard deviations, by the energy that the signs could have summed up to at random."""
+    sums: dict[int, NDArray[np.float32]] = {}
+    for value, slot in zip(values, slots, strict=True):
+        sums[slot] = sums.get(slot, np.float32(0)) + value
+    energy = sum(float(np.dot(part, part)) for part in sums.values())
+    total = sum(float(np.dot(part, signs[slot])) for slot, part in sums.items())
+    return total / float(np.sqrt(energy)) if energy > 0 else 0.0
+
+
+def _line(
+    windows: _Windows, begin: int, end: int, slots: list[int], *, speeds: bool = True
+) -> tuple[float, float]:
+    """(position in the original at the run's start, speed) of the most likely line."""
+    start, stop = windows.start[begin:end], windows.end[begin:end]
+    pivot = float((start[0] + stop[-1]) / 2)
+    length = float(stop[-1] - start[0])
+    middles = (start + stop) / 2 - pivot
+    around = (float(np.mean(slots)) + 0.5) * SLOT_S
+    offsets = around + np.arange(-1.5, 1.51, 0.05)
+    step = min(0.1, 0.2 / max(length, 0.5))
+    slope = float(np.polyfit(middles, slots, 1)[0]) * SLOT_S if len(slots) > 4 else 1.0
+    # A run of two hours tells the speed to parts in a million: look only where it can be.
+    near = np.clip(slope, *_SPEEDS) + np.arange(-12, 13) * step
+    tried = np.unique(np.clip(np.append(near, 1.0), *_SPEEDS)) if speeds else np.ones(1)
+    gains = np.stack(
+        [_gain(windows, start - pivot, stop - pivot, begin, float(s), offsets) for s in tried]
+    )
+    best = gains.max(1)
+    normal = int(np.flatnonzero(tried == 1.0)[0])
+    which = int(best.argmax())
+    if best[which] - best[normal] < _SPEED_MARGIN:
+        which = normal
+    weight = np.exp(gains[which] - gains[which].max())
+    # Where nothing tells the positions apart, the middle of them is the least wrong.
+    position = float((weight * offsets).sum() / weight.sum())
+    speed = float(tried[which])
+    return max(0.0, position + speed * float(start[0] - pivot)), speed
+
+
+def _gain(
+    windows: _Windows,
+    start: NDArray[np.float64],
+    stop: NDArray[np.float64],
+    begin: int,
+    speed: float,
+    offsets: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(offsets,) log-likelihood ratio of each line; ``start``, ``stop`` are from its pivot on."""
+    low = (offsets[:, None] + speed * start) / SLOT_S
+    high = (offsets[:, None] + speed * stop) / SLOT_S
+    which = begin + np.arange(len(start))
+    signal, energy = np.zeros(len(offsets)), np.zeros(len(offsets))
+    # At double speed a window of half a second reaches into three seconds at most.
+    for step in range(3):
+        slot = np.floor(low) + step
+        share = np.clip(np.minimum(high, slot + 1) - np.maximum(low, slot), 0, None) / (high - low)
+        index = np.clip(slot, 0, SLOTS - 1).astype(np.intp)
+        signal += (share * windows.fit[which, index]).sum(1)
+        energy += (share**2).sum(1)
+    return np.asarray(windows.level * signal - windows.level**2 / 2 * energy, np.float64)
+
+
+def _joined(spans: list[ClockSpan]) -> list[ClockSpan]:
+    """``spans`` with those made one that blocks of the search have parted."""
+    joined: list[ClockSpan] = []
+    for span in spans:
+        before = joined[-1] if joined else None
+        if before is not None and abs(before.speed - span.speed) < 0.02:
+            expected = before.original_start_s + before.speed * (span.start_s - before.start_s)
+            if abs(expected - span.original_start_s) < 0.5 and span.start_s - before.end_s < 1:
+                joined[-1] = ClockSpan(
+                    start_s=before.start_s,
+                    end_s=span.end_s,
+                    original_start_s=before.original_start_s,
+                    speed=before.speed,
+                    score=float(np.hypot(before.score, span.score)),
+                )
+                continue
+        joined.append(span)
+    return joined
