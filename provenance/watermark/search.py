@@ -1,9 +1,10 @@
 """The search for one key's mark in what was heard.
 
 It goes from the likely to the costly: the frame as it was marked, the usual frame heights it may
-have been cut from, then every scale. Each time the best few placements are decoded, and only a
-keyed tag that is right counts as found. Every word whose tag was looked at is counted: the stated
-bound on false positives is made of that.
+have been cut from; then the shapes in which the map itself repeats (any rotation, stretching,
+shear) and every plain scale; at last a keystone. Each time the best few placements are decoded, and
+only a keyed tag that is right counts as found. Every word whose tag was looked at is counted: the
+stated bound on false positives is made of that.
 """
 
 from __future__ import annotations
@@ -15,16 +16,16 @@ import numpy as np
 from provenance import fec
 from provenance.payload import unpack
 from provenance.watermark.evidence import LEVELS
-from provenance.watermark.sync import PilotSearch, cells_at
+from provenance.watermark.sync import PilotSearch, Placement, cells_at, shape_of
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from provenance.payload import Payload
-    from provenance.watermark.sync import Folds, Placement
+    from provenance.watermark.sync import Folds
     from provenance.watermark.tile import Tile
 
 _USUAL_SHORT_SIDES = (
@@ -46,11 +47,14 @@ _USUAL_SHORT_SIDES = (
 )
 _SWEEP = (0.68, 2.9)  # size of a cell over that of an uncropped frame's, least and most
 _SWEEP_STEP = 0.004
-# Ratios at which two levels hear alike, and both are asked. The finer one does better than cells
-# of twice the size suggest (measured on cropped clips), the coarser one under strong compression.
-_COARSER_FROM, _FINER_TO = 1.5, 2.2
+# Ratio from which a level of half the size hears as well: cells may be coarser than the extractor
+# was made for by a factor of two, but not finer (measured on cropped clips).
+_COARSER_FROM = 2.2
 _WORTH_DECODING = 4.0  # pilot peak, in standard deviations, below which nothing is decoded
-_DECODES_PER_LOOK = 3
+_LIKELY_DECODES = 3
+_REPEATING_DECODES = 4
+_SWEPT_DECODES = 4
+_ALIKE = 0.008  # change of a shape, relative to its own sides, that refining makes up for
 
 
 class KeySearch:
@@ -78,30 +82,43 @@ class KeySearch:
     def look(self, maps: Sequence[Folds], *, sweep: bool) -> tuple[Payload, int, Placement] | None:
         """The payload in ``maps`` (one a level), with the level and the placement it was read at.
 
-        ``sweep`` allows the search over every scale, where the likely ones are not convincing.
+        ``sweep`` allows the search over every shape, where the likely ones do not verify.
         """
-        for level, placement in self._suppositions(maps, sweep=sweep):
-            payload = self._read(maps[level].soft_map, placement)
+        for level, placement, doubt in self._suppositions(maps, sweep=sweep):
+            refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
+            payload = self._read(maps[level].soft_map, refined)
             if payload is not None:
-                return payload, level, placement
+                return payload, level, refined
         return None
 
-    def _suppositions(self, maps: Sequence[Folds], *, sweep: bool) -> list[tuple[int, Placement]]:
-        """(level, placement) worth decoding, best first."""
-        found = self._at(maps, self._likely)
-        best = max((placement.score for _, placement in found), default=0.0)
-        if sweep and best < 2 * _WORTH_DECODING:
-            found += self._at(maps, self._every)
-        found.sort(key=lambda item: -item[1].score)
-        worth = [item for item in found if item[1].score >= _WORTH_DECODING]
-        return _apart(worth)[:_DECODES_PER_LOOK]
+    def _suppositions(
+        self, maps: Sequence[Folds], *, sweep: bool
+    ) -> Iterator[tuple[int, Placement, float]]:
+        """(level, placement, doubt about its scale) worth decoding, the likely and cheap first."""
+        likely = _best(self._at(maps, self._likely), _LIKELY_DECODES)
+        yield from ((*item, 0.015) for item in likely)
+        if not sweep:
+            return
+        repeating = [
+            (level, placement)
+            for level, folds in enumerate(maps)
+            for placement in self._pilot.best(folds, folds.shapes())
+        ]
+        decoded = _best(repeating, _REPEATING_DECODES, beside=likely)
+        yield from ((*item, 0.0) for item in decoded)
+        swept = _best(self._at(maps, self._every), _SWEPT_DECODES, beside=[*likely, *decoded])
+        yield from ((*item, _SWEEP_STEP) for item in swept)
+        # The coarser levels have too few tiles to see a bend in.
+        for shape, straight in maps[0].straightened():
+            bent = [(0, placement) for placement in self._pilot.best(straight, [shape])]
+            yield from ((*item, 0.0) for item in _best(bent, 1))
 
     def _at(self, maps: Sequence[Folds], ratios: Sequence[float]) -> list[tuple[int, Placement]]:
         found = []
         for level in range(LEVELS):
-            low, high = _COARSER_FROM * 2.0 ** (level - 1), _FINER_TO * 2.0**level
+            low, high = _COARSER_FROM * 2.0 ** (level - 1), _COARSER_FROM * 2.0**level
             scales = [
-                (r / 2**level, r / 2**level)
+                Placement(scale_x=r / 2**level, scale_y=r / 2**level)
                 for r in ratios
                 if (r < high or level == LEVELS - 1) and (r >= low or level == 0)
             ]
@@ -109,9 +126,8 @@ class KeySearch:
         return found
 
     def _read(self, soft_map: NDArray[np.float32], placement: Placement) -> Payload | None:
-        """The payload at ``placement`` or beside it, if its tag verifies."""
-        refined = self._pilot.refine(soft_map, placement)
-        llr = self.tile.payload_llr(cells_at(soft_map, refined))
+        """The payload at ``placement``, if its tag verifies."""
+        llr = self.tile.payload_llr(cells_at(soft_map, placement))
         for word in fec.decode(llr):
             self.tried += 1
             payload = unpack(word, self.tile.key.secret)
@@ -120,13 +136,24 @@ class KeySearch:
         return None
 
 
-def _apart(found: list[tuple[int, Placement]]) -> list[tuple[int, Placement]]:
-    """``found`` without those that only repeat a better one at a neighbouring scale."""
+def _best(
+    found: Sequence[tuple[int, Placement]],
+    count: int,
+    *,
+    beside: Sequence[tuple[int, Placement]] = (),
+) -> list[tuple[int, Placement]]:
+    """The best ``count`` worth decoding, less what repeats a better one or one of ``beside``."""
     kept: list[tuple[int, Placement]] = []
-    for level, placement in found:
-        if not any(
-            level == other and abs(placement.scale_x / seen.scale_x - 1) < 2 * _SWEEP_STEP
-            for other, seen in kept
-        ):
+    for level, placement in sorted(found, key=lambda item: -item[1].score):
+        if len(kept) == count or placement.score < _WORTH_DECODING:
+            break
+        if not any(level == other and _alike(placement, seen) for other, seen in [*beside, *kept]):
             kept.append((level, placement))
     return kept
+
+
+def _alike(one: Placement, other: Placement) -> bool:
+    if (one.flipped, one.quarter_turns) != (other.flipped, other.quarter_turns):
+        return False
+    change = np.linalg.solve(shape_of(one), shape_of(other)) - np.eye(2)
+    return float(np.abs(change).max()) < _ALIKE

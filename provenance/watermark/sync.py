@@ -1,19 +1,22 @@
-"""Finding the tile in a soft map: scale, shift, mirror and quarter turns, from the pilot alone.
+"""Finding the tile in a soft map: its shape, shift, mirror and quarter turns, from the pilot alone.
 
-A map is folded at a supposed scale: cut into tiles and summed, so that the mark adds up and the
-picture does not. One FFT against the pilot then tries every shift of one orientation at once, and
-the height of the peak over the noise (``score``, in standard deviations) ranks the suppositions.
+A map is folded at a supposed shape (scale, rotation, shear): cut into tiles and summed, so that the
+mark adds up and the picture does not. One FFT against the pilot then tries every shift of one
+orientation at once, and the height of the peak over the noise (``score``, in standard deviations)
+ranks the suppositions.
 No original is needed, and no certainty either: the tag decides, the score only says what to try.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from provenance.watermark.bend import leans, straighten
+from provenance.watermark.lattice import lattices
 from provenance.watermark.tile import TILE
 
 if TYPE_CHECKING:
@@ -21,10 +24,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.watermark.bend import Bend
+    from provenance.watermark.lattice import Lattice
+
 FOLD_GRAIN = 2  # pixels a cell in a folded tile
 SIDE = TILE * FOLD_GRAIN
 # Evidence beyond this many rms of its map is an outlier of the picture, not of the mark.
 _CLIP_RMS = 3.0
+# Ways to change a shape, in units of the tile's own sides: wider, taller, turned, sheared.
+_MOVES = (
+    np.array([[1.0, 0], [0, 0]]),
+    np.array([[0, 0], [0, 1.0]]),
+    np.array([[0, -1.0], [1, 0]]),
+    np.array([[0, 1.0], [0, 0]]),
+)
+_DOUBT_STEP = 0.001
+_WORTH_MOVING = 0.05  # gain in score; less is noise, and would tilt what is straight
+_REFINING_STEPS = (0.004, 0.002, 0.001, 0.0005)
+_MOST_LATTICES = 6
+_WORTH_STRAIGHTENING = 8.0  # score of a lattice; no unmarked map was seen to reach it
+_COHERENT = 1.5
+_MOST_BENDS = 3
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
 
 
@@ -32,41 +52,103 @@ _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in
 class Placement:
     """A supposition of how the tile lies in a map.
 
-    ``scale_x``, ``scale_y``: pixels of the map per pixel of the folded tile. ``flipped`` and
-    ``quarter_turns``: the map's fold is mirrored left to right, then turned counter-clockwise so
-    often, to give the tile. ``shift``: (row, column) of the tile's origin in that fold, in pixels,
-    with fractions. ``score``: height of the pilot's peak in standard deviations.
+    ``scale_x``, ``scale_y``: pixels of the map per pixel of the folded tile, along the tile's rows
+    and across them. ``rotation_deg``: how far the tile's rows point downwards in the map (clockwise
+    as seen), beyond quarter turns. ``shear``: how far its columns lean along the rows, in pixels
+    per pixel. ``bend``: None, or the homography (row by row) that takes pixels of a straightened
+    map to pixels of the map, where no plain affine shape fits.
+    ``flipped`` and ``quarter_turns``: the map's fold is mirrored left to right, then turned
+    counter-clockwise so often, to give the tile. ``shift``: (row, column) of the tile's origin in
+    that fold, in pixels, with fractions. ``score``: height of the pilot's peak in standard
+    deviations.
     """
 
     scale_x: float
     scale_y: float
+    rotation_deg: float = 0.0
+    shear: float = 0.0
+    bend: tuple[float, ...] | None = None
     flipped: bool = False
     quarter_turns: int = 0
     shift: tuple[float, float] = (0.0, 0.0)
     score: float = 0.0
 
 
-def fold(soft_map: NDArray[np.float32], scale_x: float, scale_y: float) -> NDArray[np.float32]:
-    """(64, 64) sum of all tiles of ``soft_map`` (H, W), if a tile were 64·scale pixels a side."""
-    folded: NDArray[Any] = soft_map
+def shape_of(placement: Placement) -> NDArray[np.float64]:
+    """(2, 2) matrix: pixels of the map (x, y) per pixel (x, y) of the tile before it is turned."""
+    angle = np.deg2rad(placement.rotation_deg)
+    cos, sin = np.cos(angle), np.sin(angle)
+    upper = [[placement.scale_x, placement.shear * placement.scale_y], [0.0, placement.scale_y]]
+    shape: NDArray[np.float64] = np.array([[cos, -sin], [sin, cos]]) @ np.array(upper)
+    return shape
+
+
+def shaped(placement: Placement, matrix: NDArray[np.float64]) -> Placement:
+    """``placement`` with the shape of ``matrix`` (2, 2), whose determinant is positive."""
+    (a, b), (c, d) = matrix.tolist()
+    scale_x = float(np.hypot(a, c))
+    scale_y = (a * d - b * c) / scale_x
+    return replace(
+        placement,
+        scale_x=scale_x,
+        scale_y=scale_y,
+        rotation_deg=float(np.rad2deg(np.arctan2(c, a))),
+        shear=(a * b + c * d) / scale_x / scale_y,
+    )
+
+
+def _laid(matrix: NDArray[np.float64]) -> Placement:
+    return shaped(Placement(scale_x=1.0, scale_y=1.0), matrix)
+
+
+def straightened(
+    soft_map: NDArray[np.float32], bend: tuple[float, ...] | None
+) -> NDArray[np.float32]:
+    """``soft_map`` resampled so that the tile is affine in it, at the same size."""
+    if bend is None:
+        return soft_map
+    straight = cv2.warpPerspective(
+        soft_map,
+        np.array(bend).reshape(3, 3),
+        soft_map.shape[::-1],
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    return np.asarray(straight, np.float32)
+
+
+def fold(soft_map: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(64, 64) sum of all tiles of ``soft_map`` (H, W) with the shape of ``matrix`` (2, 2).
+
+    Whatever the shape, the map's top-left corner is a corner of a tile.
+    """
+    sheet = tiles(soft_map, matrix)[0]
+    return np.asarray(sheet.sum((0, 2)), np.float32)
+
+
+def tiles(
+    soft_map: NDArray[np.float32], matrix: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """The (rows, 64, columns, 64) tiles of ``soft_map`` (H, W) with the shape of ``matrix`` (2, 2).
+
+    Also the pixel (x, y) of the tile's plane, counted from the map's top-left corner, that is the
+    corner of the first tile. What lies outside the map is 0.
+    """
     height, width = soft_map.shape
-    out_w, out_h = max(1, round(width / scale_x)), max(1, round(height / scale_y))
-    if (out_w, out_h) != (width, height) or scale_x != 1 or scale_y != 1:
-        # An exact scale needs an affine map: resizing to whole pixels would round it.
-        matrix = np.array(
-            [[scale_x, 0, (scale_x - 1) / 2], [0, scale_y, (scale_y - 1) / 2]], np.float32
-        )
-        folded = cv2.warpAffine(
-            soft_map,
-            matrix,
-            (out_w, out_h),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_CONSTANT,
-        )
-    padded = np.zeros((-(-out_h // SIDE) * SIDE, -(-out_w // SIDE) * SIDE), np.float32)
-    padded[:out_h, :out_w] = folded
-    tiles = padded.reshape(padded.shape[0] // SIDE, SIDE, padded.shape[1] // SIDE, SIDE)
-    return np.asarray(tiles.sum((0, 2)), np.float32)
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]])
+    reached = corners @ np.linalg.inv(matrix).T / SIDE
+    low = np.floor(reached.min(0) + 1e-6) * SIDE
+    columns, rows = (np.ceil(reached.max(0) - 1e-6) - low / SIDE).astype(int).tolist()
+    # An exact shape needs an affine map: resizing to whole pixels would round it.
+    origin = matrix @ (low + 0.5) - 0.5
+    sheet = cv2.warpAffine(
+        soft_map,
+        np.column_stack([matrix, origin]),
+        (columns * SIDE, rows * SIDE),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+    )
+    return np.asarray(sheet, np.float32).reshape(rows, SIDE, columns, SIDE), low
 
 
 def clipped(soft_map: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -81,14 +163,52 @@ class Folds:
 
     def __init__(self, soft_map: NDArray[np.float32]) -> None:
         self.soft_map = soft_map
-        self._spectra: dict[tuple[float, float], NDArray[np.complex64]] = {}
+        self._spectra: dict[tuple[float, ...], NDArray[np.complex64]] = {}
+        self._repeating: list[Lattice] | None = None
+        self._straight: list[tuple[Placement, Folds]] | None = None
 
-    def spectrum(self, scale_x: float, scale_y: float) -> NDArray[np.complex64]:
-        """(64, 33) Fourier transform of the fold at this scale."""
-        scale = (scale_x, scale_y)
-        if scale not in self._spectra:
-            self._spectra[scale] = _transform(fold(self.soft_map, scale_x, scale_y))
-        return self._spectra[scale]
+    def spectrum(self, placement: Placement) -> NDArray[np.complex64]:
+        """(64, 33) Fourier transform of the fold with the shape of ``placement``, unbent."""
+        matrix = shape_of(placement)
+        shape = tuple(matrix.ravel().tolist())
+        if shape not in self._spectra:
+            self._spectra[shape] = _transform(fold(self.soft_map, matrix))
+        return self._spectra[shape]
+
+    def shapes(self) -> list[Placement]:
+        """The shapes in which the map repeats, the most striking first."""
+        return [_laid(found.matrix / SIDE) for found in self._lattices()]
+
+    def straightened(self) -> list[tuple[Placement, Folds]]:
+        """The map with its keystone taken out, in a few ways: shape and bend, and folds of it."""
+        if self._straight is None:
+            found = sorted(self._bends(), key=lambda b: -b.strength)[:_MOST_BENDS]
+            self._straight = [
+                (
+                    replace(_laid(b.matrix), bend=b.homography),
+                    Folds(straightened(self.soft_map, b.homography)),
+                )
+                for b in found
+            ]
+        return self._straight
+
+    def _bends(self) -> list[Bend]:
+        """The bends that make tiles of the map alike; none where it does not repeat at all."""
+        starts = [f for f in self._lattices() if f.score >= _WORTH_STRAIGHTENING]
+        bends = [straighten(self.soft_map, f.matrix / SIDE, SIDE) for f in starts]
+        # A strong keystone blurs the lattice: lean the map roughly first, then look again.
+        for lean in leans(self.soft_map.shape):
+            leant = straightened(self.soft_map, lean)
+            for found in lattices(leant, 1, uneven=False):
+                if found.score >= _WORTH_STRAIGHTENING:
+                    more = straighten(leant, found.matrix / SIDE, SIDE)
+                    bends.append(more and more.after(lean))
+        return [b for b in bends if b is not None and b.coherence >= _COHERENT]
+
+    def _lattices(self) -> list[Lattice]:
+        if self._repeating is None:
+            self._repeating = lattices(self.soft_map, _MOST_LATTICES)
+        return self._repeating
 
 
 class PilotSearch:
@@ -102,33 +222,39 @@ class PilotSearch:
         ]
         self._spectra = np.conj(_transform(np.stack(laid)))
 
-    def best(self, folds: Folds, scales: Iterable[tuple[float, float]]) -> list[Placement]:
-        """The best placement at each of ``scales`` (x, y), best first."""
-        found = [self._peak(folds.spectrum(sx, sy), sx, sy, _ORIENTATIONS) for sx, sy in scales]
+    def best(self, folds: Folds, shapes: Iterable[Placement]) -> list[Placement]:
+        """The best shift and orientation at each of ``shapes``, best first."""
+        found = [self._peak(folds.spectrum(shape), shape, _ORIENTATIONS) for shape in shapes]
         return sorted(found, key=lambda p: -p.score)
 
-    def refine(self, soft_map: NDArray[np.float32], start: Placement) -> Placement:
-        """The best placement near ``start``: a fine sweep of the scale, then x and y apart."""
-        around = np.exp(np.arange(-15, 16) * 0.001).tolist()
-        best = max((self._moved(soft_map, start, r, r) for r in around), key=lambda p: p.score)
-        for step in (0.002, 0.001, 0.0005):
-            for rx, ry in ((1 + step, 1), (1 - step, 1), (1, 1 + step), (1, 1 - step)):
-                best = max(best, self._moved(soft_map, best, rx, ry), key=lambda p: p.score)
+    def refine(
+        self, soft_map: NDArray[np.float32], start: Placement, *, doubt: float = 0.015
+    ) -> Placement:
+        """The best placement near ``start``: first any scale up to ``doubt`` off, then uphill."""
+        straight = straightened(soft_map, start.bend)
+        shape = shape_of(start)
+        reach = round(doubt / _DOUBT_STEP)
+        around = np.exp(np.arange(-reach, reach + 1) * _DOUBT_STEP).tolist()
+        best = max((self._moved(straight, start, shape * r) for r in around), key=_score)
+        for step in _REFINING_STEPS:
+            for move in _MOVES:
+                shape = shape_of(best)
+                near = (shape @ (np.eye(2) + sign * step * move) for sign in (1, -1))
+                moved = max((self._moved(straight, best, m) for m in near), key=_score)
+                if moved.score > best.score + _WORTH_MOVING:
+                    best = moved
         return best
 
     def _moved(
-        self, soft_map: NDArray[np.float32], placement: Placement, ratio_x: float, ratio_y: float
+        self, straight: NDArray[np.float32], placement: Placement, matrix: NDArray[np.float64]
     ) -> Placement:
-        scale_x, scale_y = placement.scale_x * ratio_x, placement.scale_y * ratio_y
-        spectrum = _transform(fold(soft_map, scale_x, scale_y))
         same = ((placement.flipped, placement.quarter_turns),)
-        return self._peak(spectrum, scale_x, scale_y, same)
+        return self._peak(_transform(fold(straight, matrix)), shaped(placement, matrix), same)
 
     def _peak(
         self,
         spectrum: NDArray[np.complex64],
-        scale_x: float,
-        scale_y: float,
+        shape: Placement,
         orientations: Sequence[tuple[bool, int]],
     ) -> Placement:
         """The highest peak over its own noise, among ``orientations`` (flipped, quarter turns)."""
@@ -142,12 +268,8 @@ class PilotSearch:
         row, column = (int(i) for i in np.unravel_index(int(plane.argmax()), plane.shape))
         peak = (row + _vertex(plane[:, column], row), column + _vertex(plane[row], column))
         flipped, turns = orientations[which]
-        placement = Placement(
-            scale_x=scale_x,
-            scale_y=scale_y,
-            flipped=flipped,
-            quarter_turns=turns,
-            score=float(heights[which]),
+        placement = replace(
+            shape, flipped=flipped, quarter_turns=turns, score=float(heights[which])
         )
         row_s, column_s = upright(peak, placement)
         return replace(placement, shift=(row_s % SIDE, column_s % SIDE))
@@ -172,7 +294,8 @@ def orient(folded: NDArray[np.float32], placement: Placement) -> NDArray[np.floa
 
 def cells_at(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
     """(32, 32) evidence for each cell of the tile, folded from ``soft_map`` at ``placement``."""
-    folded = orient(fold(soft_map, placement.scale_x, placement.scale_y), placement)
+    straight = straightened(soft_map, placement.bend)
+    folded = orient(fold(straight, shape_of(placement)), placement)
     # Shift by fractions in the Fourier domain: the tile repeats, so that wrapping round is right.
     row, column = placement.shift
     phase = np.exp(
@@ -181,6 +304,10 @@ def cells_at(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.
     moved = np.fft.irfft2(np.fft.rfft2(folded) * phase, s=folded.shape)
     cells = moved.reshape(TILE, FOLD_GRAIN, TILE, FOLD_GRAIN).mean((1, 3))
     return np.asarray(cells, np.float32)
+
+
+def _score(placement: Placement) -> float:
+    return placement.score
 
 
 def _transform(folded: NDArray[np.float32]) -> NDArray[np.complex64]:

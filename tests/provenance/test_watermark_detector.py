@@ -120,7 +120,7 @@ def test_the_payload_survives_an_attack_and_crf_28(clips, tmp_path, name):
     assert geometry.scale == pytest.approx(SCALES.get(name, 1.5), rel=0.02)
     apart = [min(part, 1 - part) for part in geometry.offset]
     # Only a cut moves the picture's corner in the tile; a whole picture, once upright, begins it.
-    assert max(apart) > 0.05 if name == "cropped" else max(apart) < 0.03
+    assert max(apart) > 0.05 if name == "cropped" else max(apart) < 0.04
     assert [segment.state for segment in result.segments] == ["marked"]
 
 

@@ -1,0 +1,107 @@
+"""The search for one key: what it tries, in which order, and what it counts."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import cv2
+import numpy as np
+import pytest
+
+from provenance.keys import CarrierKey
+from provenance.payload import Payload, pack
+from provenance.watermark.search import KeySearch
+from provenance.watermark.sync import SIDE, Folds, clipped
+from provenance.watermark.tile import lay_out
+
+KEY = CarrierKey(name="test", secret=b"k" * 32)
+OTHER = CarrierKey(name="other", secret=b"o" * 32)
+PAYLOAD = Payload(model=1, day=date(2026, 3, 24), content_id=0x1234567890ABC)
+LAYOUT = lay_out(KEY)
+TILE = np.kron(LAYOUT.pattern(pack(PAYLOAD, KEY.secret), 0), np.ones((2, 2), np.float32))
+HEIGHT, WIDTH = 240, 427
+
+
+def levels(matrix, *, amplitude=0.6, seed=0):
+    """Two levels of maps of a 720-line frame whose tile was moved by ``matrix``, 2 × 2 or 3 × 3."""
+    moved = np.eye(3)
+    moved[: len(matrix), : len(matrix)] = matrix
+    origin = np.eye(3)
+    origin[:2, 2] = -8 * SIDE
+    plane = np.tile(TILE, (20, 20)).astype(np.float32)
+    mark = cv2.warpPerspective(plane, moved @ origin, (WIDTH, HEIGHT))
+    noise = np.random.default_rng(seed).normal(size=mark.shape)
+    soft = np.asarray(amplitude * mark + noise, np.float32)
+    half = cv2.resize(soft, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+    return [Folds(clipped(soft)), Folds(clipped(half))]
+
+
+def turned(degrees):
+    angle = np.deg2rad(degrees)
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def search(maps, *, sweep=True, key=KEY):
+    asked = KeySearch(lay_out(key), 1280, 720)
+    return asked.look(maps, sweep=sweep), asked.tried
+
+
+def test_as_marked_is_found_at_once_and_without_a_sweep():
+    maps = levels(np.eye(2))
+    (payload, level, placement), tried = search(maps, sweep=False)
+    assert (payload, level, tried) == (PAYLOAD, 0, 1)
+    assert (placement.flipped, placement.quarter_turns, placement.bend) == (False, 0, None)
+    assert placement.rotation_deg == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "rotation", "turns", "flipped"),
+    [
+        (turned(5), 5, 0, False),
+        (turned(-37), -37, 0, False),
+        (turned(97), 7, 1, False),
+        (turned(180 + 20), 20, 2, False),
+        (turned(30) @ np.diag([-1, 1]), 30, 0, True),
+        (np.diag([1.2, 1.0]), 0, 0, False),
+        (np.diag([0.82, 1.0]), 0, 0, False),
+        (np.array([[1.0, 0.08], [0.03, 0.93]]), 1.7, 0, False),
+    ],
+)
+def test_any_shape_is_found_by_the_sweep_alone(matrix, rotation, turns, flipped):
+    maps = levels(matrix)
+    nothing, _ = search(maps, sweep=False)
+    assert nothing is None
+    (payload, _, placement), tried = search(maps)
+    assert payload == PAYLOAD
+    assert placement.rotation_deg == pytest.approx(rotation, abs=0.3)
+    assert placement.flipped == flipped
+    assert placement.quarter_turns == turns
+    assert tried > 1
+
+
+@pytest.mark.parametrize("keystone", [(1e-3, 0), (7e-4, -8e-4), (0, 2e-3)])
+def test_a_keystone_is_found_and_its_bend_told(keystone):
+    # Leaning about the middle of the map, which keeps its scale.
+    middle, back = np.eye(3), np.eye(3)
+    middle[:2, 2] = WIDTH / 2, HEIGHT / 2
+    back[:2, 2] = -middle[:2, 2]
+    lean = np.eye(3)
+    lean[2, :2] = keystone
+    (payload, level, placement), _ = search(levels(middle @ lean @ back))
+    assert (payload, level) == (PAYLOAD, 0)
+    assert placement.bend is not None
+
+
+def test_nothing_is_found_in_noise_or_under_another_key():
+    for maps, key in ((levels(np.eye(2), amplitude=0), KEY), (levels(turned(5)), OTHER)):
+        found, tried = search(maps, key=key)
+        assert found is None
+        assert 0 < tried < 4000
+
+
+def test_lattices_are_looked_for_once_whatever_the_number_of_keys(monkeypatch):
+    maps = levels(turned(5))
+    first, _ = search(maps, key=OTHER)
+    monkeypatch.setattr("provenance.watermark.sync.lattices", None)
+    (payload, _, _), _ = search(maps)
+    assert (first, payload) == (None, PAYLOAD)
