@@ -39,7 +39,7 @@ def draw_frames(
             left = int(seconds * speed * width) % width
             covered = ridge[:, left : left + width, None]
             grain = texture[:, left : left + width, None]
-            ground = _GROUND * shade * 2 + grain * (1 - shade) * 2
+            ground = (_GROUND * shade * 2 + grain * (1 - shade) * 2).astype(np.float32)
             frame = frame * (1 - covered) + ground * covered
         x = width * (0.1 + 0.8 * ((seconds / 8) % 1))
         phase = (seconds % BOUNCE_S) / BOUNCE_S
@@ -79,4 +79,4 @@ def _landscape(
     ridge = cv2.resize(points, (width, 1), interpolation=cv2.INTER_CUBIC)[0]
     top = height * (line + ridge - ridge.mean())
     rows = np.arange(height, dtype=np.float32)[:, None]
-    return np.clip(rows - top[None], 0, 1).astype(np.float32)
+    return np.asarray(np.clip(rows - top[None], 0, 1), np.float32)

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from detectors.manifest import Credentials
-    from detectors.verdict import Mark
+    from detectors.verdict import Claim, Mark
     from provenance.video import MediaReader
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
 StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
 
 _HASH_BLOCK = 1 << 20
+_MARK_CLAIMS: dict[str, Claim] = {"generated": "generated", "edited": "edited"}
 
 
 def verify(
@@ -133,7 +134,7 @@ def signals_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Signals:
     """The facts, reduced to what the verdict depends on."""
     return Signals(
         mark=_mark_of(mark),
-        mark_claim="other" if mark.source in {None, "captured"} else mark.source,
+        mark_claim=_MARK_CLAIMS.get(mark.source or "", "other"),
         credentials=(manifest.state or "invalid") if manifest.present else "none",
         claim=claim_of(manifest),
         agreement=agreement_of(mark, manifest),

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 class VideoSpec:
     """Pictures of a clip: ``width`` and ``height`` in pixels as shown (after rotation).
 
-    ``rate`` is frames per second, ``pixel_aspect`` the width of a pixel over its height. The colour
-    fields are the numbers of ITU-T H.273 (1 = BT.709, 2 = unspecified), ``full_range`` the luma range.
+    ``rate`` is frames per second, ``pixel_aspect`` the width of a pixel over its height. The
+    colour fields are the numbers of ITU-T H.273 (1 = BT.709, 2 = unspecified), ``full_range``
+    says that black is 0 and not 16.
     """
 
     width: int

@@ -2,31 +2,31 @@
 
 ::
 
-    EveryframeError                 code              exit
-    ├── InputError                                       3   the input cannot be used
+    EveryframeError                 code             exit
+    ├── InputError                                     3  the input cannot be used
     │   ├── InputMissing            input.missing
     │   ├── InputForbidden          input.forbidden
     │   ├── InputEmpty              input.empty
-    │   ├── UnsupportedMedia        media.unsupported        not a container that we open (text, image, playlist…)
-    │   ├── UnreadableMedia         media.unreadable         truncated, damaged, undecodable
-    │   ├── NoVideo                 media.no_video           sound only, or no frame at all
-    │   ├── MediaTooLarge           media.too_large          a limit on pixels, duration, frames, streams…
-    │   └── MediaTooSmall           media.too_small          no room for a mark
-    ├── UsageError                                       2   what was asked for makes no sense
+    │   ├── UnsupportedMedia        media.unsupported     text, image, playlist…
+    │   ├── UnreadableMedia         media.unreadable      truncated, damaged, undecodable
+    │   ├── NoVideo                 media.no_video        sound only, or no frame at all
+    │   ├── MediaTooLarge           media.too_large       pixels, duration, frames, streams…
+    │   └── MediaTooSmall           media.too_small       no room for a mark
+    ├── UsageError                                     2  what was asked for makes no sense
     │   ├── OptionError             option.invalid
     │   ├── UnknownModel            model.unknown
-    │   ├── FrameError              frames.invalid           wrong shape, type or order of frames or sound
+    │   ├── FrameError              frames.invalid        wrong shape, type or order
     │   ├── OutputIsInput           output.is_input
-    │   ├── OutputForbidden         output.forbidden         no such folder, no permission
-    │   └── AlreadyMarked           mark.present             with --if-marked refuse
-    ├── IdentityError               identity.invalid     2   keys or certificates missing, unusable, too open
-    ├── ManifestError               manifest.invalid     4   signing failed, or what was signed does not verify
-    ├── StoreError                  store.unavailable    4   the manifest store cannot be opened or is damaged
-    └── OutputError                 output.failed        4   writing failed half-way; nothing was left behind
+    │   ├── OutputForbidden         output.forbidden      no such folder, no permission
+    │   └── AlreadyMarked           mark.present          with --if-marked refuse
+    ├── IdentityError               identity.invalid   2  keys or certificates unusable
+    ├── ManifestError               manifest.invalid   4  signing failed or does not verify
+    ├── StoreError                  store.unavailable  4  cannot be opened, or damaged
+    └── OutputError                 output.failed      4  writing failed, nothing left behind
         └── DiskFull                output.disk_full
 
-``code`` never changes once released; messages and hints may. ``exit_code`` is what the commands return:
-1 (policy not met) is a result, not an error, so no class has it.
+``code`` never changes once released; messages and hints may. ``exit_code`` is what the commands
+return: 1 (policy not met) is a result, not an error, so no class has it.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from provenance.watermark.roles import Extractor
 
 _WORTH_SWEEPING_S = 1.5  # a fast search sweeps all scales after so many seconds, then at doublings
+_UPRIGHT_DEG = 0.25  # a smaller angle counts as none
 
 
 class _Found(NamedTuple):
@@ -167,12 +168,14 @@ class ClipDetector:
         )
         # A placement mirrors first and then turns back, a picture was mirrored and then turned.
         turns = placement.quarter_turns
+        # A tenth or two of a degree is what refining leaves in a picture that was never turned.
+        tilt = round(placement.rotation_deg, 1) if abs(placement.rotation_deg) > _UPRIGHT_DEG else 0
         whole = cell * CELLS_PER_SHORT_SIDE
         native = abs(cell - SMALLEST_CELL_PX) < 0.02 * SMALLEST_CELL_PX
         shown = 1.0 if native and whole >= min(width, height) else min(width, height) / whole
         return Geometry(
             scale=cell / SMALLEST_CELL_PX,
-            rotation_deg=90.0 * (turns if not placement.flipped else -turns % 4),
+            rotation_deg=(90.0 * (-turns if placement.flipped else turns) + tilt) % 360.0,
             flipped=placement.flipped,
             shown=min(1.0, shown),
             offset=(column, row),
