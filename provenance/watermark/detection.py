@@ -15,7 +15,7 @@ class Geometry:
     """How the picture in hand lies on the picture that was marked.
 
     ``scale``: pixels in hand per pixel of a 480-line original (a 720p file as marked: 1.5).
-    ``rotation_deg``: clockwise, 0, 90, 180 or 270. ``flipped``: mirrored left to right before that.
+    ``rotation_deg``: clockwise, 0…360. ``flipped``: mirrored left to right before that.
     ``shown``: share of the original's short side that is in the picture (1.0: not cropped there).
     ``offset``: (x, y) in the tile, in units of a tile, 0…1, of the top-left corner of the picture
     once it is upright again; (0, 0) as long as nothing was cut off there.
