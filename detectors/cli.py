@@ -7,6 +7,7 @@ files the highest of 4 > 3 > 1 > 0.
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,6 +118,7 @@ def main(
 
     from detectors.batch import Settings, verify_all
     from detectors.output import Printer
+    from provenance.interrupts import noted_interrupts
 
     settings = Settings.load(
         keys=keys,
@@ -127,8 +129,17 @@ def main(
         fast=fast,
     )
     code = 0
-    with Printer(form=form, output=output, quiet=quiet, count=len(paths)) as printer:
-        for outcome in verify_all(paths, settings, jobs=jobs, progress=printer.progress):
+    alone = jobs == 1 or len(paths) == 1  # only then is there progress, and somebody who asks
+    with (
+        noted_interrupts() if alone else nullcontext(lambda: None) as check_interrupt,
+        Printer(form=form, output=output, quiet=quiet, count=len(paths)) as printer,
+    ):
+
+        def progress(path: str, done: float) -> None:
+            check_interrupt()
+            printer.progress(path, done)
+
+        for outcome in verify_all(paths, settings, jobs=jobs, progress=progress):
             missing = policy.failures(outcome.result) if outcome.result is not None else ()
             printer.show(outcome, missing)
             code = max(code, _exit_code(outcome, missing))

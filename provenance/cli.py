@@ -116,7 +116,7 @@ def main(
     if strength is not None and psnr is not None:
         raise OptionError("--strength and --psnr exclude each other", hint="give one of them")
     # Imported here, so that --help does not pay for FFmpeg and OpenCV.
-    from provenance.interrupts import lasting_interrupts
+    from provenance.interrupts import noted_interrupts
     from provenance.keys import default_keys_directory, ensure_identity
     from provenance.payload import model_by_key
     from provenance.sealing import check_output
@@ -139,7 +139,7 @@ def main(
             "somebody unknown; bring a real one with ltx-keys import"
         )
     with (
-        lasting_interrupts() as check_interrupt,
+        noted_interrupts() as check_interrupt,
         open_store(store or default_store_path(os.environ)) as opened,
     ):
         stamped = stamp(

@@ -1,13 +1,13 @@
 """Ctrl-C that is never lost.
 
-FFmpeg reads files through functions of ours, and PyAV drops what some of them raise: a Ctrl-C that
-arrives in one would print a traceback and the work would go on to its end.
+FFmpeg reads files through functions of ours, and PyAV prints and drops what they raise: a Ctrl-C
+that arrives in one would be a traceback, and the work would go on to its end. So the signal is
+noted, and raised where the program asks; a second one is raised where it arrives.
 """
 
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,34 +17,29 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def lasting_interrupts() -> Iterator[Callable[[], None]]:
-    """Gives a function to call now and then: it raises ``KeyboardInterrupt`` if one was lost."""
+def noted_interrupts() -> Iterator[Callable[[], None]]:
+    """Gives a function to call every now and then: it raises ``KeyboardInterrupt`` after a Ctrl-C.
+
+    Outside the main thread, or where somebody handles the signal already, nothing changes.
+    """
     noted = False
 
     def note(_number: int, _frame: object) -> None:
         nonlocal noted
+        if noted:
+            raise KeyboardInterrupt
         noted = True
-        raise KeyboardInterrupt
 
     def check() -> None:
         if noted:
             raise KeyboardInterrupt
 
-    def report(lost: sys.UnraisableHookArgs) -> None:
-        if not issubclass(lost.exc_type, KeyboardInterrupt):
-            report_before(lost)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield check  # signals come to the main thread alone
-        return
-    report_before, handler_before = sys.unraisablehook, signal.getsignal(signal.SIGINT)
-    if handler_before is not signal.default_int_handler:  # ignored, or somebody else's business
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield check
         return
-    sys.unraisablehook = report
     signal.signal(signal.SIGINT, note)
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, handler_before)
-        sys.unraisablehook = report_before
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 IfMarked = Literal["keep", "add", "refuse"]
 
-_QUALITY_EVERY = 8  # frames
+_QUALITY_EVERY = 24  # frames
 _COPY_BYTES = 1 << 20
-_LOOK_S = 5.0  # how much of the input is searched for a mark that is there already
+_LOOK_S = 2.5  # how much of the input is searched for a mark that is there already
 _SUFFIXES = {"mp4": ("mp4", "m4v"), "mov": ("mov", "qt"), "ts": ("ts", "m2ts", "mts")}
 _ADDED_SHIFT = (11, 17)  # cells: a second tile on the first would cancel both
 
@@ -132,7 +132,7 @@ def stamp(
         # A date, a size or a strength that cannot be is refused before the input is searched.
         new_marker(payload=statement.payload(content_id=0))
         with clock.timed("look"):
-            present = _look(path, identity, most_s=_LOOK_S)
+            present = _look(path, identity, most_s=_LOOK_S, alive=partial(_tell, progress, 0.0))
         if present.detected and if_marked == "refuse":
             raise AlreadyMarked(
                 f"{path} carries a mark already",
@@ -165,7 +165,10 @@ def stamp(
                 marker = new_marker(payload=sealing.payload, shift=shift)
                 carried = _mark(media, marker, sealing.unsigned, settings, progress)
         with clock.timed("read_back"):
-            read = kept or _look(sealing.unsigned, identity, most_s=None).payload
+            read = (
+                kept
+                or _look(sealing.unsigned, identity, alive=lambda: _tell(progress, 1.0)).payload
+            )
         with clock.timed("sign"):
             sealed = sealing.complete(
                 width=video.width,
@@ -185,16 +188,34 @@ def stamp(
     )
 
 
-def _look(path: Path, identity: Identity, *, most_s: float | None) -> Detection:
-    """The mark in the first ``most_s`` seconds of a file (None: all of it)."""
+def _tell(progress: Callable[[float], None] | None, share: float) -> None:
+    if progress is not None:
+        progress(share)
+
+
+def _look(
+    path: Path, identity: Identity, *, most_s: float | None = None, alive: Callable[[], None]
+) -> Detection:
+    """The mark in the first ``most_s`` seconds of a file (None: all of it), if it lies straight.
+
+    Turned and bent pictures are not searched: another tile does not disturb a mark that lies
+    askew. ``alive`` is called for every frame.
+    """
     keys = dict.fromkeys((identity.carrier_key, *carrier_keys(identity.directory)))
     with open_media(path) as media:
         video, start = media.info.video, media.info.start
-        detector = ClipDetector(keys=list(keys), width=video.width, height=video.height, fast=True)
+        detector = ClipDetector(
+            keys=list(keys),
+            width=video.width,
+            height=video.height,
+            fast=True,
+            reach="straight",
+        )
         for picture in media.pictures():
             time_s = float(picture.time - start)
             if detector.decided or (most_s is not None and time_s >= most_s):
                 break
+            alive()
             detector.add(picture.luma, time_s=time_s, bits=picture.bits)
         return detector.finish()
 

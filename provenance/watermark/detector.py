@@ -7,6 +7,7 @@ what second of the original each of them shows.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +21,7 @@ from provenance.watermark.clock import read_clock
 from provenance.watermark.detection import Detection, Geometry
 from provenance.watermark.evidence import Evidence
 from provenance.watermark.presence import PRESENT_P, presence
-from provenance.watermark.search import KeySearch
+from provenance.watermark.search import KeySearch, Reach
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX, lay_out, too_small
 from provenance.watermark.timeline import Heard, heard, segments
 
@@ -32,8 +33,15 @@ if TYPE_CHECKING:
     from provenance.keys import CarrierKey
     from provenance.watermark.roles import Extractor
 
-_WORTH_SWEEPING_S = 1.5  # a fast search sweeps all scales after so many seconds, then at doublings
+_FIRST_LOOK_S = 0.5  # a search on the way looks after so many seconds, then at doublings
+_FIRST_SWEEP_S = 2.0  # from here on every other look tries every size
 _UPRIGHT_DEG = 0.25  # a smaller angle counts as none
+
+
+def _reach_at(seconds: float) -> Reach:
+    """How far a look after so many seconds goes: sizes are swept at every other doubling."""
+    doublings = round(math.log2(seconds / _FIRST_SWEEP_S))
+    return "straight" if doublings >= 0 and doublings % 2 == 0 else "likely"
 
 
 class _Found(NamedTuple):
@@ -48,7 +56,9 @@ class ClipDetector:
 
     ``keys`` are tried one after the other. ``width`` and ``height`` are the frames' in pixels. With
     ``fast`` the search asks while frames come in, and ``decided`` turns true as soon as a tag
-    verifies; without, all frames are listened to. Every word tried in any look is counted.
+    verifies; without, all frames are listened to. ``reach`` limits what is searched in the end:
+    turned and bent pictures cost ten times as much as straight ones. Every word tried in any look
+    is counted.
     """
 
     def __init__(
@@ -58,19 +68,20 @@ class ClipDetector:
         width: int,
         height: int,
         fast: bool = False,
+        reach: Reach = "any",
         extractor: Extractor | None = None,
     ) -> None:
         if not keys:
             raise OptionError("no carrier key to search with", hint="pass at least one key")
         self._size = (width, height)
         self._fast = fast
+        self._reach: Reach = reach
         self._readable = not too_small(width, height)
         self._evidence = Evidence(extractor or MatchedFilterExtractor(), width=width, height=height)
         self._searches = [KeySearch(lay_out(key), width, height) for key in keys]
         self._found: _Found | None = None
         self._track: list[Heard] = []
-        self._next_look_s = 0.5
-        self._next_sweep_s = _WORTH_SWEEPING_S
+        self._next_look_s = _FIRST_LOOK_S
 
     @property
     def decided(self) -> bool:
@@ -91,14 +102,11 @@ class ClipDetector:
             return
         asked = self._evidence.add(luma, time_s=time_s, bits=bits)
         if self._fast and asked and self._evidence.seconds >= self._next_look_s:
+            self._look(self._evidence.totals, _reach_at(self._next_look_s))
             self._next_look_s *= 2
-            sweep = self._evidence.seconds >= self._next_sweep_s
-            if sweep:
-                self._next_sweep_s = 4 * self._evidence.seconds
-            self._look(sweep=sweep)
         elif asked and not self._fast and self._found is None and self._evidence.full:
             # Before memory runs short: of a mark that is known, what lies in its cells is enough.
-            self._look(sweep=True)
+            self._look(self._evidence.totals, self._reach)
         if asked and self._found is not None:
             self._follow(self._found)
 
@@ -107,7 +115,7 @@ class ClipDetector:
         if self._readable and not self.decided:
             self._evidence.flush()
             if self._found is None and self._evidence.frames:
-                self._look(sweep=True)
+                self._look_back()
         tried = sum(search.tried for search in self._searches)
         searched = Detection(
             detected=False,
@@ -145,13 +153,24 @@ class ClipDetector:
     def _follow(self, found: _Found) -> None:
         self._track += [heard(w, found.level, found.placement) for w in self._evidence.take()]
 
-    def _look(self, *, sweep: bool) -> None:
-        maps = [sync.Folds(sync.clipped(total)) for total in self._evidence.totals]
+    def _look(self, totals: Sequence[NDArray[np.float32]], reach: Reach) -> None:
+        maps = [sync.Folds(sync.clipped(total)) for total in totals]
         for search in self._searches:
-            found = search.look(maps, sweep=sweep)
+            found = search.look(maps, reach)
             if found is not None:
                 self._found = _Found(search, *found)
                 return
+
+    def _look_back(self) -> None:
+        """Ask all that was heard; then, as a search on the way does, beginnings alone.
+
+        A mark that only a part of the file carries drowns in the rest.
+        """
+        self._look(self._evidence.totals, self._reach)
+        seconds = _FIRST_LOOK_S
+        while self._found is None and not self._fast and seconds < self._evidence.seconds:
+            self._look(self._evidence.beginning(seconds), _reach_at(seconds))
+            seconds *= 2
 
     def _geometry(self, level: int, placement: sync.Placement) -> Geometry:
         width, height = self._size

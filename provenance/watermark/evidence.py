@@ -125,6 +125,14 @@ class Evidence:
         taken, self._windows = tuple(self._windows), []
         return taken
 
+    def beginning(self, seconds: float) -> list[NDArray[np.float32]]:
+        """What the first ``seconds`` said: the sum of their maps, for each level."""
+        first = [w for w in self._windows if w.start_s < self._windows[0].start_s + seconds - 1e-6]
+        return [
+            np.sum([w.maps[level] for w in first], axis=0, dtype=np.float32)
+            for level in range(len(self.totals))
+        ]
+
     @property
     def windows(self) -> tuple[Window, ...]:
         """What was heard so far, in order of time."""

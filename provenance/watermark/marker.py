@@ -127,9 +127,10 @@ class ClipMarker:
         full = np.asarray(drawn, np.float32)
         levels = self._levels if self._psnr is None else _levels_at(full, self._psnr)
         full *= np.float32(levels * unit)
-        np.rint(full, out=full)
-        self._louder = np.maximum(full, 0).astype(luma.dtype)
-        self._quieter = np.maximum(-full, 0).astype(luma.dtype)
+        # Small integers first: what follows then moves a quarter of the memory.
+        change = np.rint(full, out=full).astype(np.int8 if bits == 8 else np.int16)
+        self._louder = np.maximum(change, 0).view(luma.dtype)
+        self._quieter = np.maximum(-change, 0).view(luma.dtype)
         self._previous = small
 
     def _pattern(self, slot: int) -> NDArray[np.float32]:

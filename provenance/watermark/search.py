@@ -9,7 +9,7 @@ stated bound on false positives is made of that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -57,6 +57,10 @@ _SWEPT_DECODES = 4
 _ALIKE = 0.008  # change of a shape, relative to its own sides, that refining makes up for
 
 
+Reach = Literal["likely", "straight", "any"]
+"""Usual sizes alone; any size; any size, angle, stretch and keystone: ten times the work each."""
+
+
 class KeySearch:
     """The search under one key's ``tile`` in maps of frames of ``width`` × ``height`` pixels.
 
@@ -79,12 +83,12 @@ class KeySearch:
         count = int(np.log(high / low) / _SWEEP_STEP)
         self._every = [low * float(np.exp(i * _SWEEP_STEP)) for i in range(count)]
 
-    def look(self, maps: Sequence[Folds], *, sweep: bool) -> tuple[Payload, int, Placement] | None:
+    def look(self, maps: Sequence[Folds], reach: Reach) -> tuple[Payload, int, Placement] | None:
         """The payload in ``maps`` (one a level), with the level and the placement it was read at.
 
-        ``sweep`` allows the search over every shape, where the likely ones do not verify.
+        ``reach`` says how far to search where the likely shapes do not verify.
         """
-        for level, placement, doubt in self._suppositions(maps, sweep=sweep):
+        for level, placement, doubt in self._suppositions(maps, reach):
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
             payload = self._read(maps[level].soft_map, refined)
             if payload is not None:
@@ -92,12 +96,16 @@ class KeySearch:
         return None
 
     def _suppositions(
-        self, maps: Sequence[Folds], *, sweep: bool
+        self, maps: Sequence[Folds], reach: Reach
     ) -> Iterator[tuple[int, Placement, float]]:
         """(level, placement, doubt about its scale) worth decoding, the likely and cheap first."""
         likely = _best(self._at(maps, self._likely), _LIKELY_DECODES)
         yield from ((*item, 0.015) for item in likely)
-        if not sweep:
+        if reach == "likely":
+            return
+        if reach == "straight":
+            swept = _best(self._at(maps, self._every), _SWEPT_DECODES, beside=likely)
+            yield from ((*item, _SWEEP_STEP) for item in swept)
             return
         repeating = [
             (level, placement)

@@ -41,14 +41,14 @@ def turned(degrees):
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def search(maps, *, sweep=True, key=KEY):
+def search(maps, reach="any", *, key=KEY):
     asked = KeySearch(lay_out(key), 1280, 720)
-    return asked.look(maps, sweep=sweep), asked.tried
+    return asked.look(maps, reach), asked.tried
 
 
 def test_as_marked_is_found_at_once_and_without_a_sweep():
     maps = levels(np.eye(2))
-    (payload, level, placement), tried = search(maps, sweep=False)
+    (payload, level, placement), tried = search(maps, "likely")
     assert (payload, level, tried) == (PAYLOAD, 0, 1)
     assert (placement.flipped, placement.quarter_turns, placement.bend) == (False, 0, None)
     assert placement.rotation_deg == pytest.approx(0, abs=0.1)
@@ -69,7 +69,7 @@ def test_as_marked_is_found_at_once_and_without_a_sweep():
 )
 def test_any_shape_is_found_by_the_sweep_alone(matrix, rotation, turns, flipped):
     maps = levels(matrix)
-    nothing, _ = search(maps, sweep=False)
+    nothing, _ = search(maps, "likely")
     assert nothing is None
     (payload, _, placement), tried = search(maps)
     assert payload == PAYLOAD
