@@ -128,7 +128,8 @@ class ClipMarker:
         levels = self._levels if self._psnr is None else _levels_at(full, self._psnr)
         full *= np.float32(levels * unit)
         # Small integers first: what follows then moves a quarter of the memory.
-        change = np.rint(full, out=full).astype(np.int8 if bits == 8 else np.int16)
+        signed = np.dtype(np.int8 if bits == 8 else np.int16)
+        change: NDArray[Any] = np.rint(full, out=full).astype(signed)
         self._louder = np.maximum(change, 0).view(luma.dtype)
         self._quieter = np.maximum(-change, 0).view(luma.dtype)
         self._previous = small
