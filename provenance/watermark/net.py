@@ -1,7 +1,8 @@
 """The two nets of the watermark: one lays the pattern into the picture, one finds it again.
 
-Not in use yet: see docs/watermark.md. Both are fully convolutional and know no key, payload or geometry; they turn "the sign of this
-cell" into a change of luma that survives, and a damaged luma back into a log-likelihood.
+Not in use yet: docs/watermark.md says why. Both are fully convolutional and know no key, payload
+or geometry; they turn "the sign of this cell" into a change of luma that survives, and a damaged
+luma back into a log-likelihood.
 
 Working size: short side 480 px, one cell of the pattern is ``CELL_PX`` px a side. Everything heavy
 runs on a quarter of that resolution (one position a cell), which is what two CPU cores can afford.
