@@ -72,7 +72,7 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--no-default-trust",
     is_flag=True,
     envvar="LTX_NO_DEFAULT_TRUST",
-    help="Trust neither the list that ships with this program nor the own identity.",
+    help="Do not trust the own identity either; only what is named here counts.",
 )
 @click.option(
     "--require",

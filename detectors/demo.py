@@ -1,6 +1,6 @@
 """``make demo``: the main job from end to end, on a clip that the project draws itself.
 
-Drawn, stamped, handled by others in five ways, verified each time. The files stay in ``demo/``.
+Drawn, stamped, handled by others in four ways, verified each time. The files stay in ``demo/``.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import click
 
 from detectors.report import to_json, to_text
 from provenance.errors import OutputError, OutputForbidden
+from provenance.printable import printable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -64,7 +65,7 @@ class Printer:
         if not self._bar:
             return
         full = round(done * _BAR)
-        line = f"[{'#' * full}{'.' * (_BAR - full)}] {done:4.0%} {Path(path).name[:40]}"
+        line = f"[{'#' * full}{'.' * (_BAR - full)}] {done:4.0%} {printable(Path(path).name[:40])}"
         if line != self._drawn:
             click.echo(f"\r{line}\x1b[K", nl=False, err=True)
             self._drawn = line
@@ -73,16 +74,16 @@ class Printer:
         """The result of a file, and to stderr what is wrong with it or what the policy misses."""
         self._clear()
         if outcome.result is None:
-            self._say(f"{outcome.path}: {outcome.error}")
+            self._say(f"{printable(outcome.path)}: {outcome.error}")
             return
         self._write(self._formatted(outcome.result))
         self._shown += 1
         failure = outcome.result.error
         if failure is not None:
-            hint = f"\n  hint: {failure.hint}" if failure.hint else ""
-            self._say(f"{failure.message} [{failure.code}]{hint}")
+            hint = f"\n  hint: {printable(failure.hint)}" if failure.hint else ""
+            self._say(f"{printable(failure.message)} [{failure.code}]{hint}")
         elif missing:
-            self._say(f"{outcome.path}: policy not met: {'; '.join(missing)}")
+            self._say(f"{printable(outcome.path)}: policy not met: {'; '.join(missing)}")
 
     def _formatted(self, result: Result) -> str:
         if self._form == "jsonl":

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from detectors.tamper import SPEED_TOLERANCE, span
+from provenance.printable import printable
 
 if TYPE_CHECKING:
     from detectors.result import ClockFacts, ManifestFacts, Result, WatermarkFacts
@@ -39,7 +40,7 @@ def to_text(result: Result, *, titled: bool = False) -> str:
         f"Prompt hash: {_prompt(result)}",
         f"Tampered: {_tampered(result)}",
     ]
-    title = [_printable(result.file.path)] if titled else []
+    title = [printable(result.file.path)] if titled else []
     return "\n".join([*title, *head, "", *_grounds(result), ""])
 
 
@@ -72,7 +73,7 @@ def _prompt(result: Result) -> str:
     digest = manifest.prompt_hash if _counts(manifest) else None
     # Over another video's credentials the mark's own prefix is what belongs to these pictures.
     if digest and (prefix is None or digest.rpartition(":")[2].startswith(prefix)):
-        return _printable(digest)
+        return printable(digest)
     if prefix:
         # The mark does not say which of the two digests it was cut from.
         return f"(hmac-)sha256:{prefix}… (prefix)"
@@ -89,9 +90,9 @@ def _tampered(result: Result) -> str:
 def _grounds(result: Result) -> list[str]:
     lines = [f"Verdict: {result.verdict}", *(f"  - {reason}" for reason in result.reasons)]
     if result.error is not None:
-        lines.append(f"Error: {_printable(result.error.message)} [{result.error.code}]")
+        lines.append(f"Error: {printable(result.error.message)} [{result.error.code}]")
         if result.error.hint:
-            lines.append(f"  hint: {_printable(result.error.hint)}")
+            lines.append(f"  hint: {printable(result.error.hint)}")
     mark = result.watermark
     if mark.detected and mark.content_id is None:
         lines.append(f"Presence: under key {mark.key}, by chance with p = {mark.presence_p:.1e}")
@@ -108,7 +109,7 @@ def _grounds(result: Result) -> list[str]:
     open_checks = [check for check in result.checks if check.state != "done"]
     if open_checks:
         lines.append("Not checked:")
-        lines += [f"  - {check.name}: {_printable(check.detail)}" for check in open_checks]
+        lines += [f"  - {check.name}: {printable(check.detail)}" for check in open_checks]
     return lines
 
 
@@ -128,25 +129,21 @@ def _authenticated(mark: WatermarkFacts) -> str:
 def _credentials(manifest: ManifestFacts) -> str:
     if not manifest.present:
         unread = manifest.error
-        return f"could not be read: {_printable(unread)}" if unread else "none"
+        return f"could not be read: {printable(unread)}" if unread else "none"
     origin = {
         "embedded": "in the file",
         "sidecar": "beside the file",
         "recovered": "recovered from the store (the file carries none)",
     }[manifest.source or "embedded"]
-    by = f" by {_printable(manifest.issuer)}" if manifest.issuer else ""
+    by = f" by {printable(manifest.issuer)}" if manifest.issuer else ""
     state = {
         "trusted": f"trusted, signed{by}",
         "valid": f"intact, signed{by}, whom nobody here vouches for",
         "invalid": "do not verify",
         None: "not verified",
     }[manifest.state]
-    maker = (
-        f", made with {_printable(manifest.claim_generator)}" if manifest.claim_generator else ""
-    )
-    codes = (
-        f" ({', '.join(map(_printable, manifest.codes))})" if manifest.state == "invalid" else ""
-    )
+    maker = f", made with {printable(manifest.claim_generator)}" if manifest.claim_generator else ""
+    codes = f" ({', '.join(map(printable, manifest.codes))})" if manifest.state == "invalid" else ""
     return f"{origin}; {state}{codes}{maker}"
 
 
@@ -156,8 +153,3 @@ def _counts(manifest: ManifestFacts) -> bool:
 
 def _state(result: Result, name: str) -> str | None:
     return next((check.state for check in result.checks if check.name == name), None)
-
-
-def _printable(text: str) -> str:
-    """``text`` from a file without what could move a terminal's cursor or forge a line."""
-    return "".join(char if char.isprintable() else "�" for char in text)

@@ -80,7 +80,8 @@ class WatermarkFacts:
     ``presence_p`` are set, and the rest is None. ``presence_p`` bounds the probability of so much
     evidence without a mark; it is None where the message was read or the question not asked.
 
-    ``authenticated``: the key that read it is private, so only its holders can have placed it.
+    ``authenticated``: the key that read it is private: only its holders can have made the mark, on
+    this video or on one that it was copied from.
     ``model`` is the registered name (``unknown-N`` for a number that this version does not know),
     ``source`` how the mark says the video was made, ``date`` ISO 8601, ``content_id`` 14 and
     ``prompt_hash_prefix`` 6 hex digits. ``confidence`` is 1 − ``false_positive_bound`` as a

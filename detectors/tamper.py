@@ -73,9 +73,10 @@ def examine(evidence: Evidence) -> Examination:
     order, order_check = _order(evidence)
     length, modified_length, length_check = _length(evidence)
     tampering = (*binding, *parts, *order, *length)
-    # One of two things rules tampering out as far as it is checked: the signed bytes are
-    # untouched, or the mark runs through every part of the video.
-    intact = binding_check.state == "done" and evidence.manifest.state in {"valid", "trusted"}
+    # One of two things rules tampering out as far as it is checked: the bytes are those that
+    # somebody trusted signed (anybody else may have signed what he changed), or the mark runs
+    # through every part of the video.
+    intact = binding_check.state == "done" and evidence.manifest.state == "trusted"
     covered = parts_check.state == "done"
     untouched = intact and not binding
     return Examination(

@@ -114,7 +114,7 @@ _MARK = {
     "none": "no watermark was found",
     "unread": "a watermark is present but its message could not be read",
     "public": "a watermark was found under the published key, with which anybody can place one",
-    "private": "a watermark was found under a private key, which only its holders can place",
+    "private": "a watermark was found that only the holders of a private key can have made",
 }
 _MARK_CLAIM = {
     "unstated": "the watermark does not say how the video was made",

@@ -33,6 +33,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from provenance.printable import printable
+
 
 class EveryframeError(Exception):
     """Base of all: ``message`` says what and where, ``hint`` says what to do about it."""
@@ -47,9 +49,10 @@ class EveryframeError(Exception):
 
     def diagnostics(self) -> str:
         """The text a person reads: one line of what happened, one of what to do, and the code."""
-        lines = [f"{self.message} [{self.code}]"]
+        # Messages name files, and the names of files come from anywhere.
+        lines = [f"{printable(self.message)} [{self.code}]"]
         if self.hint:
-            lines.append(f"  hint: {self.hint}")
+            lines.append(f"  hint: {printable(self.hint)}")
         return "\n".join(lines)
 
 

@@ -156,6 +156,7 @@ class Sealing:
             duration_s=duration_s,
             tool_version=__version__,
             parent=parent,
+            marked_now=self._fresh,
         )
         with disk_errors(self.output):
             manifest = sign_file(self.unsigned, self._signed, request, self._identity)

@@ -141,6 +141,7 @@ def stamp(
         kept = present.payload if if_marked == "keep" else None
         if kept is not None:
             _check_same_container(path, target)
+            _check_same_statement(path, kept, statement)
             statement = _statement_of(kept)
         if store is None:
             store = opened.enter_context(open_store(default_store_path(os.environ)))
@@ -174,7 +175,8 @@ def stamp(
                 width=video.width,
                 height=video.height,
                 duration_s=carried.duration_s,
-                parent=path if has_manifest(path) else None,
+                # What is kept as it is was made elsewhere, whether that left credentials or not.
+                parent=path if kept is not None or has_manifest(path) else None,
             )
     return Stamped(
         sealed=sealed,
@@ -275,6 +277,17 @@ def _statement_of(payload: Payload) -> Statement:
         key = f"unknown-{payload.model}"
         model = Model(number=payload.model, key=key, name=f"unknown model {payload.model}")
     return Statement(model=model, day=payload.day, source=payload.source)
+
+
+def _check_same_statement(path: Path, kept: Payload, asked: Statement) -> None:
+    """A signature must not vouch for what a stranger's mark says instead of the signer."""
+    if (kept.model, kept.source) != (asked.model.number, asked.source):
+        theirs = _statement_of(kept)
+        raise AlreadyMarked(
+            f"{path} carries a mark already, which says {theirs.model.name}, {theirs.source}, "
+            f"not {asked.model.name}, {asked.source}",
+            hint="say what the mark says to keep it, or put a second one on it: --if-marked add",
+        )
 
 
 def _check_same_container(path: Path, target: Path) -> None:

@@ -38,6 +38,7 @@ OGG = Container(name="ogg", mime="video/ogg", embeds=False)
 TS = Container(name="ts", mime="video/mp2t", embeds=False)
 UNKNOWN = Container(name="unknown", mime="application/octet-stream", embeds=False)
 
+_MAX_BOXES = 1 << 16  # a fragmented film has some thousand; a hostile file has what fits
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _BRANDS = {b"qt  ": MOV, b"M4A ": M4A, b"M4B ": M4A}
 _BMFF = (MP4, M4A, MOV)
@@ -118,7 +119,7 @@ def open_input(path: Path) -> BinaryIO:
 
 def _c2pa_boxes_bytes(file: BinaryIO) -> int:
     position, total = 0, 0
-    while True:
+    for _ in range(_MAX_BOXES):
         file.seek(position)
         header = file.read(32)
         if len(header) < 8:
@@ -133,3 +134,4 @@ def _c2pa_boxes_bytes(file: BinaryIO) -> int:
         if kind == b"uuid" and extended == C2PA_BOX:
             total += size
         position += size
+    return total

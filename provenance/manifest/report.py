@@ -15,7 +15,7 @@ State: TypeAlias = Literal["trusted", "valid", "invalid"]
 class ReadLimits:
     """What is too large to read. Reading takes about 0.6 × the file's size in memory."""
 
-    file_bytes: int = 32 << 30
+    file_bytes: int = 4 << 30
     manifest_bytes: int = 64 << 20
 
 

@@ -37,7 +37,8 @@ class ManifestRequest:
 
     ``created`` (aware) is when it was made. ``payload`` is what its watermark says, None for a
     file without one. ``width``, ``height`` in pixels, ``duration_s`` in seconds. ``parent`` is the
-    file that this one was made from: its credentials are kept as history. ``fingerprint`` is the
+    file that this one was made from: its credentials are kept as history. ``marked_now`` is false
+    when a mark that was there already is kept, and the pictures with it. ``fingerprint`` is the
     text of the video's fingerprint, which tells a copied watermark from a real one.
     """
 
@@ -53,6 +54,7 @@ class ManifestRequest:
     duration_s: float
     tool_version: str
     parent: Path | None = None
+    marked_now: bool = True
     fingerprint: str | None = None
 
 
@@ -104,7 +106,9 @@ def _actions(request: ManifestRequest) -> dict[str, Any]:
                 "parameters": {"ingredientIds": [PARENT_ID]},
             }
         ]
-        if request.source == "edited":
+        if request.marked_now:
+            actions.append({"action": "c2pa.transcoded", "when": when, "softwareAgent": tool})
+        if request.source == "edited" and request.marked_now:
             actions.append(
                 {
                     "action": "c2pa.edited",
@@ -113,20 +117,21 @@ def _actions(request: ManifestRequest) -> dict[str, Any]:
                     "digitalSourceType": source_type,
                 }
             )
-    if request.payload is not None:
+    if request.payload is not None and request.marked_now:
         # "bound" would need an algorithm on C2PA's list; plain "c2pa.watermarked" is deprecated.
         actions.append({"action": "c2pa.watermarked.unbound", "when": when, "softwareAgent": tool})
     return {"actions": actions, "allActionsIncluded": True}
 
 
 def _disclosure(request: ManifestRequest) -> dict[str, Any]:
-    oversight = "fully_autonomous" if request.prompt is None else "prompt_guided"
-    return {
+    disclosure: dict[str, Any] = {
         "modelType": "c2pa.types.model",
         "modelName": request.model.name,
         "modelIdentifier": request.model.key,
-        "contentProfile": {"humanOversightLevel": oversight},
     }
+    if request.prompt is not None:  # without one, how it was guided is not known here
+        disclosure["contentProfile"] = {"humanOversightLevel": "prompt_guided"}
+    return disclosure
 
 
 def _provenance(request: ManifestRequest) -> dict[str, Any]:

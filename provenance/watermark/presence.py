@@ -122,7 +122,7 @@ def p_anywhere(
     views = _views(totals, short_side)
     if not views:
         return 1.0, 0
-    decoys = [lay_out(_decoy(index)) for index in range(DECOYS)]
+    decoys = [lay_out(decoy) for decoy in _decoys(tiles)]
     scores = _best_scores(views, [tile.pilot_pattern() for tile in (*tiles, *decoys)])
     own, theirs = scores[: len(tiles)], scores[len(tiles) :]
     index = int(own.argmax())
@@ -130,9 +130,16 @@ def p_anywhere(
     return min(_by_theory(float(own[index]), places), _by_decoys(float(own[index]), theirs)), index
 
 
-def _decoy(index: int) -> CarrierKey:
-    secret = hashlib.sha256(b"everyframe decoy %d" % index).digest()
-    return CarrierKey(name=f"decoy-{index}", secret=secret)
+def _decoys(tiles: Sequence[Tile]) -> list[CarrierKey]:
+    """Keys that nobody marks with, and whose tiles only who knows those of ``tiles`` can know."""
+    secrets = b"".join(sorted(tile.key.secret for tile in tiles))
+    return [
+        CarrierKey(
+            name=f"decoy-{index}",
+            secret=hashlib.sha256(b"everyframe decoy %d\0" % index + secrets).digest(),
+        )
+        for index in range(DECOYS)
+    ]
 
 
 def _views(totals: Sequence[NDArray[np.float32]], short_side: int) -> list[NDArray[np.float32]]:

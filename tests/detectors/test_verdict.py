@@ -95,7 +95,7 @@ def test_unreadable_beats_everything():
 def test_reasons_name_who_can_have_placed_the_mark():
     public, private = (decide(Signals(mark=mark)).reasons[0] for mark in MARKED)
     assert "anybody can place" in public
-    assert "only its holders" in private
+    assert "only the holders of a private key" in private
 
 
 def test_a_mark_that_says_nothing_is_named_and_decides_nothing():

@@ -85,7 +85,12 @@ def test_signing_a_signed_file_keeps_its_history(
     child = read_manifest(tmp_path / "child.mp4", trust)
     assert child.state == "trusted"
     assert child.codes == ()
-    assert child.actions == ("c2pa.opened", "c2pa.edited", "c2pa.watermarked.unbound")
+    assert child.actions == (
+        "c2pa.opened",
+        "c2pa.transcoded",
+        "c2pa.edited",
+        "c2pa.watermarked.unbound",
+    )
     assert [parent.relationship for parent in child.ingredients] == ["parentOf"]
     assert child.ingredients[0].ai_generated is True
     assert child.ingredients[0].issuer == development_identity.name

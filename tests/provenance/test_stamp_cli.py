@@ -331,8 +331,8 @@ class TestMarkedAlready:
         first = desk.verified(marked)
         out = desk.folder / "again.mp4"
         result = desk.stamp(
-            "--model", "helios-1.0", "--date", "2020-02-02", "--source", "captured",
-            "--prompt", "other", "--format", "json", source=marked, output=out,
+            "--date", "2020-02-02", "--prompt", "other", "--format", "json",
+            source=marked, output=out,
         )  # fmt: skip
         facts = json.loads(result.stdout)
         assert result.exit_code == 0
@@ -352,6 +352,27 @@ class TestMarkedAlready:
         # The store goes on answering with what was signed when the mark was made.
         with open_store(desk.store) as store:
             assert store.get(facts["content_id"]).manifest in marked.read_bytes()
+
+    @pytest.mark.parametrize(
+        "options", [("--model", "helios-1.0"), ("--source", "captured"), ("--source", "edited")]
+    )
+    def test_keep_vouches_for_no_other_statement(self, desk, marked, options):
+        """Somebody else's mark must not decide what the signer says."""
+        out = desk.folder / "again.mp4"
+        result = desk.stamp(*options, source=marked, output=out)
+        assert result.exit_code == 2
+        assert "mark.present" in result.stderr
+        assert "LTX Video 2.3, generated" in result.stderr
+        assert not out.exists()
+
+    def test_keep_claims_no_new_mark(self, desk, marked):
+        from provenance.manifest import read_manifest
+        from provenance.trust import TrustSettings
+
+        out = desk.folder / "again.mp4"
+        desk.stamped(source=marked, output=out)
+        report = read_manifest(out, TrustSettings().with_anchor(_identity(desk).trust_anchor))
+        assert report.actions == ("c2pa.opened",)
 
     def test_the_history_of_the_input_is_kept(self, desk, marked):
         from provenance.manifest import read_manifest
