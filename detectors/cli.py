@@ -6,6 +6,7 @@ files the highest of 4 > 3 > 1 > 0.
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,8 +18,11 @@ from detectors.files import expand
 from detectors.policy import REQUIREMENTS, Policy
 from provenance.config import LtxCommand
 from provenance.errors import OptionError
+from provenance.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from detectors.batch import Outcome
 
 POLICY_NOT_MET, UNREADABLE = 1, 3
@@ -113,8 +117,8 @@ def main(
         raise click.UsageError("Name at least one file: ltx-verify FILE...")
     policy = Policy.parse(require)
     paths = expand(named)
-    if output is not None and any(_same(output, path) for path in paths):
-        raise OptionError(f"{output} is also an input", hint="choose another name for -o")
+    if output is not None:
+        _check_output(output, paths, keys, store)
 
     from detectors.batch import Settings, verify_all
     from detectors.output import Printer
@@ -128,6 +132,12 @@ def main(
         default_trust=not no_default_trust,
         fast=fast,
     )
+    if keys and not quiet and not Path(keys).is_dir():
+        click.echo(
+            f"ltx-verify: there is no keys directory {printable(keys)}: "
+            "only the published key is tried",
+            err=True,
+        )
     code = 0
     alone = jobs == 1 or len(paths) == 1  # only then is there progress, and somebody who asks
     with (
@@ -152,6 +162,21 @@ def _exit_code(outcome: Outcome, missing: tuple[str, ...]) -> int:
     if outcome.result.error is not None:
         return UNREADABLE
     return POLICY_NOT_MET if missing else 0
+
+
+def _check_output(output: str, paths: Sequence[str], keys: str | None, store: str | None) -> None:
+    if any(_same(output, path) for path in paths):
+        raise OptionError(f"{output} is also an input", hint="choose another name for -o")
+    from provenance.keys import default_keys_directory
+    from provenance.store import default_store_path
+
+    own = store or str(default_store_path(os.environ))
+    directory = Path(keys) if keys else default_keys_directory(os.environ)
+    in_keys = directory.resolve() in Path(output).resolve().parents
+    if in_keys or any(_same(output, f"{own}{part}") for part in ("", "-wal", "-shm")):
+        raise OptionError(
+            f"{output} belongs to the keys or to the store", hint="choose another name for -o"
+        )
 
 
 def _same(one: str, other: str) -> bool:

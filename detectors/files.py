@@ -29,6 +29,8 @@ def expand(named: Iterable[str]) -> tuple[str, ...]:
 
 
 def _one(name: str) -> list[str]:
+    if not name:
+        return []  # an unset variable of a shell: not the current folder
     path = Path(name)
     if path.is_dir():
         return sorted(str(file) for file in path.rglob("*") if _is_video(file))

@@ -31,17 +31,16 @@ class Printer:
 
     def __init__(self, *, form: str, output: str | None, quiet: bool, count: int) -> None:
         self._form = form
-        self._output = Path(output) if output else None
+        self._output = Path(output) if output and output != "-" else None
         self._quiet = quiet
         self._count = count
         self._shown = 0
         self._kept: list[str] = []
-        self._bar = not quiet and sys.stderr.isatty()
+        # None: closed by the caller.
+        self._bar = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._drawn = ""
-        if self._output is not None and not os.access(self._output.absolute().parent, os.W_OK):
-            raise OutputForbidden(
-                f"cannot write {self._output}", hint="check the folder and its permissions"
-            )
+        if self._output is not None:
+            _check_output(self._output)
 
     def __enter__(self) -> Self:
         return self
@@ -108,6 +107,17 @@ class Printer:
         if self._drawn:
             click.echo("\r\x1b[K", nl=False, err=True)
             self._drawn = ""
+
+
+def _check_output(path: Path) -> None:
+    """Refuse before any work what a rename would destroy: a device, a pipe, a link, a folder."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise OutputForbidden(
+            f"{path} is not a regular file, and would be replaced by one",
+            hint="name another file, or leave -o out and redirect",
+        )
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise OutputForbidden(f"cannot write {path}", hint="check the folder and its permissions")
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -70,7 +70,8 @@ def _date(result: Result) -> str:
 
 def _prompt(result: Result) -> str:
     manifest, prefix = result.manifest, result.watermark.prompt_hash_prefix
-    digest = manifest.prompt_hash if _counts(manifest) else None
+    fits = result.verdict != "conflicting" and _counts(manifest)
+    digest = manifest.prompt_hash if fits else None
     # Over another video's credentials the mark's own prefix is what belongs to these pictures.
     if digest and (prefix is None or digest.rpartition(":")[2].startswith(prefix)):
         return printable(digest)

@@ -77,7 +77,9 @@ def examine(evidence: Evidence) -> Examination:
     # somebody trusted signed (anybody else may have signed what he changed), or the mark runs
     # through every part of the video.
     intact = binding_check.state == "done" and evidence.manifest.state == "trusted"
-    covered = parts_check.state == "done"
+    # Credentials that are there and cannot be used may be what was tampered with.
+    unusable = evidence.manifest.present and evidence.manifest.state == "invalid"
+    covered = parts_check.state == "done" and not unusable
     untouched = intact and not binding
     return Examination(
         tampered=True if tampering else (False if intact or covered else None),

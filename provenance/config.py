@@ -11,6 +11,8 @@ Precedence: flag > environment > ``ltx.toml`` > default. The file is ``$LTX_CONF
 
 Environment variables: ``LTX_<OPTION>`` for shared options, ``LTX_<COMMAND>_<OPTION>`` for any.
 Relative paths in the file are relative to the file, so that it means the same from every folder.
+A file that merely lies in the current folder may have come with the videos in it: what decides whom
+to trust, what to require, or where to write is taken from a file that ``$LTX_CONFIG`` names alone.
 """
 
 from __future__ import annotations
@@ -33,6 +35,11 @@ CONFIG_NAME: Final = "ltx.toml"
 CONFIG_VARIABLE: Final = "LTX_CONFIG"
 SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "no_default_trust"})
 """Options that mean the same in every command: they may stand at the top of the file."""
+NAMED_ONLY: Final = frozenset(
+    {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require"}
+    | {"output", "input", "schema"}
+)
+"""Settings that a file in the current folder may not make."""
 COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor"})
 """Tables that the file may have."""
 
@@ -96,6 +103,17 @@ def defaults_for(command: click.Command, document: Mapping[str, Any], path: Path
     }
 
 
+def check_unnamed(document: Mapping[str, Any], command: str, path: Path) -> None:
+    """Raises :class:`OptionError` when a file that nobody named sets what it may not."""
+    table = document.get(command, {})
+    for name in (*document, *table):
+        if _option(name) in NAMED_ONLY:
+            raise OptionError(
+                f"{path} lies in the current folder and sets {name!r}",
+                hint=f"if you trust that file, name it: {CONFIG_VARIABLE}={path.name}",
+            )
+
+
 def short_name(command: click.Command) -> str:
     """``verify`` for ``ltx-verify``."""
     return (command.name or "").removeprefix("ltx-")
@@ -145,7 +163,10 @@ class LtxCommand(click.Command):
         if "default_map" not in extra and not _asks_for_help(args):
             path = config_path(os.environ, Path.cwd())
             if path is not None:
-                extra["default_map"] = defaults_for(self, read_config(path), path)
+                document = read_config(path)
+                if not os.environ.get(CONFIG_VARIABLE):
+                    check_unnamed(document, short_name(self), path)
+                extra["default_map"] = defaults_for(self, document, path)
         return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:

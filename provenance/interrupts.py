@@ -2,7 +2,8 @@
 
 FFmpeg reads files through functions of ours, and PyAV prints and drops what they raise: a Ctrl-C
 that arrives in one would be a traceback, and the work would go on to its end. So the signal is
-noted, and raised where the program asks; a second one is raised where it arrives.
+noted, and raised where the program asks; a second one is raised where it arrives. A polite request
+to end (SIGTERM, SIGHUP) is treated alike, so that nothing half-made is left behind.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_DEFAULTS = (signal.default_int_handler, signal.SIG_DFL)
 
 
 @contextmanager
@@ -34,12 +39,15 @@ def noted_interrupts() -> Iterator[Callable[[], None]]:
         if noted:
             raise KeyboardInterrupt
 
-    in_main = threading.current_thread() is threading.main_thread()
-    if not in_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    if threading.current_thread() is not threading.main_thread():
         yield check
         return
-    signal.signal(signal.SIGINT, note)
+    usual = {number: signal.getsignal(number) for number in _ENDING}
+    ours = [number for number in _ENDING if usual[number] in _DEFAULTS]
+    for number in ours:
+        signal.signal(number, note)
     try:
         yield check
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in ours:
+            signal.signal(number, usual[number])

@@ -23,7 +23,7 @@ from provenance.errors import (
     StoreError,
 )
 from provenance.manifest import ManifestRequest, container_of, publish, sign_file
-from provenance.payload import Payload, new_content_id
+from provenance.payload import SOURCES, Payload, new_content_id
 from provenance.prompt import prompt_digest
 from provenance.store import StoredManifest
 from provenance.video import OUTPUT_SUFFIXES
@@ -72,6 +72,8 @@ def state(
     plain_prompt_hash: bool = False,
 ) -> Statement:
     """A :class:`Statement` whose prompt is reduced to ``identity``'s digest of it."""
+    if source not in SOURCES:
+        raise OptionError(f"unknown source {source!r}", hint=f"one of {', '.join(SOURCES)}")
     digest = prompt_digest(prompt, identity.prompt_key, plain=plain_prompt_hash) if prompt else None
     return Statement(model=model, day=day, source=source, prompt=digest)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from provenance.errors import AlreadyMarked, OptionError, UnknownModel, UnreadableMedia
 from provenance.keys import carrier_keys, default_keys_directory, ensure_identity
@@ -105,6 +105,8 @@ def stamp(
     :class:`~provenance.errors.InputError` for input that cannot be used and the writing errors
     of :class:`~provenance.writer.ProvenanceWriter`.
     """
+    if if_marked not in get_args(IfMarked):
+        raise OptionError(f"unknown if_marked {if_marked!r}", hint="one of keep, add, refuse")
     path, target = Path(source_path), Path(output)
     check_output(target, (path,))
     if identity is None:
@@ -142,6 +144,7 @@ def stamp(
         if kept is not None:
             _check_same_container(path, target)
             _check_same_statement(path, kept, statement)
+            _check_throughout(path, kept, identity, alive=partial(_tell, progress, 0.0))
             statement = _statement_of(kept)
         if store is None:
             store = opened.enter_context(open_store(default_store_path(os.environ)))
@@ -196,7 +199,12 @@ def _tell(progress: Callable[[float], None] | None, share: float) -> None:
 
 
 def _look(
-    path: Path, identity: Identity, *, most_s: float | None = None, alive: Callable[[], None]
+    path: Path,
+    identity: Identity,
+    *,
+    most_s: float | None = None,
+    fast: bool = True,
+    alive: Callable[[], None],
 ) -> Detection:
     """The mark in the first ``most_s`` seconds of a file (None: all of it), if it lies straight.
 
@@ -210,7 +218,7 @@ def _look(
             keys=list(keys),
             width=video.width,
             height=video.height,
-            fast=True,
+            fast=fast,
             reach="straight",
         )
         for picture in media.pictures():
@@ -287,6 +295,20 @@ def _check_same_statement(path: Path, kept: Payload, asked: Statement) -> None:
             f"{path} carries a mark already, which says {theirs.model.name}, {theirs.source}, "
             f"not {asked.model.name}, {asked.source}",
             hint="say what the mark says to keep it, or put a second one on it: --if-marked add",
+        )
+
+
+def _check_throughout(
+    path: Path, kept: Payload, identity: Identity, *, alive: Callable[[], None]
+) -> None:
+    """Refuse to sign as marked what is marked in part."""
+    whole = _look(path, identity, fast=False, alive=alive)
+    bare = next((s for s in whole.segments if s.state == "unmarked"), None)
+    if whole.payload != kept or bare is not None:
+        where = "" if bare is None else f" from {bare.start_s:.1f} to {bare.end_s:.1f} s"
+        raise AlreadyMarked(
+            f"{path} carries a mark, but not throughout: it is missing{where}",
+            hint="mark all of it: --if-marked add",
         )
 
 

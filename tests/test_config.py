@@ -50,8 +50,19 @@ def test_defaults_stand_without_a_file(run):
 
 
 def test_the_file_gives_defaults(run, tmp_path):
-    write(tmp_path / "ltx.toml", '[verify]\nrequire = ["trusted", "untampered"]\njobs = 3\n')
-    assert run().stdout == "built-in|trusted,untampered|3\n"
+    path = write(
+        tmp_path / "mine.toml", '[verify]\nrequire = ["trusted", "untampered"]\njobs = 3\n'
+    )
+    assert run(env={"LTX_CONFIG": str(path)}).stdout == "built-in|trusted,untampered|3\n"
+
+
+@pytest.mark.parametrize("setting", ['require = ["trusted"]', 'output = "x"', "schema = true"])
+def test_a_file_that_nobody_named_decides_on_no_trust(run, tmp_path, setting):
+    """It may have come with the videos in the folder."""
+    write(tmp_path / "ltx.toml", f"[verify]\n{setting}\n")
+    result = run()
+    assert result.exit_code == 2
+    assert "LTX_CONFIG" in result.stderr
 
 
 def test_environment_beats_the_file_and_a_flag_beats_both(run, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from provenance.manifest.report import State
 
+_DIGEST = re.compile(r"(hmac-)?sha256:[0-9a-f]{64}")
 _MAX_TEXT = 300
 _MAX_ANCESTORS = 200
 _UNTRUSTED = "signingCredential.untrusted"
@@ -79,7 +81,7 @@ def interpret(
         time_stamped=trusted_stamp,
         ai_generated=_is_ai(manifests, manifest),
         digital_source_type=source_type,
-        prompt_hash=_text(statement.get("promptHash")),
+        prompt_hash=_digest(statement.get("promptHash")),
         model=_text(statement.get("model")),
         model_name=_text(statement.get("modelName"))
         or _text(_assertion(manifest, "c2pa.ai-disclosure").get("modelName")),
@@ -223,6 +225,12 @@ def _text(value: Any, *, limit: int = _MAX_TEXT) -> str | None:
     if not isinstance(value, str):
         return None
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value[:limit])
+
+
+def _digest(value: Any) -> str | None:
+    """A prompt's digest as we write it; anything else would be a signer's free text."""
+    text = _text(value)
+    return text if text is not None and _DIGEST.fullmatch(text) else None
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -191,9 +191,10 @@ def test_the_schema_is_printed(run):
     assert result.exit_code == 0
 
 
-def test_the_settings_file_counts(run, studio, tmp_path):
+def test_the_settings_file_counts(run, studio, tmp_path, monkeypatch):
     text = f'keys = "{studio.keys}"\n[verify]\nrequire = ["trusted"]\nformat = "jsonl"\n'
     (tmp_path / "ltx.toml").write_text(text)
+    monkeypatch.setenv("LTX_CONFIG", str(tmp_path / "ltx.toml"))
     result = run(studio.signed)
     assert result.exit_code == 0
     assert parsed(result.stdout)["manifest"]["state"] == "trusted"
