@@ -37,7 +37,7 @@ IfMarked = Literal["keep", "add", "refuse"]
 
 _QUALITY_EVERY = 24  # frames
 _COPY_BYTES = 1 << 20
-_LOOK_S = 2.5  # how much of the input is searched for a mark that is there already
+_LOOK_S = 1.5  # how much of the input is searched for a mark that is there already
 _SUFFIXES = {"mp4": ("mp4", "m4v"), "mov": ("mov", "qt"), "ts": ("ts", "m2ts", "mts")}
 _ADDED_SHIFT = (11, 17)  # cells: a second tile on the first would cancel both
 
