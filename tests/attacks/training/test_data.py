@@ -74,5 +74,5 @@ def test_relighting_stays_a_picture():
     random = torch.Generator().manual_seed(3)
     relit = relight(torch.rand(32, 1, 32, 32, generator=random) * 255, 1.0, random)
     assert relit.isfinite().all()
-    assert relit.min() >= 0
+    assert 0 <= relit.min() < relit.max()
     assert relit.max() <= 255
