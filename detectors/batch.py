@@ -56,7 +56,6 @@ class Settings:
         trust = load_trust(
             settings_files=[Path(file) for file in trust_settings],
             anchor_files=[Path(file) for file in trust_anchors],
-            use_default=default_trust,
         )
         if store is not None:
             with open_store(store, create=False):

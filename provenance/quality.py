@@ -22,6 +22,9 @@ FLAT_DEVIATION = 1.5  # levels: an area that varies less than this hides nothing
 _FLAT_AREA = 8  # pixels a side of the areas that are flat or not
 
 
+SAMPLED_EVERY = 24  # frames: what writing can afford to measure on the way
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
     """What marking changed, over ``frames`` frames that were looked at.

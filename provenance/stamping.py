@@ -16,7 +16,7 @@ from provenance.errors import AlreadyMarked, OptionError, UnknownModel, Unreadab
 from provenance.keys import carrier_keys, default_keys_directory, ensure_identity
 from provenance.manifest import container_of, has_manifest
 from provenance.payload import Model, model_by_key, model_by_number
-from provenance.quality import LumaQuality
+from provenance.quality import SAMPLED_EVERY, LumaQuality
 from provenance.sealing import Sealing, Statement, check_output, disk_errors, state
 from provenance.store import default_store_path, open_store
 from provenance.video import MediaWriter, open_media
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 IfMarked = Literal["keep", "add", "refuse"]
 
-_QUALITY_EVERY = 24  # frames
 _COPY_BYTES = 1 << 20
 _LOOK_S = 1.5  # how much of the input is searched for a mark that is there already
 _SUFFIXES = {"mp4": ("mp4", "m4v"), "mov": ("mov", "qt"), "ts": ("ts", "m2ts", "mts")}
@@ -238,7 +237,7 @@ def _mark(
     progress: Callable[[float], None] | None,
 ) -> Carried:
     info = media.info
-    quality = LumaQuality(every=_QUALITY_EVERY)
+    quality = LumaQuality(every=SAMPLED_EVERY)
     frames, last_s = 0, 0.0
     with MediaWriter(target, video=info.video, settings=settings, copy_audio_from=media) as writer:
         for picture in media.pictures():

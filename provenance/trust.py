@@ -45,14 +45,12 @@ class TrustSettings:
 
     ``anchors_pem``: roots and intermediates, each item one or more PEM certificates; they also
     vouch for time-stamps. ``allowed_pem``: signers' own certificates, trusted without a chain.
-    ``extra_ekus``: OIDs of further certificate uses that may sign. ``use_default``: whether
-    anchors shipped with everyframe count (this version ships none).
+    ``extra_ekus``: OIDs of further certificate uses that may sign.
     """
 
     anchors_pem: tuple[bytes, ...] = ()
     allowed_pem: tuple[bytes, ...] = ()
     extra_ekus: tuple[str, ...] = ()
-    use_default: bool = True
 
     def with_anchor(self, pem: bytes | None) -> TrustSettings:
         """These settings and one more anchor, such as ``Identity.trust_anchor``; None adds none."""
@@ -63,7 +61,6 @@ def load_trust(
     *,
     settings_files: Iterable[Path] = (),
     anchor_files: Iterable[Path] = (),
-    use_default: bool = True,
 ) -> TrustSettings:
     """Trust from the ``trust`` sections of C2PA SDK settings (JSON) and from PEM files.
 
@@ -72,7 +69,6 @@ def load_trust(
     """
     trust = TrustSettings(
         anchors_pem=tuple(_checked_pem(_read(path), where=str(path)) for path in anchor_files),
-        use_default=use_default,
     )
     for path in settings_files:
         trust = _with_section(trust, _trust_section(path), where=str(path))

@@ -15,7 +15,7 @@ import numpy as np
 from provenance.errors import FrameError, OutputError
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.payload import model_by_key
-from provenance.quality import LumaQuality
+from provenance.quality import SAMPLED_EVERY, LumaQuality
 from provenance.sealing import Sealing, check_output, state
 from provenance.store import default_store_path, open_store
 from provenance.video import MediaWriter, picture_from_rgb
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from provenance.sealing import Sealed
     from provenance.store import Store
     from provenance.video import EncodeSettings
-
-_QUALITY_EVERY = 24  # frames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +94,7 @@ class ProvenanceWriter:
         self._audio = audio
         self._frames = 0
         self._result: Written | None = None
-        self._quality = LumaQuality(every=_QUALITY_EVERY)
+        self._quality = LumaQuality(every=SAMPLED_EVERY)
         self._line: _Line | None = None
         registered = model_by_key(model)
         if identity is None:

@@ -1,4 +1,6 @@
-"""How much the luma of a picture may be changed, pixel by pixel, without being seen.
+"""For the nets: how much luma may be changed, pixel by pixel, without being seen.
+
+The carrier in use has its own bound, in ``perception``.
 
 The bound is computed from the host alone, before anything is embedded, and the residual can never
 leave it: it is the amplitude that the embedder's output (−1…1) is multiplied by.

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from provenance.cli import main
 from provenance.keys import DEFAULT_CARRIER_KEY, carrier_keys, create_carrier_key
 from provenance.prompt import prompt_digest
-from provenance.stamping import _QUALITY_EVERY
+from provenance.quality import SAMPLED_EVERY
 from provenance.store import open_store
 from provenance.video import open_media
 from tests.desk import (
@@ -111,7 +111,7 @@ def test_json_output(done):
     assert (facts["frames"], facts["duration_s"]) == (FRAMES, 2.5)
     assert facts["input_bytes"] == done.desk.clip.stat().st_size
     assert facts["bytes"] == done.out.stat().st_size
-    assert facts["quality"]["frames"] == -(-FRAMES // _QUALITY_EVERY)
+    assert facts["quality"]["frames"] == -(-FRAMES // SAMPLED_EVERY)
     assert (facts["kept"], facts["readable"]) == (False, True)
 
 
