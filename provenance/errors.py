@@ -11,10 +11,14 @@
     │   ├── UnreadableMedia         media.unreadable      truncated, damaged, undecodable
     │   ├── NoVideo                 media.no_video        sound only, or no frame at all
     │   ├── MediaTooLarge           media.too_large       pixels, duration, frames, streams…
-    │   └── MediaTooSmall           media.too_small       no room for a mark
+    │   ├── MediaTooSmall           media.too_small       no room for a mark
+    │   └── MediaTooShort           media.too_short       not long enough for what was asked
     ├── UsageError                                     2  what was asked for makes no sense
     │   ├── OptionError             option.invalid
     │   ├── UnknownModel            model.unknown
+    │   ├── UnknownName             name.unknown          an attack, suite or system
+    │   ├── PackageMissing          package.missing       an optional package is not installed
+    │   ├── RunMismatch             run.mismatch          a folder holds another evaluation
     │   ├── FrameError              frames.invalid        wrong shape, type or order
     │   ├── OutputIsInput           output.is_input
     │   ├── OutputForbidden         output.forbidden      no such folder, no permission
@@ -93,6 +97,10 @@ class MediaTooSmall(InputError):
     code = "media.too_small"
 
 
+class MediaTooShort(InputError):
+    code = "media.too_short"
+
+
 class UsageError(EveryframeError):
     code = "usage.invalid"
     exit_code = 2
@@ -104,6 +112,18 @@ class OptionError(UsageError):
 
 class UnknownModel(UsageError):
     code = "model.unknown"
+
+
+class UnknownName(UsageError):
+    code = "name.unknown"
+
+
+class PackageMissing(UsageError):
+    code = "package.missing"
+
+
+class RunMismatch(UsageError):
+    code = "run.mismatch"
 
 
 class FrameError(UsageError):

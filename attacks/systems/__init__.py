@@ -1,0 +1,1 @@
+"""Watermarks under test, behind one Protocol: ours and those of others."""
