@@ -43,17 +43,17 @@ def resized(frame: Frame, size: tuple[int, int]) -> Frame:
 
 
 def backdrop(width: int, height: int, seed: int) -> Callable[[float], Frame]:
-    """Something else to look at: soft, muted texture that drifts; a function of seconds.
+    """Something else to look at: soft texture, nearly grey, that drifts; a function of seconds.
 
     Frames are (height, width, 3) uint8 and read-only.
     """
     rng = np.random.default_rng(seed)
     margin = max(8, min(width, height) // 6)
     size = (width + 2 * margin, height + 2 * margin)
-    canvas = np.full((size[1], size[0], 3), rng.uniform(80, 150, 3), np.float32)
-    for cells, depth in ((3, 40), (12, 16), (48, 10)):
-        coarse = rng.normal(0, depth, (cells, cells, 3)).astype(np.float32)
-        canvas += cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC)
+    canvas = np.full((size[1], size[0], 3), rng.uniform(90, 140), np.float32)
+    for cells, depth in ((3, 30), (12, 15), (48, 10)):
+        coarse = rng.normal(0, depth, (cells, cells, 1)) + rng.normal(0, depth / 5, (1, 1, 3))
+        canvas += cv2.resize(coarse.astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
     canvas += rng.normal(0, 4, canvas.shape[:2])[..., None].astype(np.float32)
     texture = np.clip(canvas, 0, 255).astype(np.uint8)
     texture.flags.writeable = False
