@@ -5,6 +5,7 @@ Samples are mixed plane by plane, in the bits that the clip has.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from attacks.clip import at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from fractions import Fraction
 
     from numpy.typing import NDArray
 
@@ -32,6 +34,11 @@ if TYPE_CHECKING:
 FLOW_SIDE = 240
 # DIS compares patches of 8 pixels on a pyramid: below this it finds nothing.
 LEAST_FLOW_SIDE = 64
+
+
+def frames_over(duration_s: float, rate: Fraction) -> int:
+    """How many frames at ``rate`` begin in that time, at least one."""
+    return max(1, math.ceil(duration_s * float(rate) - 1e-6))
 
 
 def mixed(one: Picture, two: Picture, share: float) -> Picture:
@@ -96,6 +103,7 @@ class Interpolate:
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
         rate = clip.video.rate * self.factor
+        end = frames_over(clip.duration_s, rate) / rate
 
         def pictures() -> Iterator[Picture]:
             search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
@@ -114,7 +122,9 @@ class Interpolate:
                         yield at(_moved(one, two, flow, share), one.time + number * step)
             assert last is not None
             for number in range(1, self.factor):
-                yield at(last, last.time + number / rate)
+                time = last.time + number / rate
+                if time < end:
+                    yield at(last, time)
 
         return clip.changed(pictures=pictures, video=replace(clip.video, rate=rate))
 

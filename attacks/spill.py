@@ -42,7 +42,7 @@ class RawFile:
                 rest = rest[self._file.write(rest) or 0 :]
         except OSError as error:
             message = f"{self._folder} cannot take what is put aside: {error.strerror}"
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
             raise (DiskFull if full else OutputError)(
                 message, hint="make room on the disk, or work in another folder"
             ) from error

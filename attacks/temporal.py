@@ -17,7 +17,7 @@ import numpy as np
 from attacks import editing, mixing, stills
 from attacks.base import Attack, Chain, within
 from attacks.clip import at
-from attacks.mixing import Interpolate, mixed
+from attacks.mixing import Interpolate, frames_over, mixed
 from attacks.soundtrack import varispeed
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class FrameRate:
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
         rate = clip.video.rate * Fraction(self.factor).limit_denominator(1000)
-        count = max(1, round(clip.duration_s * rate))
+        count = frames_over(clip.duration_s, rate)
 
         def between(before: Picture, after: Picture, time: Fraction) -> Picture:
             share = float((time - before.time) / (after.time - before.time))

@@ -94,6 +94,9 @@ class Picture:
         This picture stays as it is. Raises :class:`~provenance.errors.FrameError` for other shapes
         or types.
         """
+        if len(planes) != len(PLANES):
+            message = f"a picture has {len(PLANES)} planes, not {len(planes)}"
+            raise FrameError(message, hint="give luma and both chroma planes")
         new = blank(self.layout, self.width, self.height, self._frame)
         if self.full_range:
             new.color_range = FULL_RANGE
