@@ -38,7 +38,8 @@ class Bars:
     def apply(self, clip: Clip, desk: Desk) -> Clip:
         width, height = clip.video.width, clip.video.height
         size = even_size(
-            width * (1 + self.left + self.right), height * (1 + self.top + self.bottom)
+            max(width * (1 + self.left + self.right), width + width % 2),
+            max(height * (1 + self.top + self.bottom), height + height % 2),
         )
         # Where the canvas was rounded down to even sizes, the picture still lies inside.
         left = min(round(width * self.left), size[0] - width)

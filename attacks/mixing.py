@@ -106,7 +106,7 @@ class Interpolate:
         end = frames_over(clip.duration_s, rate) / rate
 
         def pictures() -> Iterator[Picture]:
-            search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+            search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
             last: Picture | None = None
             with closing(clip.pictures()) as source:  # type: ignore[type-var]
                 for one, two in pairwise(chain(source, (None,))):

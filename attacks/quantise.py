@@ -39,7 +39,8 @@ class Jpeg:
 
         def change(frame: Frame, _time: float) -> Frame:
             _, data = cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), options)
-            return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB))
+            decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+            return cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
 
         return on_frames(clip, change)
 

@@ -185,3 +185,14 @@ def test_memory_is_flat_over_length(tmp_path):
         for count in (20, 220)
     ]  # fmt: skip
     assert used[1] < used[0] + 20
+
+
+@pytest.mark.parametrize(("width", "height"), [(67, 51), (65, 49)])
+def test_odd_sizes_are_attacked_too(width, height, tmp_path):
+    frames = list(moving_frames(12, height, width))
+    clip = painted(frames, rate=Fraction(4), sound=tone(3, rate=8000))
+    for _module, attack in ATTACKS:
+        transform = attack.draw(attack.default, np.random.default_rng(1))
+        out = transform.apply(clip, Desk(folder=tmp_path))
+        first = next(out.pictures())
+        assert (first.width, first.height) == (out.video.width, out.video.height), attack.name

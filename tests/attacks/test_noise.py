@@ -23,9 +23,8 @@ def luma_noise(transform, level, **fields):
 
 def test_gaussian_noise_has_its_sigma():
     frames = luma_noise(GaussianNoise(sigma=10, seed=1), 128)
-    # Luma is a weighted mean of three independent channels, in 219 levels of 255.
+    # Luma is BT.709's mean of three independent channels, in 219 levels of 255.
     weight = np.sqrt(0.2126**2 + 0.7152**2 + 0.0722**2) * 219 / 255
-    # Matrix coefficients of small pictures are still those of BT.709 here: the spec says so.
     assert frames[0].std() == pytest.approx(10 * weight, rel=0.05)
     assert frames[0].mean() == pytest.approx(16 + 219 * 128 / 255, abs=0.5)
 
