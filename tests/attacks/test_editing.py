@@ -18,7 +18,7 @@ def desk(tmp_path):
     return Desk(folder=tmp_path)
 
 
-def assert_sound_follows(out, *, sign=1):
+def assert_sound_follows(out):
     """The sound of every frame's time is that of its number."""
     sound, shown = heard(out), numbers(out)
     assert len(sound) == round(out.duration_s * 8000)
