@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     Pictures = Callable[[], Iterator[Picture]]
     Sound = Callable[[], Iterator[NDArray[np.float32]]]
-    # (H, W, 3) uint8 sRGB and seconds from the start, to the same of any size.
-    OnFrame = Callable[[NDArray[np.uint8], float], NDArray[np.uint8]]
+    # (H, W, 3) uint8 sRGB and seconds from the start, to the same of any size. What OpenCV returns
+    # has no type that says so.
+    OnFrame = Callable[[NDArray[np.uint8], float], NDArray[Any]]
     OnLuma = Callable[[NDArray[Any], float], NDArray[Any]]
 
 
