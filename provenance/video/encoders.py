@@ -38,7 +38,6 @@ VPX_PRESETS = MappingProxyType(
 NO_PRESETS = MappingProxyType(dict.fromkeys(X264_PRESETS, ""))
 # Apple ProRes White Paper (2022): 45, 102, 147 and 220 Mbit/s for 1080p at 29.97.
 PRORES_PROFILES = MappingProxyType({"proxy": "0", "lt": "1", "standard": "2", "hq": "3"})
-QP_TO_LAMBDA = 118  # FF_QP2LAMBDA
 
 
 class Wishes(Protocol):
@@ -149,8 +148,9 @@ def _mpeg4(encoder: Encoder, wishes: Wishes) -> dict[str, str]:
     if wishes.bitrate is None:
         # Its quantiser and a cap exclude each other.
         _refuse(wishes, "max_bitrate")
-        quantiser = int(_quality(encoder, wishes)) * QP_TO_LAMBDA
-        return {**options, "flags": "+qscale", "global_quality": str(quantiser)}
+        # Its flag for a fixed quantiser reads it from every frame, where PyAV cannot write it.
+        quantiser = _quality(encoder, wishes)
+        return {**options, "qmin": quantiser, "qmax": quantiser}
     cap = _cap(wishes.max_bitrate) if wishes.max_bitrate else {}
     return {**options, "b": str(wishes.bitrate), **cap}
 
