@@ -44,8 +44,8 @@ class Encode:
     :class:`~provenance.video.EncodeSettings`. ``kbps``: average bit rate, 1000 bits a second;
     ``max_kbps``: a cap on every second. ``bits_per_pixel``: both, for the size and rate of the
     clip. ``gop_s``: seconds between key frames; 0 for key frames only. Sound: AAC (Opus with VP9)
-    at 96 kbit/s a channel unless ``sound_codec``, ``sound_kbps`` (all channels) and ``sound_hz``
-    say otherwise.
+    at 96 kbit/s a channel unless ``sound_codec``, ``sound_kbps`` (all channels), ``sound_hz``
+    and ``sound_channels`` (more are mixed down to them) say otherwise.
 
     Chroma becomes 4:2:0 where the codec has no other; odd sizes stay. More bits than the codec has
     are rounded away.
@@ -62,6 +62,7 @@ class Encode:
     sound_codec: str | None = None
     sound_kbps: float | None = None
     sound_hz: int | None = None
+    sound_channels: int | None = None
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
         # The types of the settings are narrower than plain JSON; they check what they are given.
@@ -79,6 +80,7 @@ class Encode:
             codec=self.sound_codec,  # type: ignore[arg-type]
             bitrate=None if self.sound_kbps is None else round(self.sound_kbps * 1000),
             sample_rate=self.sound_hz,
+            most_channels=self.sound_channels,
         )
         if self.codec == "prores":
             clip = limited_range(clip)

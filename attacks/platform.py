@@ -7,12 +7,12 @@ shorter side of the rendition that a viewer gets.
 
 What is common to all (estimates, after Huang et al. 2017, "SVE: Distributed Video Processing at
 Facebook Scale", doi:10.1145/3132747.3132775, section 2): video is decoded, scaled by a bicubic
-filter, never up, and encoded in pieces that start with a key frame.
+filter, never up, and encoded in pieces that start with a key frame. Sound becomes stereo at most.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -45,9 +45,8 @@ class Recipe:
         if side not in self.renditions:
             choices = ", ".join(map(str, self.renditions))
             raise OptionError(f"{self.name} has no rendition of {side}", hint=f"one of {choices}")
-        return Chain(
-            steps=(RateCap(rate=self.rate), Scale(side=side), self.renditions[side]),
-        )
+        encode = replace(self.renditions[side], sound_channels=2)
+        return Chain(steps=(RateCap(rate=self.rate), Scale(side=side), encode))
 
     def draw(self, strength: float, _: np.random.Generator) -> Transform:
         return self.transform(round(strength))

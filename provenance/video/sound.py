@@ -190,7 +190,8 @@ class GeneratedSound:
     ) -> None:
         self._spec = spec
         rate = settings.sample_rate or spec.sample_rate
-        self._stream = new_sound_stream(output, codec, rate, spec.channels, settings.bitrate)
+        channels = settings.channels_of(spec.channels)
+        self._stream = new_sound_stream(output, codec, rate, channels, settings.bitrate)
         self._count = 0
 
     def encode(self, samples: NDArray[np.float32]) -> list[Packet[Any]]:

@@ -16,6 +16,7 @@ import numpy as np
 from av.audio.codeccontext import AudioCodecContext
 
 from provenance.errors import OptionError
+from provenance.video.demux import reason
 from provenance.video.sound import (
     BITS_A_SECOND_A_CHANNEL,
     LAYOUT_NAMES,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     Blocks = Iterable[NDArray[np.float32]]
 
 DECODERS = {"mp3": "mp3float", "opus": "libopus", "pcm": "pcm_s16le", "amr": "amrnb"}
-MONO_ONLY = frozenset({"amr"})
 # These say with their packets how much silence comes first, and FFmpeg's decoders cut it off.
 SKIPS_ITSELF = frozenset({"opus", "mp3"})
 
@@ -104,15 +104,20 @@ def _encoder(audio: AudioSpec, settings: SoundSettings) -> AudioCodecContext:
     # The nearest that the codec has, rather higher than lower: it must not be a band limit, too.
     rate = min(possible, key=lambda r: (r < wanted, abs(r - wanted))) if possible else wanted
     encoder = cast("AudioCodecContext", AudioCodecContext.create(codec, "w"))
-    channels = audio.channels
-    if settings.codec in MONO_ONLY:
-        rate, channels = 8000, 1
+    channels = settings.channels_of(audio.channels)
+    if settings.codec == "amr":
+        rate = 8000
     encoder.sample_rate = rate
     encoder.format = (codec.audio_formats or [av.AudioFormat("s16")])[-1].name
     encoder.layout = LAYOUT_NAMES[channels]
     encoder.bit_rate = settings.bitrate or BITS_A_SECOND_A_CHANNEL * channels
     encoder.time_base = Fraction(1, rate)
-    encoder.open()
+    try:
+        encoder.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        message = f"{settings.codec} takes no sound of {channels} channels at {rate} Hz and "
+        message += f"{encoder.bit_rate} bits a second: {reason(error)}"
+        raise OptionError(message, hint="choose another bit rate or codec") from error
     return encoder
 
 

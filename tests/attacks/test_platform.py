@@ -65,6 +65,14 @@ def test_portrait_clips_are_as_wide_as_the_rendition_is_high(desk):
     assert (made.video.width, made.video.height) == (320, 568)
 
 
+def test_surround_sound_becomes_stereo(desk):
+    video = VideoSpec(width=64, height=48, rate=Fraction(24))
+    source = clip_of(chirp(0.5, rate=48_000, channels=6), rate=48_000, video=video)
+    made = BY_NAME["whatsapp"].draw(480, np.random.default_rng(0)).apply(source, desk)
+    assert made.audio.channels == 2
+    assert np.abs(heard(made)).max() > 0.1
+
+
 def test_a_cap_is_kept_by_clips_that_are_hard(desk):
     noise = np.random.default_rng(0).integers(0, 256, (36, 180, 320, 3), np.uint8)
     source = clip(320, 180, Fraction(12), seconds=3.0)

@@ -77,6 +77,26 @@ def test_filters_of_ffmpeg() -> None:
     assert sum(map(len, quick)) == len(samples) // 2
 
 
+@pytest.mark.parametrize(("codec", "kept"), [("mp3", 2), ("amr", 1), ("aac", 6)])
+def test_channels_that_a_codec_has_not_are_mixed(codec, kept) -> None:
+    audio = AudioSpec(sample_rate=48_000, channels=6)
+    settings = SoundSettings(codec=codec, bitrate=12_200 if codec == "amr" else None)
+    assert settings.channels_of(6) == kept
+    assert SoundSettings(codec=codec, most_channels=2).channels_of(6) == min(kept, 2)
+    heard = np.concatenate(list(coded_sound(blocks(sweep(48_000, 6)), audio, settings)))
+    assert heard.shape[1] == 6
+    assert np.abs(heard).max() > 0.05
+
+
+def test_rates_that_a_codec_has_not_are_said() -> None:
+    audio, settings = (
+        AudioSpec(sample_rate=48_000, channels=2),
+        SoundSettings(codec="opus", bitrate=10**7),
+    )
+    with pytest.raises(OptionError, match="opus"):
+        list(coded_sound(blocks(sweep(48_000, 2)), audio, settings))
+
+
 def test_silence_and_nothing() -> None:
     audio, settings = AudioSpec(sample_rate=48_000, channels=1), SoundSettings(codec="aac")
     assert sum(map(len, coded_sound([], audio, settings))) == 0
