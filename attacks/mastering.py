@@ -21,7 +21,7 @@ import numpy as np
 from attacks.clip import Clip, encode, head, open_clip
 from attacks.results import Master
 from attacks.systems.catalog import find_system
-from provenance.errors import MediaTooShort
+from provenance.errors import OptionError
 from provenance.video import EncodeSettings
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def encoding(crf: int) -> EncodeSettings:
 def original(task: MasterTask) -> Clip:
     """The clip before marking, as much of it as the task says.
 
-    Raises :class:`~provenance.errors.MediaTooShort` for sound that is asked for and not there.
+    Raises :class:`~provenance.errors.OptionError` for sound that is asked for and not there.
     """
     clip = head(open_clip(task.source.path), seconds=task.seconds, frames=task.frames)
     if find_system(task.system).medium == "video":
         return clip.muted()
     if clip.audio is None:
-        raise MediaTooShort(f"{task.source.name} has no sound", hint="give clips with sound")
+        raise OptionError(f"{task.source.name} has no sound", hint="give clips with sound")
     return clip
 
 
