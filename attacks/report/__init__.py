@@ -1,4 +1,4 @@
-"""What a run of ``ltx-bench`` found: as a page, as JSON, as a table, as text; and two runs compared."""
+"""What a run of ``ltx-bench`` found: a page, JSON, a table, text; and two runs compared."""
 
 from attacks.report.comparison import Comparison, compare
 from attacks.report.facts import RunFacts

@@ -18,7 +18,7 @@ def text(value: object) -> Markup:
     return html.escape(shown, quote=True)
 
 
-def tag(name: str, *children: Markup, **attributes: object) -> Markup:
+def tag(name: str, /, *children: Markup, **attributes: object) -> Markup:
     """An element. Attributes are escaped, children are markup; ``class_`` is written ``class``,
     ``stroke_width`` ``stroke-width``; None leaves an attribute out.
     """
@@ -30,7 +30,7 @@ def tag(name: str, *children: Markup, **attributes: object) -> Markup:
     return f"<{name}{written}>{''.join(children)}</{name}>"
 
 
-def empty(name: str, **attributes: object) -> Markup:
+def empty(name: str, /, **attributes: object) -> Markup:
     """An HTML element that has no end tag."""
     return tag(name, **attributes).removesuffix(f"</{name}>")
 
