@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,17 @@ class Count:
         """For what should not happen: always with the exact upper bound."""
         if self.upper is None or self.successes == 0:
             return self.text
-        return f"{self.successes:,} of {self.trials:,} (≤ {100 * self.upper:.3g} %)"
+        return f"{self.successes:,} of {self.trials:,} (≤ {_percent(self.upper)} %)"
 
 
 def count_of(outcomes: Iterable[bool | None]) -> Count:
     """None is no trial."""
     tried = [outcome for outcome in outcomes if outcome is not None]
     return Count(successes=sum(tried), trials=len(tried))
+
+
+def _percent(share: float) -> str:
+    """Rounded up: a bound must not read as less than it is."""
+    percent = 100 * share
+    digits = 0 if percent >= 10 else 2
+    return f"{math.ceil(percent * 10**digits - 1e-9) / 10**digits:g}"

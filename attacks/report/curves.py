@@ -115,7 +115,7 @@ def _axes(row: AttackRow, least: float) -> Markup:
         label = text(f"{step.strength:g}")
         lines.append(tag("text", label, x=f"{x:.1f}", y=y, text_anchor="middle"))
     middle = _LEFT + _WIDE / 2
-    unit = row.unit if len(row.unit) <= 40 else row.unit[:39] + "…"
+    unit = row.unit if len(row.unit) <= 34 else row.unit[:33] + "…"
     lines.append(
         tag("text", text(unit), x=middle, y=_TOP + _HIGH + 29, text_anchor="middle", class_="unit")
     )

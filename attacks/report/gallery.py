@@ -39,7 +39,7 @@ def gallery(cells: Iterable[Cell], folder: Path) -> Markup:
 
 
 def _embedded(folder: Path, name: str) -> str | None:
-    """The picture as a data URI. Only pictures inside the run's folder: results may be anybody's."""
+    """The picture as a data URI. Only what lies in the folder: results may be anybody's."""
     try:
         path = (folder / name).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():

@@ -52,6 +52,8 @@ def heat_table(part: Part, measure: Literal["recovered", "present"], caption: st
 def _heat(count: Count, tally: Tally, name: str) -> Markup:
     if count.share is None or count.interval is None:
         reason = "failed" if tally.failed else "skipped" if tally.skipped else "not tried"
+        if tally.recovered.trials:
+            reason = "no claim"
         return tag("td", tag("i", reason), class_="none", title=f"{name}: {reason}")
     back, ink = colour(count.share)
     span = f"{100 * count.interval.low:.0f}–{100 * count.interval.high:.0f} %"

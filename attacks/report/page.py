@@ -39,25 +39,28 @@ def to_html(summary: Summary, facts: RunFacts, folder: Path) -> Markup:
     """The whole page; ``folder`` is the run's, where the thumbnails are."""
     title = f"Watermark robustness: {facts.suite}"
     body = [tag("h1", text(title)), _headline(summary, facts)]
-    links = []
+    links: dict[str, list[tuple[str, str]]] = {}
     for part in summary.parts:
         several = len(summary.parts) > 1
         for anchor, heading, content in _sections(part):
             anchor_id = f"{part.medium}-{anchor}"
             named = f"{heading} ({part.medium})" if several else heading
             body.append(section(named, content, anchor=anchor_id))
-            links.append((anchor_id, named))
+            links.setdefault(part.medium, []).append((anchor_id, heading))
     if not summary.parts:
         body.append(tag("p", "This run has no results."))
     pictures = gallery(summary.cells, folder)
     if pictures:
         body.append(section("Attacked frames", pictures, anchor="frames"))
-        links.append(("frames", "Attacked frames"))
+        links.setdefault("more", []).append(("frames", "Attacked frames"))
     body.append(section("Without a result", _without_result(summary, facts), anchor="left"))
-    links.append(("left", "Without a result"))
+    links.setdefault("more", []).append(("left", "Without a result"))
     nav = tag(
         "nav",
-        *(tag("a", text(name), href=f"#{anchor}") for anchor, name in links),
+        *(
+            tag("p", tag("b", text(group)), *(tag("a", text(n), href=f"#{a}") for a, n in those))
+            for group, those in links.items()
+        ),
         aria_label="Sections",
     )
     body.insert(2, nav)
@@ -88,7 +91,11 @@ def _headline(summary: Summary, facts: RunFacts) -> Markup:
         for name, value in figures.items()
     ]
     said = ["All of each clip" if facts.seconds is None else f"{facts.seconds:g} s of each clip"]
-    said += [f"{name} {value}" for name, value in facts.settings.items() if value is not None]
+    said += [
+        f"{name.replace('_', ' ')} {value}"
+        for name, value in facts.settings.items()
+        if value is not None
+    ]
     said += [f"{facts.cpus} processors"] if facts.cpus else []
     said += [f"started {facts.started:%Y-%m-%d %H:%M %Z}".rstrip()] if facts.started else []
     said += [f"{name} {version}" for name, version in facts.versions.items()]
@@ -147,33 +154,36 @@ def _systems(part: Part) -> Markup:
         if part.medium in column[4].split()
         and any(system.quality[column[0]] is not None for system in part.systems)
     ]
-    unit = "frames" if part.medium == "video" else "seconds"
-    heads = ["system", "message bits", "clips", "frames seen"]
-    heads += [column[1] for column in columns]
-    heads += [f"marked {unit}/s", "recovered", "seconds needed"]
-    rows = []
+    read, costs = [], []
     for system in part.systems:
+        head = tag("th", text(system.name), scope="row")
         values = [
             number(system.message_bits, 0),
             number(system.clips, 0),
             number(system.frames, 0),
-        ]
-        for field, _, digits, factor, _ in columns:
-            value = system.quality[field]
-            values.append(number(None if value is None else value * factor, digits))
-        values += [
-            number(system.quality["marked_per_s"], 2),
             system.marked.recovered.text,
             number(system.marked.seconds_needed),
+            number(system.quality["marked_per_s"], 2),
         ]
-        head = tag("th", text(system.name), scope="row")
-        rows.append(tag("tr", head, *(tag("td", value) for value in values)))
-    return table("What marking costs: medians over the clips, before encoding", heads, rows)
+        read.append(tag("tr", head, *(tag("td", value) for value in values)))
+        measured = []
+        for field, _, digits, factor, _ in columns:
+            value = system.quality[field]
+            measured.append(number(None if value is None else value * factor, digits))
+        costs.append(tag("tr", head, *(tag("td", value) for value in measured)))
+    speed = "marked frames/s" if part.medium == "video" else "marked seconds/s"
+    seen = "frames seen" if part.medium == "video" else "samples seen"
+    heads = ["system", "message bits", "clips", seen, "recovered", "seconds needed", speed]
+    tables = table("What came back, over all attacks and strengths", heads, read)
+    if columns:
+        heads = ["system", *(column[1] for column in columns)]
+        tables += table("What marking costs: medians over the clips, before encoding", heads, costs)
+    return tables
 
 
 def _controls(part: Part) -> Markup:
     def row(name: str, control: Control) -> Markup:
-        values = [text(control.system), control.message.bounded, control.presence.bounded]
+        values = [text(control.system), control.message.bounded, _claimed(control)]
         head = tag("th", text(name), scope="row")
         return tag("tr", head, *(tag("td", value) for value in values))
 
@@ -188,6 +198,11 @@ def _controls(part: Part) -> Markup:
         forged = [row(control.attack, control) for control in part.forgeries]
         tables += table("The forger’s success: a clip never marked by its maker", heads, forged)
     return tables
+
+
+def _claimed(control: Control) -> Markup:
+    silent = control.message.trials and not control.presence.trials
+    return "makes no claim" if silent else control.presence.bounded
 
 
 def _duels(part: Part) -> Markup:

@@ -32,7 +32,7 @@ def plane(part: Part) -> Markup:
     else:
         return tag("p", "No system has both a measured quality and a finished cell.")
     qualities = [quality for _, _, quality, _ in points]
-    least, most = min(qualities) - 1, max(qualities) + 1
+    least, most = min(qualities) - 1.0, max(qualities) + 1.0
 
     def x(quality: float) -> float:
         return _LEFT + _WIDE * (quality - least) / (most - least)
@@ -63,19 +63,19 @@ def plane(part: Part) -> Markup:
         span = count.interval
         if span is None or count.share is None:
             continue
-        at, height = x(quality), y(count.share)
+        across, height = x(quality), y(count.share)
         said = f"{name}: {quality:.1f}, {count.text}"
         spoken.append(said)
-        bar = f"M{at:.1f} {y(span.low):.1f} V{y(span.high):.1f}"
+        bar = f"M{across:.1f} {y(span.low):.1f} V{y(span.high):.1f}"
         drawing.append(tag("path", d=bar, class_=f"line c{index % LINES}"))
-        drawing.append(marker(at, height, index, said))
+        drawing.append(marker(across, height, index, said))
         # A name beside its point, on the side where there is room.
-        right = at < _LEFT + _WIDE / 2
+        right = across < _LEFT + _WIDE / 2
         drawing.append(
             tag(
                 "text",
                 text(name),
-                x=f"{at + (9 if right else -9):.1f}",
+                x=f"{across + (9 if right else -9):.1f}",
                 y=f"{height + 4:.1f}",
                 text_anchor="start" if right else "end",
                 class_="name",

@@ -135,7 +135,8 @@ class Summary:
     @property
     def without_result(self) -> tuple[Master | Cell, ...]:
         """What was skipped or failed, masters first."""
-        return tuple(item for item in (*self.masters, *self.cells) if item.status != "done")
+        everything: list[Master | Cell] = [*self.masters, *self.cells]
+        return tuple(item for item in everything if item.status != "done")
 
 
 def summarize(results: Iterable[Master | Cell]) -> Summary:
@@ -147,13 +148,14 @@ def summarize(results: Iterable[Master | Cell]) -> Summary:
     cells = tuple(item for item in latest.values() if isinstance(item, Cell))
     medium = {cell.system: "audio" if cell.family == "audio" else "video" for cell in cells}
     medium |= {master.system: master.medium for master in masters}
-    names = dict.fromkeys(item.system for item in (*masters, *cells))
+    everything: list[Master | Cell] = [*masters, *cells]
+    names = dict.fromkeys(item.system for item in everything)
     parts = []
     for kind in dict.fromkeys(sorted(medium.values(), reverse=True)):
         systems = [name for name in names if medium[name] == kind]
         parts.append(_part(kind, systems, masters, cells))
     return Summary(
-        clips=tuple(dict.fromkeys(item.clip for item in (*masters, *cells))),
+        clips=tuple(dict.fromkeys(item.clip for item in everything)),
         parts=tuple(parts),
         done=sum(cell.status == "done" for cell in cells),
         skipped=sum(cell.status == "skipped" for cell in cells),

@@ -24,8 +24,11 @@ def to_text(summary: Summary) -> str:
     blocks = [f"{len(summary.clips)} clips, {len(summary.systems)} systems, {', '.join(left)}"]
     for part in summary.parts:
         across = (WIDTH - _NAME) // (_COLUMN + 1)
-        for first in range(0, len(part.systems), across):
-            blocks.append(_block(part, range(first, min(first + across, len(part.systems)))))
+        count = len(part.systems)
+        blocks += [
+            _block(part, range(first, min(first + across, count)))
+            for first in range(0, count, across)
+        ]
     return "\n\n".join(blocks)
 
 
