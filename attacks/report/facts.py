@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts:
     """``seconds``: used of each clip, None for all. ``settings``: what all cells have in common,
-    such as the encoder settings of the marked clips. ``versions``: of programs and packages. ``cpus``:
-    the only thing that is said of the machine. ``left_out``: clips and systems that have no results
-    at all, with the reason of each.
+    such as the encoder settings of the marked clips. ``versions``: of programs and packages.
+    ``cpus``: the only thing that is said of the machine. ``left_out``: clips and systems that have
+    no results at all, with the reason of each.
     """
 
     suite: str

@@ -183,8 +183,8 @@ def _systems(part: Part) -> Markup:
 
 def _controls(part: Part) -> Markup:
     def row(name: str, control: Control) -> Markup:
-        values = [text(control.system), control.message.bounded, _claimed(control)]
-        head = tag("th", text(name), scope="row")
+        values = [control.message.bounded, _claimed(control)]
+        head = tag("th", text(name), scope="row") + _left(control.system)
         return tag("tr", head, *(tag("td", value) for value in values))
 
     rows = []

@@ -10,7 +10,8 @@ STYLE = (
 --c5:#b3a6ff;--c6:#ccc}}
 *{box-sizing:border-box}
 body{margin:0 auto;padding:2rem 1.25rem 4rem;max-width:72rem;
-background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;
+background:var(--page);color:var(--ink);
+font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;
 overflow-wrap:break-word}
 h1{font-size:1.75rem;line-height:1.2;margin:0 0 .5rem}
 h2{font-size:1.25rem;margin:2.75rem 0 .75rem;padding-top:.75rem;border-top:1px solid var(--rule)}
@@ -41,7 +42,8 @@ thead th{border-bottom:2px solid var(--soft);vertical-align:bottom}
 figure{margin:0}figcaption{font-size:.875rem}figcaption b{color:var(--ink)}
 svg{max-width:100%;height:auto;display:block}svg text{font-size:10.5px;fill:var(--soft)}
 .legend svg{display:inline-block;vertical-align:middle;margin-right:.4rem}
-.panels svg{width:100%}.plane{width:34rem}.plane text{font-size:12px}.plane .name{fill:var(--ink)}
+.panels svg{width:100%}.plane{width:34rem}.plane text{font-size:12px}
+.plane .name{fill:var(--ink);stroke:var(--page);stroke-width:4px;paint-order:stroke}
 .legend{list-style:none;padding:0;display:flex;flex-wrap:wrap;gap:.25rem 1.25rem;font-size:.875rem}
 .grid{stroke:var(--rule);fill:none}.line{fill:none;stroke-width:1.75}.band{opacity:.14;stroke:none}
 .dot{stroke:var(--page);stroke-width:.75}

@@ -73,7 +73,8 @@ def test_page_has_the_counts_of_the_cells(tmp_path):
     assert heat["trim"][1:] == ["skipped", "not tried"]
     bound = f"0 of 10 (≤ {100 * upper_bound(0, 10):.0f} %)"
     false = page.table("False positives")
-    assert ["unmarked clip", "ours", bound, "not tried"] in false
+    assert ["unmarked clip", "ours", bound, "makes no claim"] in false
+    assert ["wrong key", "ours", "not tried", "not tried"] in false
     systems = {row[0]: row for row in page.table("What marking costs")}
     place = systems["system"].index("PSNR dB")
     assert (systems["ours"][place], systems["theirs"][place]) == ("41.5", "36.2")
