@@ -55,6 +55,7 @@ svg{max-width:100%;height:auto;display:block}svg text{font-size:10.5px;fill:var(
     + """
 .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(9.5rem,1fr));gap:.75rem}
 .gallery img{width:100%;height:auto;display:block;border-radius:4px;background:var(--tint)}
+.leftmost th,.leftmost td{text-align:left}
 summary{cursor:pointer;color:var(--link);margin:.75rem 0}
 @media(max-width:30rem){body{padding:1rem .875rem 3rem}h1{font-size:1.4rem}
 .heat td{min-width:6.25rem;padding:.3rem}}
