@@ -6,7 +6,6 @@ asked for, so that a chain of attacks on an hour of video needs no more memory t
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +52,10 @@ class Clip:
     def changed(self, **fields: Any) -> Clip:
         """The clip with other ``fields``; no file holds it then."""
         return replace(self, file=None, **fields)
+
+    def watched(self, pictures: Pictures) -> Clip:
+        """The clip with the same pictures by another way, which sees them pass."""
+        return replace(self, pictures=pictures)
 
     def muted(self) -> Clip:
         """The clip without its sound."""
@@ -127,10 +130,9 @@ def on_frames(clip: Clip, change: OnFrame, *, size: tuple[int, int] | None = Non
     video = replace(clip.video, width=width, height=height)
 
     def pictures() -> Iterator[Picture]:
-        with closing(clip.pictures()) as source:  # type: ignore[type-var]
-            for picture in source:
-                frame = change(_rgb(picture), float(picture.time))
-                yield _picture(frame, time=picture.time, spec=video)
+        for picture in clip.pictures():
+            frame = change(_rgb(picture), float(picture.time))
+            yield _picture(frame, time=picture.time, spec=video)
 
     return clip.changed(video=video, pictures=pictures)
 
@@ -171,3 +173,34 @@ def encode(clip: Clip, path: Path, settings: EncodeSettings | None = None) -> Cl
         for block in sound:
             writer.write_audio(block)
     return open_clip(path)
+
+
+def head(clip: Clip, *, seconds: float | None = None, frames: int | None = None) -> Clip:
+    """The start of ``clip``: at most so many ``seconds`` and ``frames``, the sound cut with them.
+
+    The clip itself where it is no longer than that.
+    """
+    most = [limit for limit in (seconds, frames and float(frames / clip.video.rate)) if limit]
+    end_s = min([clip.duration_s, *most])
+    # A picture belongs to the head that begins before its end, to within rounding of time stamps.
+    near = float(1 / clip.video.rate) / 4
+    if end_s >= clip.duration_s - near:
+        return clip
+
+    def pictures() -> Iterator[Picture]:
+        for count, picture in enumerate(clip.pictures(), 1):
+            if float(picture.time) >= end_s - near:
+                return
+            yield picture
+            if count == frames:
+                return
+
+    def sound() -> Iterator[NDArray[np.float32]]:
+        left = 0 if clip.audio is None else round(end_s * clip.audio.sample_rate)
+        for block in clip.sound():
+            yield block[:left]
+            left -= len(block)
+            if left <= 0:
+                return
+
+    return clip.changed(duration_s=end_s, pictures=pictures, sound=sound)
