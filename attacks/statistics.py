@@ -1,4 +1,4 @@
-"""How sure a share is: intervals of counted successes, and two systems compared over the same cells.
+"""How sure a share is: intervals of counted successes, and two systems over the same cells.
 
 A share of few trials says little, and "0 of n" says nothing without the rate that it still allows:
 :func:`rate` is the one way to print a count, and never prints one without its interval.

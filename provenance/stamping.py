@@ -46,7 +46,8 @@ class Carried:
     """What went from the input to the output.
 
     ``quality`` compares the pictures before and after marking, before encoding; None when they
-    were copied. ``vmaf`` does so where it was asked for. ``sound_damaged`` says where carried sound broke off, or is None.
+    were copied. ``vmaf`` does so where it was asked for. ``sound_damaged`` says where carried
+    sound broke off, or is None.
     """
 
     frames: int

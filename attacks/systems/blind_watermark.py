@@ -52,7 +52,7 @@ class BlindWatermark:
             mark.read_img(img=image)
             # It shuffles the array that it is given.
             mark.read_wm(message.astype(bool), mode="bit")
-            return np.rint(mark.embed()).astype(np.uint8)
+            return np.asarray(np.rint(mark.embed()), np.uint8)
 
         return marked_frames(clip, marked)
 
@@ -91,7 +91,7 @@ class BlindWatermark:
         # On import it decides how the whole program starts processes, and fails where that has
         # been decided: neither is its business.
         if "blind_watermark" in sys.modules:
-            return sys.modules["blind_watermark"].WaterMark
+            return load("blind_watermark", package=_PACKAGE, needed_by=self.name).WaterMark
         method = multiprocessing.get_start_method(allow_none=True)
         multiprocessing.set_start_method(None, force=True)
         try:

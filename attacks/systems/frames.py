@@ -5,7 +5,6 @@ That is their best use: what is averaged over the frames are soft values, before
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,19 +32,16 @@ def marked_frames(clip: Clip, mark: OnImage) -> Clip:
     return on_frames(clip, lambda frame, _time: _bgr(mark(_bgr(frame))))
 
 
-def voted(
-    clip: Clip, listen: FromImage, decide: Decide, *, message: NDArray[np.uint8]
-) -> Reading:
+def voted(clip: Clip, listen: FromImage, decide: Decide, *, message: NDArray[np.uint8]) -> Reading:
     """What all frames together say, compared with the ``message`` (n,) that should be there.
 
     Such a mark makes no claim that it is there, and without its message nothing can be said: any
     picture gives some bits.
     """
     total, frames = np.zeros(len(message)), 0
-    with closing(frames_of(clip)) as shown:  # type: ignore[type-var]
-        for _, frame in shown:
-            total += listen(_bgr(frame))
-            frames += 1
+    for _, frame in frames_of(clip):
+        total += listen(_bgr(frame))
+        frames += 1
     if not frames:
         return Reading(recovered=False)
     right = decide(total / frames) == message.astype(bool)

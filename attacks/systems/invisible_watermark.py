@@ -61,9 +61,7 @@ class InvisibleWatermark:
         self._package()
         # The package decides so: beyond 127/255 of the blocks; beyond 0.52 for the net.
         threshold = 0.52 if self.method == "rivaGan" else 127 / 255
-        return voted(
-            clip, listen, lambda soft: soft > threshold, message=self._message(seed)
-        )
+        return voted(clip, listen, lambda soft: soft > threshold, message=self._message(seed))
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
         return Helpers(system=self, original=original, seed=seed, other=stranger)

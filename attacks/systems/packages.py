@@ -26,8 +26,13 @@ def load(module: str, *, package: str, needed_by: str) -> ModuleType:
     except (ImportError, OSError) as error:  # OSError: a native library that does not load
         missing = getattr(error, "name", None) or module
         wanted = package if missing.partition(".")[0] == module.partition(".")[0] else missing
-        option = "--no-deps " if wanted in _WITHOUT_DEPENDENCIES else ""
-        raise PackageMissing(
-            f"{needed_by} needs the package {wanted}: {error}",
-            hint=f"make peers, or: pip install {option}{wanted}",
-        ) from error
+        raise missing_package(wanted, needed_by=needed_by, why=f": {error}") from error
+
+
+def missing_package(package: str, *, needed_by: str, why: str = "") -> PackageMissing:
+    """The error for a ``package`` that is not there, with the command that brings it."""
+    option = "--no-deps " if package in _WITHOUT_DEPENDENCIES else ""
+    return PackageMissing(
+        f"{needed_by} needs the package {package}{why}",
+        hint=f"make peers, or: pip install {option}{package}",
+    )

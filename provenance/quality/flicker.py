@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Flicker:
-    """The rms, over pixels and frames, of r(t) − r(t − 1), r being marked minus original, in levels.
+    """The rms in levels, over pixels and frames, of r(t) − r(t − 1): r is marked minus original.
 
     That is the error of the difference between neighbouring frames: what moves in the marked
     video and not in the original, as in the flicker measures for marked video of Winkler, Gelasca

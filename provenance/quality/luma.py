@@ -22,8 +22,8 @@ FLAT_DEVIATION = 1.5  # levels: an area that varies less than this hides nothing
 _FLAT_AREA = 8  # pixels a side of the areas that are flat or not
 
 SAMPLED_EVERY = 24  # frames: what writing can afford to measure on the way
-# Where not every frame is measured: flicker takes every so many rows of all frames instead, and SSIM,
-# which costs ten times as much as the rest, every so many of the frames that are.
+# Where not every frame is measured: flicker takes every so many rows of all frames instead, and
+# SSIM, which costs ten times as much as the rest, every so many of the frames that are.
 _FLICKER_ROWS = 16
 _SSIM_EVERY = 4
 
@@ -35,10 +35,11 @@ class Quality:
     ``psnr_db``: mean of the frames' luma PSNR. ``lowest_psnr_db``: of the worst frame.
     ``worst_block_psnr_db``: of the worst 32 × 32 pixels anywhere. ``flat_rms``: root of the mean
     squared change, in levels, where the original varies by less than 1.5 levels; None when it
-    does so nowhere. ``ssim``: mean of the frames' SSIM (of every fourth, where not
-    every frame is measured); None where frames are smaller than its window. ``flicker``: rms, in levels, of what the mark changes from one frame to the next, over
-    all frames that passed (:class:`~provenance.quality.flicker.Flicker`); None for a single frame.
-    A PSNR is infinite where nothing was changed.
+    does so nowhere. ``ssim``: mean of the frames' SSIM (of every fourth, where not every frame is
+    measured); None where frames are smaller than its window. ``flicker``: rms, in levels, of what
+    the mark changes from one frame to the next, over all frames that passed
+    (:class:`~provenance.quality.flicker.Flicker`); None for a single frame. A PSNR is infinite
+    where nothing was changed.
     """
 
     frames: int

@@ -75,12 +75,13 @@ class VmafMeter:
             f"[marked][original]libvmaf=model='{_MODELS}':n_threads={self._threads}"
             f":log_fmt=json:log_path={_LOG}"
         )
-        source = ["-f", "rawvideo", "-video_size", f"{width}x{2 * height}", "-framerate", "25"]
+        source = ["-hide_banner", "-loglevel", "error", "-nostats"]
+        source += ["-f", "rawvideo", "-video_size", f"{width}x{2 * height}", "-framerate", "25"]
         source += ["-pixel_format", "yuv420p" if self._bits == 8 else f"yuv420p{self._bits}le"]
+        source += ["-i", "pipe:0"]
         with (Path(self._folder.name) / "messages").open("wb") as messages:
             self._process = subprocess.Popen(  # noqa: S603 our own arguments, no shell
-                [self._program, "-hide_banner", "-loglevel", "error", "-nostats", *source]
-                + ["-i", "pipe:0", "-filter_complex", halves, "-f", "null", "-"],
+                [self._program, *source, "-filter_complex", halves, "-f", "null", "-"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=messages,

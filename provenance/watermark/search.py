@@ -95,6 +95,11 @@ class KeySearch:
                 return payload, level, refined
         return None
 
+    def likeliest(self, maps: Sequence[Folds]) -> tuple[int, Placement]:
+        """The level and the usual placement at which the pilot is loudest, if only by chance."""
+        found = max(self._at(maps, self._likely), key=lambda item: item[1].score)
+        return found[0], self._pilot.refine(maps[found[0]].soft_map, found[1])
+
     def _suppositions(
         self, maps: Sequence[Folds], reach: Reach
     ) -> Iterator[tuple[int, Placement, float]]:
