@@ -46,6 +46,8 @@ def suite_of(name: str, only: Sequence[str] = (), draws: int | None = None) -> S
     if name not in SUITES:
         raise unknown("suite", name, list(SUITES), f"one of {', '.join(SUITES)}")
     suite = SUITES[name]
+    if not suite.entries:
+        suite = replace(suite, entries=MappingProxyType(dict.fromkeys(attacks(), ())))
     if only:
         entries = {}
         for attack in only:
@@ -120,8 +122,3 @@ def _readable(paths: Sequence[Path]) -> tuple[list[Path], dict[str, EveryframeEr
         except InputError as error:
             unreadable[str(path)] = error
     return readable, unreadable
-
-
-def everything() -> Sequence[str]:
-    """Names of all attacks."""
-    return list(attacks())

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from attacks.base import Attack, Transform
 
 GROUP = "everyframe.attacks"
-MODULES = ("identity",)
+MODULES = (
+    "identity",
+    "codec",
+    "platform",
+    "geometric",
+    "photometric",
+    "overlay",
+    "temporal",
+    "audio",
+)
 """Modules of this package that bring attacks, in the order in which they are listed."""
 
 

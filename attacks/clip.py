@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from provenance.errors import UnreadableMedia
-from provenance.video import EncodeSettings, MediaWriter, Picture, open_media
+from provenance.video import EncodeSettings, MediaWriter, Picture, SoundSettings, open_media
 from provenance.video import picture_from_rgb as _picture
 from provenance.video import rgb_from_picture as _rgb
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     Pictures = Callable[[], Iterator[Picture]]
     Sound = Callable[[], Iterator[NDArray[np.float32]]]
-    # (H, W, 3) uint8 sRGB and seconds from the start, to the same of any size.
-    OnFrame = Callable[[NDArray[np.uint8], float], NDArray[np.uint8]]
+    # (H, W, 3) uint8 sRGB and seconds from the start, to the same of any size. What OpenCV returns
+    # has no type that says so.
+    OnFrame = Callable[[NDArray[np.uint8], float], NDArray[Any]]
     OnLuma = Callable[[NDArray[Any], float], NDArray[Any]]
 
 
@@ -153,24 +154,31 @@ def frames_of(clip: Clip) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         yield float(picture.time), _rgb(picture)
 
 
-def encode(clip: Clip, path: Path, settings: EncodeSettings | None = None) -> Clip:
+def encode(
+    clip: Clip,
+    path: Path,
+    settings: EncodeSettings | None = None,
+    sound: SoundSettings | None = None,
+) -> Clip:
     """Encodes ``clip``, sound too, to ``path``, and opens what was written.
 
     Errors are those of :class:`~provenance.video.MediaWriter`; nothing is left behind then.
     """
-    with MediaWriter(path, video=clip.video, settings=settings, audio=clip.audio) as writer:
-        sound, written = clip.sound(), 0
+    with MediaWriter(
+        path, video=clip.video, settings=settings, audio=clip.audio, sound=sound
+    ) as writer:
+        blocks, written = clip.sound(), 0
         rate = clip.audio.sample_rate if clip.audio is not None else 1
         for picture in clip.pictures():
             writer.write(picture)
             # Side by side: neither pictures nor sound wait for the other in memory.
             while clip.audio is not None and written / rate <= picture.time:
-                block = next(sound, None)
+                block = next(blocks, None)
                 if block is None:
                     break
                 writer.write_audio(block)
                 written += len(block)
-        for block in sound:
+        for block in blocks:
             writer.write_audio(block)
     return open_clip(path)
 
