@@ -63,9 +63,9 @@ class PictureMeter:
             "ssim": _rounded(luma.ssim, 5),
             "ms_ssim": _rounded(float(np.mean(self._scales)) if self._scales else None, 5),
             "flicker": _rounded(luma.flicker, 4),
-            "vmaf": _rounded(vmaf and vmaf.vmaf, 2),
-            "vmaf_neg": _rounded(vmaf and vmaf.vmaf_neg, 2),
-            "vmaf_neg_p1": _rounded(vmaf and vmaf.vmaf_neg_p1, 2),
+            "vmaf": None if vmaf is None else round(vmaf.vmaf, 2),
+            "vmaf_neg": None if vmaf is None else round(vmaf.vmaf_neg, 2),
+            "vmaf_neg_p1": None if vmaf is None else round(vmaf.vmaf_neg_p1, 2),
         }
 
 

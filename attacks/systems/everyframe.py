@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from attacks.clip import on_luma
+from attacks.systems.ally import Ally
 from attacks.systems.base import Reading
-from attacks.systems.helpers import Helpers
 from attacks.systems.message import secret
 from provenance import fec
 from provenance.keys import CarrierKey
@@ -108,7 +108,7 @@ class Everyframe:
         )
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
-        return Helpers(system=self, original=original, seed=seed, other=stranger, hears=_listen)
+        return Ally(system=self, original=original, seed=seed, other=stranger, hears=_listen)
 
 
 def carrier(seed: int) -> CarrierKey:
@@ -129,20 +129,25 @@ def message(seed: int) -> Payload:
 
 
 def _heard(detector: ClipDetector, seed: int) -> tuple[float | None, float | None]:
-    """Share of right bits in the likeliest message, and γ of the payload's cells, which chose
-    neither the place nor the message.
+    """Share of right bits in the likeliest message, and γ of the payload's cells, where the cells
+    say most of the message: of at most two places, neither chosen by these cells.
     """
-    cells = detector.heard()
-    if cells is None:
-        return None, None
     bits = pack(message(seed), carrier(seed).secret)
     tile = lay_out(carrier(seed))
-    true = (cells * tile.steady_pattern(bits)).reshape(-1)[tile.payload].astype(np.float64)
-    variance = float(true.var())
-    # A mean below zero is the opposite of the mark: nothing was heard of it.
-    gamma = max(float(true.mean()), 0.0) ** 2 / variance if variance > 0 else None
+    signs = tile.steady_pattern(bits).reshape(-1)[tile.payload]
+    told = [(_gamma(cells.reshape(-1)[tile.payload] * signs), cells) for cells in detector.heard()]
+    if not told:
+        return None, None
+    gamma, cells = max(told, key=lambda item: item[0])
     likeliest = fec.decode(tile.payload_llr(cells))[0]
     return float((likeliest == bits).mean()), gamma
+
+
+def _gamma(heard: NDArray[np.float32]) -> float:
+    """Mean² over variance; 0 where the mean is the opposite of the mark."""
+    values = heard.astype(np.float64)
+    variance = float(values.var())
+    return max(float(values.mean()), 0.0) ** 2 / variance if variance > 0 else 0.0
 
 
 def _listen(luma: torch.Tensor) -> torch.Tensor:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from attacks.systems.ally import Ally
 from attacks.systems.frames import check_size, marked_frames, voted
-from attacks.systems.helpers import Helpers
 from attacks.systems.message import drawn_bits
 from attacks.systems.packages import load
 
@@ -64,7 +64,7 @@ class InvisibleWatermark:
         return voted(clip, listen, lambda soft: soft > threshold, message=self._message(seed))
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
-        return Helpers(system=self, original=original, seed=seed, other=stranger)
+        return Ally(system=self, original=original, seed=seed, other=stranger)
 
     def _message(self, seed: int) -> NDArray[np.uint8]:
         return drawn_bits(self.name, seed, self.message_bits)

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from attacks.systems.ally import Ally
 from attacks.systems.base import Reading
-from attacks.systems.helpers import Helpers
 from attacks.systems.packages import load
 from provenance.errors import OptionError
 
@@ -92,7 +92,7 @@ class Perth:
         )
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
-        return Helpers(system=self, original=original, seed=seed, other=stranger)
+        return Ally(system=self, original=original, seed=seed, other=stranger)
 
 
 def _check_sound(clip: Clip) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 
 from attacks.clip import encode, head, open_clip
-from attacks.systems.everyframe import Everyframe, carrier, message
+from attacks.systems.everyframe import Everyframe, _heard, carrier, message
 from provenance.errors import MediaTooSmall, OptionError
 from provenance.video import EncodeSettings
+from provenance.watermark import ClipDetector
 from tests.drawn import draw_clip, natural_luma, write_luma
 
 SEED = 7
@@ -49,6 +51,30 @@ def test_without_a_mark_nothing_is_there(plain):
     reading = Everyframe().read(plain, seed=SEED)
     assert (reading.recovered, reading.present) == (False, False)
     assert reading.gamma < 0.05
+
+
+def gamma_of(planes, *, seed):
+    height, width = planes[0].shape
+    detector = ClipDetector(keys=[carrier(seed)], width=width, height=height, reach="likely")
+    for index, plane in enumerate(planes):
+        detector.add(plane, time_s=index / 24)
+    return detector.finish().payload, _heard(detector, seed)[1]
+
+
+def test_a_mark_too_faint_to_be_read_is_still_heard(plain):
+    rng = np.random.default_rng(0)
+
+    def noisy(clip):
+        for picture in head(clip, frames=18).pictures():
+            noise = rng.normal(0, 70, picture.luma.shape)
+            yield np.clip(picture.luma + noise, 0, 255).astype(np.uint8)
+
+    planes = list(noisy(Everyframe().mark(plain, seed=SEED)))
+    payload, gamma = gamma_of(planes, seed=SEED)
+    assert payload is None
+    assert 0.05 < gamma < 0.3
+    assert gamma_of(planes, seed=SEED + 1)[1] < 0.02
+    assert gamma_of(list(noisy(plain)), seed=SEED)[1] < 0.02
 
 
 def test_a_louder_mark_is_heard_better(plain, marked):
