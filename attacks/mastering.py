@@ -100,9 +100,9 @@ def _measured(task: MasterTask, facts: Master) -> Master:
     from attacks.metrics import PictureMeter
 
     system, clip = find_system(task.system), original(task)
-    meter = PictureMeter(task.vmaf)
     watch = _Stopwatch()
     marked = system.mark(clip, seed=task.seed)
+    meter = PictureMeter(clip.video, vmaf=task.vmaf)
 
     def compared() -> Iterator[Picture]:
         before, after = clip.pictures(), marked.pictures()
@@ -116,7 +116,9 @@ def _measured(task: MasterTask, facts: Master) -> Master:
             meter.add(one, other)
             yield other
 
-    _write_video(marked.changed(pictures=compared), _file(task, task.key), task.crf)
+    with meter:
+        _write_video(marked.changed(pictures=compared), _file(task, task.key), task.crf)
+        quality = meter.result()
     plain_clip(task)
     sizes = [_file(task, key).stat().st_size for key in (task.key, task.plain_key)]
     # Marking reads the clip as well: what that takes is known from the pass beside it.
@@ -125,7 +127,7 @@ def _measured(task: MasterTask, facts: Master) -> Master:
         facts,
         overhead=round(sizes[0] / sizes[1] - 1, 4),
         marked_per_s=round(meter.frames / spent, 2),
-        **meter.result(clip.video),
+        **quality,
     )
 
 

@@ -8,7 +8,6 @@ found). The stated bound is what each single search claims: words tried × 2⁻�
 
 from __future__ import annotations
 
-import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from attacks.statistics import upper_bound
 from benchmarks.footage import KEY, PAYLOAD, drawn_or, encode, pictures, read_mark
 from benchmarks.tables import markdown
 from provenance.keys import CarrierKey
@@ -64,23 +64,9 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float) -> Outcome
     return Outcome(tried=tried, found=found, wall_s=time.perf_counter() - started)
 
 
-def _upper_limit(found: int, trials: int) -> float:
-    """The rate at which ``found`` or fewer of ``trials`` would have a probability of 5 %."""
-
-    def at_most_found(rate: float) -> float:
-        counts = range(found + 1)
-        return sum(math.comb(trials, n) * rate**n * (1 - rate) ** (trials - n) for n in counts)
-
-    low, high = found / trials, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if at_most_found(middle) > 0.05 else (low, middle)
-    return high
-
-
 def _row(name: str, kind: str, outcome: Outcome) -> list[str]:
     trials = len(outcome.tried)
-    limit = _upper_limit(outcome.found, trials)
+    limit = upper_bound(outcome.found, trials)
     most = max(outcome.tried)
     return [
         name,

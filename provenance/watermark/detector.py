@@ -140,6 +140,22 @@ class ClipDetector:
             clock=read_clock(tile, self._track, pattern),
         )
 
+    def heard(self) -> list[NDArray[np.float32]]:
+        """(32, 32) evidence for each cell of the tile, over all frames listened to.
+
+        What the error correction has to work with, for measurements that know what should be
+        there: folded where the mark was found, else wherever the first key's mark may be. Nothing
+        where nothing was listened to.
+        """
+        if not self._readable or not self._evidence.frames:
+            return []
+        maps = [sync.Folds(sync.clipped(total)) for total in self._evidence.totals]
+        if self._found is not None:
+            places = [(self._found.level, self._found.placement)]
+        else:
+            places = self._searches[0].suspects(maps)
+        return [sync.cells_at(maps[level].soft_map, placement) for level, placement in places]
+
     def _present(self, searched: Detection) -> Detection:
         """``searched``, and whether a mark is there though nothing can be read."""
         if self._fast or not searched.frames_used:

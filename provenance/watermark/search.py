@@ -72,14 +72,14 @@ class KeySearch:
         self.tried = 0
         self._pilot = PilotSearch(tile.pilot_pattern())
         short = min(width, height)
-        as_marked = max(1.0, SMALLEST_CELL_PX * CELLS_PER_SHORT_SIDE / short)
+        self._as_marked = max(1.0, SMALLEST_CELL_PX * CELLS_PER_SHORT_SIDE / short)
         cut_from = [
             max(side / CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX) * CELLS_PER_SHORT_SIDE / short
             for side in _USUAL_SHORT_SIDES
         ]
         low, high = _SWEEP
         likely = (r for r in (1.0, *cut_from) if low < r < high)
-        self._likely = sorted({round(r, 4) for r in (as_marked, *likely)})
+        self._likely = sorted({round(r, 4) for r in (self._as_marked, *likely)})
         count = int(np.log(high / low) / _SWEEP_STEP)
         self._every = [low * float(np.exp(i * _SWEEP_STEP)) for i in range(count)]
 
@@ -94,6 +94,16 @@ class KeySearch:
             if payload is not None:
                 return payload, level, refined
         return None
+
+    def suspects(self, maps: Sequence[Folds]) -> list[tuple[int, Placement]]:
+        """Where the mark may be though it was not read: level and placement of the whole frame as
+        it was marked, and of the loudest pilot at a usual size, which may be loud by chance.
+        """
+        level = min(LEVELS - 1, max(0, int(np.log2(2 * self._as_marked / _COARSER_FROM))))
+        whole = self._as_marked / 2**level
+        loudest = max(self._at(maps, self._likely), key=lambda item: item[1].score)
+        refined = self._pilot.refine(maps[loudest[0]].soft_map, loudest[1])
+        return [(level, Placement(scale_x=whole, scale_y=whole)), (loudest[0], refined)]
 
     def _suppositions(
         self, maps: Sequence[Folds], reach: Reach

@@ -118,7 +118,10 @@ def test_processes_find_the_same(environment, clips, whole, tmp_path):
 def test_a_killed_run_goes_on_where_it_was(environment, clips, whole, tmp_path):
     folder = tmp_path / "run"
     process = subprocess.Popen(
-        command(clips, folder), env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        command(clips, folder),
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     log = folder / "results.jsonl"
     while process.poll() is None and (not log.exists() or log.read_bytes().count(b"\n") < 5):
@@ -180,7 +183,10 @@ def test_bad_options_are_refused_at_once(environment, clips, tmp_path, options, 
 def test_two_runs_do_not_work_in_one_folder(environment, clips, tmp_path):
     folder = tmp_path / "run"
     first = subprocess.Popen(
-        command(clips, folder), env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        command(clips, folder),
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
     )
     try:
         while not (folder / "results.jsonl").exists():

@@ -1,7 +1,4 @@
-"""How far marked pictures are from their originals, measured on luma.
-
-All levels and decibels are on the 8-bit scale (peak 255), whatever the depth of the samples.
-"""
+"""PSNR, its worst block, what changes in flat areas, and a summary of a clip while it is made."""
 
 from __future__ import annotations
 
@@ -13,6 +10,9 @@ import cv2
 import numpy as np
 
 from provenance.errors import FrameError, OptionError
+from provenance.quality.flicker import Flicker
+from provenance.quality.levels import check_alike, levels
+from provenance.quality.structure import WINDOW, ssim
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,8 +21,11 @@ BLOCK = 32
 FLAT_DEVIATION = 1.5  # levels: an area that varies less than this hides nothing
 _FLAT_AREA = 8  # pixels a side of the areas that are flat or not
 
-
 SAMPLED_EVERY = 24  # frames: what writing can afford to measure on the way
+# Where not every frame is measured: flicker takes every so many rows of all frames instead, and
+# SSIM, which costs ten times as much as the rest, every so many of the frames that are.
+_FLICKER_ROWS = 16
+_SSIM_EVERY = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,11 @@ class Quality:
     ``psnr_db``: mean of the frames' luma PSNR. ``lowest_psnr_db``: of the worst frame.
     ``worst_block_psnr_db``: of the worst 32 × 32 pixels anywhere. ``flat_rms``: root of the mean
     squared change, in levels, where the original varies by less than 1.5 levels; None when it
-    does so nowhere. A PSNR is infinite where nothing was changed.
+    does so nowhere. ``ssim``: mean of the frames' SSIM (of every fourth, where not every frame is
+    measured); None where frames are smaller than its window. ``flicker``: rms, in levels, of what
+    the mark changes from one frame to the next, over all frames that passed
+    (:class:`~provenance.quality.flicker.Flicker`); None for a single frame. A PSNR is infinite
+    where nothing was changed.
     """
 
     frames: int
@@ -40,6 +47,8 @@ class Quality:
     lowest_psnr_db: float
     worst_block_psnr_db: float
     flat_rms: float | None
+    ssim: float | None
+    flicker: float | None
 
 
 def psnr(reference: NDArray[Any], marked: NDArray[Any], *, bits: int = 8) -> float:
@@ -74,12 +83,16 @@ class LumaQuality:
         self._psnrs: list[float] = []
         self._worst_block = 0.0  # mean squared change
         self._flat_sum, self._flat_areas = 0.0, 0
+        self._ssims: list[float] = []
+        self._ssim_every = 1 if every == 1 else _SSIM_EVERY
+        self._flicker = Flicker(rows=1 if every == 1 else _FLICKER_ROWS)
 
     def add(self, reference: NDArray[Any], marked: NDArray[Any], *, bits: int = 8) -> None:
         """Take in a frame's luma (H, W) before and after marking, ``bits`` bits a sample.
 
         Raises :class:`FrameError` when shapes or types differ.
         """
+        self._flicker.add(reference, marked, bits=bits)
         self._seen += 1
         if (self._seen - 1) % self._every:
             return
@@ -87,9 +100,12 @@ class LumaQuality:
         self._psnrs.append(_decibels(_mean_square(change)))
         self._worst_block = max(self._worst_block, _worst_mean_square(change, BLOCK))
         changed = _areas(change * change)
-        flat = _flat(_levels(reference, bits))
+        flat = _flat(levels(reference, bits))
         self._flat_sum += float(changed[flat].sum(dtype=np.float64))
         self._flat_areas += int(flat.sum())
+        wanted = (len(self._psnrs) - 1) % self._ssim_every == 0
+        if wanted and min(reference.shape) >= WINDOW:
+            self._ssims.append(ssim(reference, marked, bits=bits))
 
     def result(self) -> Quality:
         """What was measured so far. Raises :class:`FrameError` when that is nothing."""
@@ -102,22 +118,15 @@ class LumaQuality:
             lowest_psnr_db=min(self._psnrs),
             worst_block_psnr_db=_decibels(self._worst_block),
             flat_rms=flat,
+            ssim=math.fsum(self._ssims) / len(self._ssims) if self._ssims else None,
+            flicker=self._flicker.result(),
         )
-
-
-def _levels(luma: NDArray[Any], bits: int) -> NDArray[np.float32]:
-    return luma.astype(np.float32) * np.float32(2.0 ** (8 - bits))
 
 
 def _change(reference: NDArray[Any], marked: NDArray[Any], bits: int) -> NDArray[np.float32]:
     """(H, W) absolute change in levels."""
-    if reference.shape != marked.shape or reference.dtype != marked.dtype or reference.ndim != 2:
-        raise FrameError(
-            f"cannot compare luma {reference.shape} {reference.dtype} with "
-            f"{marked.shape} {marked.dtype}",
-            hint="both must be (height, width) of one type",
-        )
-    return _levels(np.asarray(cv2.absdiff(reference, marked)), bits)
+    check_alike(reference, marked)
+    return levels(np.asarray(cv2.absdiff(reference, marked)), bits)
 
 
 def _mean_square(change: NDArray[np.float32]) -> float:
