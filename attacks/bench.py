@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attacks.catalog import attacks, find_attack, unknown
 from attacks.drawn import draw_clips
-from attacks.plan import Settings, plan, sources
+from attacks.plan import Settings, facts_of, plan, sources
+from attacks.report import RunFacts, write_report
 from attacks.run import Outcome, evaluate
 from attacks.suite import SUITES, Suite
 from attacks.systems.catalog import find_system
+from provenance import __version__
 from provenance.errors import EveryframeError, InputError, PackageMissing
 from provenance.video import open_media
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+    from datetime import datetime
 
     from attacks.executors import Executor
+    from attacks.report import Summary
     from attacks.run import Watcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What a bench did. ``unreadable`` and ``missing``: clips and systems that were left out, with
-    the reason of each.
+    """What a bench did. ``summary`` is what the report says. ``unreadable`` and ``missing``: clips
+    and systems that were left out, with the reason of each.
     """
 
     suite: Suite
     settings: Settings
-    clips: tuple[str, ...]
-    systems: tuple[str, ...]
     outcome: Outcome
+    summary: Summary
     unreadable: dict[str, EveryframeError]
     missing: dict[str, EveryframeError]
 
@@ -66,9 +72,11 @@ def bench(
     settings: Settings,
     executor: Executor,
     watcher: Watcher,
+    started: datetime,
     drawn: bool = False,
 ) -> Bench:
-    """Evaluates ``systems`` on the clips at ``paths`` and, if ``drawn``, on drawn ones.
+    """Evaluates ``systems`` on the clips at ``paths`` and, if ``drawn``, on drawn ones, and writes
+    the report into ``folder``.
 
     A clip that cannot be read and a system whose package is missing are left out and named in the
     result. Raises :class:`~provenance.errors.InputError` when no clip is left,
@@ -87,15 +95,29 @@ def bench(
         )
     clips = sources(readable)
     outcome = evaluate(plan(suite, clips, usable, settings, folder), folder, executor, watcher)
+    left_out = {Path(name).name: error for name, error in (unreadable | missing).items()}
+    facts = RunFacts(
+        suite=suite.name,
+        seconds=settings.seconds,
+        settings=facts_of(settings),
+        versions=_versions(),
+        started=started,
+        cpus=os.cpu_count(),
+        left_out={name: error.message for name, error in left_out.items()},
+    )
     return Bench(
         suite=suite,
         settings=settings,
-        clips=tuple(clip.name for clip in clips),
-        systems=tuple(usable),
         outcome=outcome,
+        summary=write_report(folder, outcome.results, facts),
         unreadable=unreadable,
         missing=missing,
     )
+
+
+def _versions() -> dict[str, str]:
+    found = {"everyframe": __version__, "python": platform.python_version()}
+    return found | {package: version(package) for package in ("av", "opencv-python-headless")}
 
 
 def _usable(systems: Sequence[str]) -> tuple[list[str], dict[str, EveryframeError]]:

@@ -7,6 +7,7 @@ command is given again, and only what changed is computed anew.
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,7 @@ def main(
     from attacks.bench import bench, suite_of
     from attacks.executors import executor
     from attacks.plan import Settings
+    from attacks.report import to_text
     from attacks.systems.catalog import names
     from provenance.interrupts import noted_interrupts
 
@@ -147,12 +149,12 @@ def main(
             executor=executor(executor_name, jobs),
             watcher=watcher,
             drawn=(not clips or suite_name == "quick") if drawn is None else drawn,
-            report=True,
+            started=datetime.now(UTC),
         )
         watcher.end()
     for name, error in (done.unreadable | done.missing).items():
         say(f"left out {printable(name)}: {error.diagnostics()}")
-    click.echo(done.text)
+    click.echo(to_text(done.summary))
     click.echo(f"report: {folder / 'report.html'}")
     sys.exit(UNREADABLE if done.unreadable else 0)
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provenance.errors import OptionError, UnknownName
 
@@ -74,7 +74,8 @@ def unknown(what: str, name: str, known: list[str], hint: str) -> UnknownName:
     return UnknownName(f"no {what} is called {name!r}", hint=guess + hint)
 
 
-def _rooms() -> Iterator[object]:
+def _rooms() -> Iterator[Any]:
+    """Modules with ``ATTACKS`` and ``KINDS``."""
     for module in MODULES:
         yield import_module(f"attacks.{module}")
     for entry in entry_points(group=GROUP):

@@ -12,7 +12,7 @@ import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from provenance.errors import OptionError, PackageMissing
 
@@ -121,7 +121,7 @@ class Ray:
             # An attack is deterministic: what killed one process would kill the next.
             remote = ray.remote(num_cpus=1, max_retries=0)(work)
             waiting = list(reversed(tasks))
-            running = {}
+            running: dict[Any, Task] = {}
             while waiting or running:
                 while waiting and len(running) < 2 * self.jobs:
                     task = waiting.pop()
@@ -153,7 +153,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _ray():  # type: ignore[no-untyped-def]  # noqa: ANN202  (a module that may be missing)
+def _ray() -> Any:
+    """The module, which may be missing."""
     try:
         import ray
     except ImportError as error:

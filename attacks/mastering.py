@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attacks.clip import Clip, encode, head, open_clip
+from attacks.metrics import PictureMeter, snr_db
 from attacks.results import Master
 from attacks.systems.catalog import find_system
 from provenance.errors import OptionError
@@ -97,26 +98,23 @@ def make_master(task: MasterTask) -> Master:
 
 
 def _measured(task: MasterTask, facts: Master) -> Master:
-    from attacks.metrics import PictureMeter
-
     system, clip = find_system(task.system), original(task)
     watch = _Stopwatch()
     marked = system.mark(clip, seed=task.seed)
-    meter = PictureMeter(clip.video, vmaf=task.vmaf)
+    with PictureMeter(clip.video, vmaf=task.vmaf) as meter:
 
-    def compared() -> Iterator[Picture]:
-        before, after = clip.pictures(), marked.pictures()
-        while True:
-            with watch.timed("decode"):
-                one = next(before, None)
-            with watch.timed("mark"):
-                other = next(after, None)
-            if one is None or other is None:
-                return
-            meter.add(one, other)
-            yield other
+        def compared() -> Iterator[Picture]:
+            before, after = clip.pictures(), marked.pictures()
+            while True:
+                with watch.timed("decode"):
+                    one = next(before, None)
+                with watch.timed("mark"):
+                    other = next(after, None)
+                if one is None or other is None:
+                    return
+                meter.add(one, other)
+                yield other
 
-    with meter:
         _write_video(marked.changed(pictures=compared), _file(task, task.key), task.crf)
         quality = meter.result()
     plain_clip(task)
@@ -125,6 +123,7 @@ def _measured(task: MasterTask, facts: Master) -> Master:
     spent = max(watch.seconds["mark"] - watch.seconds["decode"], 1e-9)
     return replace(
         facts,
+        frames=meter.frames,
         overhead=round(sizes[0] / sizes[1] - 1, 4),
         marked_per_s=round(meter.frames / spent, 2),
         **quality,
@@ -132,8 +131,6 @@ def _measured(task: MasterTask, facts: Master) -> Master:
 
 
 def _measured_sound(task: MasterTask, facts: Master) -> Master:
-    from attacks.metrics import snr_db
-
     started = time.perf_counter()
     marked = np.load(_samples(task, task.key, marked=True), mmap_mode="r")
     spent = time.perf_counter() - started

@@ -122,7 +122,8 @@ def plan(
 
     Raises :class:`~provenance.errors.UnknownName`.
     """
-    masters, cells = [], []
+    masters: list[MasterTask] = []
+    cells: list[CellTask] = []
     for index, source in enumerate(clips):
         stranger = clips[index - 1].path if len(clips) > 1 else None
         for place, name in enumerate(systems):
@@ -153,7 +154,11 @@ def _master(
     folder: Path,
 ) -> MasterTask:
     frames = system.frames_most and (settings.peer_frames or system.frames_most)
-    pictures = {"seconds": settings.seconds, "frames": frames, "crf": settings.master_crf}
+    pictures: dict[str, Any] = {
+        "seconds": settings.seconds,
+        "frames": frames,
+        "crf": settings.master_crf,
+    }
     plain_key = key_of(schema=SCHEMA, medium=system.medium, digest=source.digest, **pictures)
     key = key_of(
         plain=plain_key, system=name, version=system.version, seed=settings.seed, vmaf=settings.vmaf
@@ -189,7 +194,7 @@ def _cells(
     if attack.name in suite.controls and draw == 0:
         arms += ["unmarked", "wrong_key"]
     for arm in arms:
-        causes = {
+        causes: dict[str, Any] = {
             "master": master.key,
             "arm": arm,
             "transform": describe(transform),

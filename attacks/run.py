@@ -58,8 +58,9 @@ def evaluate(plan: Plan, folder: Path, executor: Executor, watcher: Watcher) -> 
     with _locked(folder):
         known = {r.key: r for r in read_results(folder / RESULTS) if r.status != "failed"}
         before = len(known)
-        todo = [t for t in (*plan.masters, *plan.cells) if t.key not in known]
-        watcher.begin(len(todo), len(plan.masters) + len(plan.cells) - len(todo))
+        tasks: tuple[MasterTask | CellTask, ...] = (*plan.masters, *plan.cells)
+        todo = [task for task in tasks if task.key not in known]
+        watcher.begin(len(todo), len(tasks) - len(todo))
         with ResultLog(folder / RESULTS) as log:
             left = _Left(todo, executor)
             masters = [task for task in plan.masters if task.key not in known]
@@ -81,7 +82,7 @@ def evaluate(plan: Plan, folder: Path, executor: Executor, watcher: Watcher) -> 
                 known[result.key] = result
                 watcher.done(result, *left.after(result))
         shutil.rmtree(folder / "scratch", ignore_errors=True)
-        results = tuple(known[task.key] for task in (*plan.masters, *plan.cells))
+        results = tuple(known[task.key] for task in tasks)
     return Outcome(results=results, computed=len(known) - before)
 
 
