@@ -127,7 +127,7 @@ class Camera:
 
     @staticmethod
     def _places(side: int) -> NDArray[np.float64]:
-        return np.arange(-(-side // _STEP) + 2) * float(_STEP) - _STEP / 2
+        return np.arange(-(-side // _STEP) + 2, dtype=np.float64) * _STEP - _STEP / 2
 
     def _whole(self, coarse: NDArray[np.float64]) -> NDArray[np.float32]:
         """(H, W): linear between places, the outermost of which lie outside of the frame."""

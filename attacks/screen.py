@@ -41,13 +41,13 @@ def grid_table(*, centre: float, opening: float, sigma: float, site: float) -> N
         seen = np.sinc(order * opening) * np.sinc(order * site)
         seen *= math.exp(-2 * (math.pi * order * sigma) ** 2)
         light += 2 * seen * np.cos(2 * np.pi * order * (place - centre))
-    return light.astype(np.float32)
+    return np.asarray(light, np.float32)
 
 
 def linear_light(gamma: float, white: tuple[float, float, float]) -> NDArray[np.float32]:
     """(1, 256, 3) light that a panel sends for each level; full white sends ``white``."""
     level = (np.arange(256) / 255) ** gamma
-    return (level[:, None] * np.asarray(white))[None].astype(np.float32)
+    return np.asarray((level[:, None] * np.asarray(white))[None], np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,4 +81,4 @@ class Refresh:
         seen = np.clip((opens_s[None] + exposure_s - change) / exposure_s, 0.0, 1.0)
         full = np.concatenate([np.ones_like(opens_s)[None], seen])
         later = np.concatenate([seen, np.zeros_like(opens_s)[None]])
-        return (full - later).astype(np.float32)
+        return np.asarray(full - later, np.float32)

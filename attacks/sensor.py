@@ -45,8 +45,8 @@ def moire(
     for colour, right, below in _GROUPS:
         step = jacobian @ (np.array([right, below]) * 0.25) * TABLE
         seen = cv2.LUT(_place(across, step[0]), stripes[colour])
-        seen *= cv2.LUT(_place(down, step[1]), rows)
-        light[..., colour] += seen * np.float32(0.5 if colour == 1 else 1)
+        seen = cv2.multiply(seen, cv2.LUT(_place(down, step[1]), rows))
+        light[..., colour] += np.asarray(seen, np.float32) * np.float32(0.5 if colour == 1 else 1)
     return light
 
 
@@ -81,7 +81,8 @@ class Sensor:
     def deviation(self, light: NDArray[np.float32]) -> NDArray[np.float32]:
         """Standard deviation of what is read where ``light`` (1: white) falls."""
         floor = np.float32((self.read_noise / self.electrons) ** 2)
-        return np.sqrt(np.maximum(light, 0) * np.float32(1 / self.electrons) + floor)
+        signal = np.maximum(light, 0) * np.float32(1 / self.electrons)
+        return np.asarray(np.sqrt(signal + floor), np.float32)
 
 
 class NoiseBank:
@@ -123,7 +124,7 @@ class Exposure:
         if self._ev is None:
             self._ev = wanted
         self._ev += (wanted - self._ev) * (1 - math.exp(-passed_s / self._lag_s))
-        return 2.0**self._ev
+        return float(2.0**self._ev)
 
 
 def tone_table(contrast: float) -> NDArray[np.uint8]:
@@ -131,14 +132,14 @@ def tone_table(contrast: float) -> NDArray[np.uint8]:
     light = np.minimum(np.arange(_STEPS) / _STEPS * _BRIGHTEST, 1.0)
     level = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
     level -= contrast * np.sin(2 * np.pi * level) / (2 * np.pi)
-    return np.rint(np.clip(level, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(level, 0, 1) * 255), np.uint8)
 
 
 def toned(light: NDArray[np.float32], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """``light`` as levels."""
     index = light * np.float32(_STEPS / _BRIGHTEST)
     np.clip(index, 0, _STEPS - 1, out=index)
-    return table[index.astype(np.uint16)]
+    return np.asarray(table[index.astype(np.uint16)])
 
 
 def developed(frame: NDArray[np.uint8], *, denoise: float, sharpen: float) -> NDArray[np.uint8]:
