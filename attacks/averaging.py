@@ -13,9 +13,9 @@ from attacks.base import Attack, within
 from attacks.clip import on_luma
 from attacks.estimation import (
     at_psnr,
-    folded,
     laid_out,
     levels,
+    mean_tile,
     static_residual,
     tile_period,
     with_added,
@@ -46,7 +46,7 @@ class SubtractStatic:
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
         del desk
-        change = -at_psnr(static_residual(clip), self.psnr_db)
+        change = -at_psnr(static_residual(clip).mean, self.psnr_db)
         bits = clip.video.bits
         return on_luma(clip, lambda luma, _: with_added(luma, change, bits))
 
@@ -65,7 +65,7 @@ class SubtractTile:
         del desk
         width, height, bits = clip.video.width, clip.video.height, clip.video.bits
         period = tile_period(width, height)
-        tile = folded(static_residual(clip), period)
+        tile = mean_tile(static_residual(clip), period)
         pattern = laid_out(tile, period, width, height)
 
         def without(luma: NDArray[Any], _: float) -> NDArray[Any]:

@@ -93,11 +93,13 @@ class Descend:
         budget = 255.0 / 10 ** (self.psnr_db / 20) * luma.size**0.5
         change = torch.zeros_like(frame)
         for _ in range(self.steps):
-            change.requires_grad_()
-            loud = (listen(frame + change) * sign).sum()
-            if float(loud.detach()) <= 0:
-                break
-            (slope,) = torch.autograd.grad(loud, change)
+            # Whoever reads the pictures may have turned gradients off.
+            with torch.enable_grad():
+                change.requires_grad_()
+                loud = (listen(frame + change) * sign).sum()
+                if float(loud.detach()) <= 0:
+                    break
+                (slope,) = torch.autograd.grad(loud, change)
             with torch.no_grad():
                 change = change - slope * (_STEP * budget / slope.norm().clamp_min(1e-12))
                 change = change * (budget / change.norm().clamp_min(1e-12)).clamp_max(1.0)

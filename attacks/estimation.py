@@ -9,6 +9,8 @@ that repeats, as ours is (docs/watermark.md), a second mean over its repeats nee
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -22,26 +24,51 @@ if TYPE_CHECKING:
     from attacks.clip import Clip
 
 _FINE_LINES = 120  # detail is what is finer than so many on the short side
-_MOST_LEVELS = 3.0  # a mark is weak: what is stronger is an edge, and counts as no more than this
+_MOST_LEVELS = 4.0  # a mark is weak: what is stronger is an edge, and counts as no more than this
+_QUIET = 2.0  # levels²: no place is quieter, a codec sees to that
 
 
-def detail(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W) what is finer in ``luma`` (levels of 8 bits) than its blur, cut off at ± 3 levels."""
-    blurred = cv2.GaussianBlur(luma, (0, 0), max(1.5, min(luma.shape) / _FINE_LINES))
-    fine = np.clip(luma - blurred, -_MOST_LEVELS, _MOST_LEVELS)
-    return np.asarray(fine, np.float32)
-
-
-def static_residual(clip: Clip) -> NDArray[np.float32]:
-    """(H, W) mean :func:`detail` of all frames, in levels of 8 bits; one pass, one frame at a
-    time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """What stands still: ``mean`` (H, W) in levels of 8 bits, and the ``weight`` (H, W) behind it,
+    the sum over frames of one over the variance of detail there.
     """
-    total = np.zeros((clip.video.height, clip.video.width), np.float64)
-    count = 0
+
+    mean: NDArray[np.float32]
+    weight: NDArray[np.float32]
+
+
+def detail(luma: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(H, W) what is finer in ``luma`` (levels of 8 bits) than its blur, cut off at ± 4 levels,
+    and the weight of each place: one over the detail's variance around it.
+    """
+    sigma = max(1.5, min(luma.shape) / _FINE_LINES)
+    fine = luma - cv2.GaussianBlur(luma, (0, 0), sigma)
+    side = 2 * math.ceil(2 * sigma) + 1
+    weight = 1 / (cv2.blur(fine * fine, (side, side)) + np.float32(_QUIET))
+    return (
+        np.asarray(np.clip(fine, -_MOST_LEVELS, _MOST_LEVELS), np.float32),
+        np.asarray(weight, np.float32),
+    )
+
+
+def static_residual(clip: Clip) -> Residual:
+    """Mean :func:`detail` of all frames, quiet places in quiet frames counting most; one pass, one
+    frame at a time.
+    """
+    shape = (clip.video.height, clip.video.width)
+    total, weights = np.zeros(shape, np.float64), np.full(shape, 1e-9)
     for picture in clip.pictures():
-        total += detail(levels(picture.luma, picture.bits))
-        count += 1
-    return np.asarray(total / max(count, 1), np.float32)
+        fine, weight = detail(levels(picture.luma, picture.bits))
+        total += fine * weight
+        weights += weight
+    return Residual(mean=(total / weights).astype(np.float32), weight=weights.astype(np.float32))
+
+
+def mean_tile(residual: Residual, period: float) -> NDArray[np.float32]:
+    """(N, N), N the rounded ``period`` in pixels: the weighted mean of all tiles."""
+    said = folded(residual.mean * residual.weight, period)
+    return said / np.maximum(folded(residual.weight, period), np.float32(1e-9))
 
 
 def levels(luma: NDArray[np.generic], bits: int) -> NDArray[np.float32]:

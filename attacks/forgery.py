@@ -21,9 +21,9 @@ from attacks.boxes import manifest_boxes, write_with_boxes
 from attacks.clip import encode, on_luma, open_clip
 from attacks.estimation import (
     at_psnr,
-    folded,
     laid_out,
     levels,
+    mean_tile,
     static_residual,
     tile_period,
     with_added,
@@ -65,10 +65,10 @@ class CopyResidual:
         width, height, bits = stranger.video.width, stranger.video.height, stranger.video.bits
         residual = static_residual(clip)
         if self.tile:
-            tile = folded(residual, tile_period(clip.video.width, clip.video.height))
+            tile = mean_tile(residual, tile_period(clip.video.width, clip.video.height))
             pattern = laid_out(tile, tile_period(width, height), width, height)
         else:
-            resized = cv2.resize(residual, (width, height), interpolation=cv2.INTER_LINEAR)
+            resized = cv2.resize(residual.mean, (width, height), interpolation=cv2.INTER_LINEAR)
             pattern = np.asarray(resized, np.float32)
 
         def forged(luma: NDArray[Any], _: float) -> NDArray[Any]:
