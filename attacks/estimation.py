@@ -62,13 +62,15 @@ def static_residual(clip: Clip) -> Residual:
         fine, weight = detail(levels(picture.luma, picture.bits))
         total += fine * weight
         weights += weight
-    return Residual(mean=(total / weights).astype(np.float32), weight=weights.astype(np.float32))
+    mean = np.asarray(total / weights, np.float32)
+    return Residual(mean=mean, weight=np.asarray(weights, np.float32))
 
 
 def mean_tile(residual: Residual, period: float) -> NDArray[np.float32]:
     """(N, N), N the rounded ``period`` in pixels: the weighted mean of all tiles."""
     said = folded(residual.mean * residual.weight, period)
-    return said / np.maximum(folded(residual.weight, period), np.float32(1e-9))
+    weight = np.maximum(folded(residual.weight, period), np.float32(1e-9))
+    return np.asarray(said / weight, np.float32)
 
 
 def levels(luma: NDArray[np.generic], bits: int) -> NDArray[np.float32]:
@@ -121,7 +123,7 @@ def at_psnr(pattern: NDArray[np.float32], psnr_db: float) -> NDArray[np.float32]
     """``pattern`` as strong as to leave ``psnr_db`` dB when added to a picture (peak 255)."""
     rms = float(np.sqrt(np.mean(np.square(pattern, dtype=np.float64))))
     wanted = 255.0 / 10 ** (psnr_db / 20)
-    return pattern * np.float32(wanted / max(rms, 1e-9))
+    return np.asarray(pattern * np.float32(wanted / max(rms, 1e-9)), np.float32)
 
 
 def _scaled(
