@@ -175,7 +175,9 @@ class Shoot:
         seen = np.asarray(remapped, np.float32)
         scale = np.float32(how.panel_scale)
         jacobian = _jacobian(x, y) * how.panel_scale
-        seen *= moire((x + left) * scale, (y + top) * scale, jacobian=jacobian, sigma=lens)
+        grid = moire((x + left) * scale, (y + top) * scale, jacobian=jacobian, sigma=lens)
+        grid[(np.abs(x) > left) | (np.abs(y) > top)] = 1  # beside the panel there is none
+        seen *= grid
         opens_s = at_s + np.arange(height) / height * how.readout_s
         lamp = flicker(
             opens_s, hertz=2 * how.mains_hz, depth=how.lamp_depth, exposure_s=how.exposure_s

@@ -118,6 +118,11 @@ def test_the_grid_of_the_panel_shows_in_the_spectrum(clip):
     assert fine(1.2) > 3 * fine(1.9)
 
 
+def test_beside_the_screen_there_is_no_grid(clip):
+    frame = filmed(clip, fill=0.6, panel_scale=1.2, veil=0.05)[0]
+    assert np.ptp(frame[40:70, 2:14].astype(float)) < 8
+
+
 def test_a_room_that_lights_the_screen_lifts_its_blacks(clip):
     dark, lit = (filmed(clip, veil=veil)[0] for veil in (0.0, 0.08))
     assert np.percentile(lit, 2) > np.percentile(dark, 2) + 10
