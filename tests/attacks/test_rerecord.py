@@ -119,7 +119,7 @@ def test_the_grid_of_the_panel_shows_in_the_spectrum(clip):
 
 
 def test_beside_the_screen_there_is_no_grid(clip):
-    frame = filmed(clip, fill=0.6, panel_scale=1.2, veil=0.05)[0]
+    frame = filmed(clip, fill=0.6, panel_scale=0.72, veil=0.05)[0]
     assert np.ptp(frame[40:70, 2:14].astype(float)) < 8
 
 
