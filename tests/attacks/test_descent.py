@@ -26,9 +26,9 @@ def said(clip, pattern) -> float:
 @pytest.mark.parametrize("tile", [False, True])
 def test_the_reader_no_longer_hears_a_pattern_and_the_budget_is_kept(tmp_path, tile):
     pattern = spread_pattern(1, tiled=True)
-    clip = marked_clip(tmp_path / "clip.mp4", pattern, frames=16)
+    clip = marked_clip(tmp_path / "clip.mp4", pattern, frames=10)
     desk = Desk(folder=tmp_path, accomplice=Friend())
-    attacked = Descend(psnr_db=42.0, steps=12, tile=tile).apply(clip, desk)
+    attacked = Descend(psnr_db=42.0, steps=8, tile=tile).apply(clip, desk)
     before, after = said(clip, pattern), said(attacked, pattern)
     assert before > 0.5
     assert after < 0.4 * before
@@ -37,7 +37,7 @@ def test_the_reader_no_longer_hears_a_pattern_and_the_budget_is_kept(tmp_path, t
 
 def test_a_smaller_budget_does_less(tmp_path):
     pattern = spread_pattern(1, tiled=True)
-    clip = marked_clip(tmp_path / "clip.mp4", pattern, frames=8)
+    clip = marked_clip(tmp_path / "clip.mp4", pattern, frames=5)
     desk = Desk(folder=tmp_path, accomplice=Friend())
     left = [
         said(Descend(psnr_db=db, steps=6, tile=False).apply(clip, desk), pattern)
