@@ -30,6 +30,11 @@ MODULES = (
     "photometric",
     "overlay",
     "temporal",
+    "rerecord",
+    "averaging",
+    "regeneration",
+    "descent",
+    "forgery",
     "audio",
 )
 """Modules of this package that bring attacks, in the order in which they are listed."""
