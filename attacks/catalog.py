@@ -22,22 +22,18 @@ if TYPE_CHECKING:
     from attacks.base import Attack, Transform
 
 GROUP = "everyframe.attacks"
-MODULES = (
-    "identity",
+FAMILIES = (
     "codec",
-    "platform",
     "geometric",
     "photometric",
     "overlay",
     "temporal",
     "rerecord",
-    "averaging",
-    "regeneration",
-    "descent",
+    "removal",
     "forgery",
     "audio",
 )
-"""Modules of this package that bring attacks, in the order in which they are listed."""
+"""Packages beside this module, in the order in which their attacks are listed."""
 
 
 @lru_cache(maxsize=1)
@@ -81,7 +77,7 @@ def unknown(what: str, name: str, known: list[str], hint: str) -> UnknownName:
 
 def _rooms() -> Iterator[Any]:
     """Modules with ``ATTACKS`` and ``KINDS``."""
-    for module in MODULES:
-        yield import_module(f"attacks.{module}")
+    for family in FAMILIES:
+        yield import_module(f"attacks.{family}")
     for entry in entry_points(group=GROUP):
         yield entry.load()

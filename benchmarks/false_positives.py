@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from attacks.statistics import upper_bound
+from attacks.bench.statistics import upper_bound
 from benchmarks.footage import KEY, PAYLOAD, drawn_or, encode, pictures, read_mark
 from benchmarks.tables import markdown
 from provenance.keys import CarrierKey

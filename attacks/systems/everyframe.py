@@ -152,5 +152,5 @@ def _gamma(heard: NDArray[np.float32]) -> float:
 
 def _listen(luma: torch.Tensor) -> torch.Tensor:
     # Not before it is asked for: it imports torch.
-    heard: torch.Tensor = import_module("attacks.listener").listen(luma)
+    heard: torch.Tensor = import_module("attacks.removal.listener").listen(luma)
     return heard

@@ -78,7 +78,7 @@ class Friend:
         raise NotImplementedError
 
     def listen(self, luma: torch.Tensor) -> torch.Tensor:
-        from attacks.listener import listen
+        from attacks.removal.listener import listen
 
         return listen(luma)
 
