@@ -12,7 +12,7 @@ from benchmarks import convolutional
 from benchmarks.fec import approximation
 from benchmarks.tables import markdown
 
-COMMANDS = ("false_positives", "fec", "robustness", "stamping", "verifying")
+COMMANDS = ("false_positives", "fec", "stamping", "verifying")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -141,7 +141,9 @@ class Ray:
 
 
 def _begin() -> None:
-    """In each process: leave Ctrl-C to the parent, and do not outlive it."""
+    """In each process: leave Ctrl-C to the parent, and do not outlive it; one thread a task."""
+    # Read by torch when it is imported, which it is in few tasks.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

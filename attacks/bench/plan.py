@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from attacks.base import Chain, describe
-from attacks.bench.content_key import code_digest, file_digest, key_of
 from attacks.bench.results import SCHEMA
 from attacks.catalog import find_attack
+from attacks.content_key import code_digest, file_digest, key_of
 from attacks.systems.catalog import find_system
 from provenance.errors import OptionError
 

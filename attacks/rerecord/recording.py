@@ -101,13 +101,12 @@ RANGES: Mapping[str, tuple[Range, Range, Range]] = {
     "denoise": ((0.7, 1.5), (1.0, 2.5), (2.0, 4.0)),
     "sharpen": ((0.2, 0.5), (0.2, 0.7), (0.3, 1.0)),
     "contrast": ((0.0, 0.1), (0.0, 0.2), (0.0, 0.3)),
+    # Of the phone's encoder, in a pixel: 720 lines at 30 Hz with 4 Mbit/s (recommended by Android's
+    # Compatibility Definition, 5.2.2) to 10 Mbit/s (measured on iPhones).
+    "bits_per_pixel": ((0.145, 0.36),) * 3,
 }
 CAMERA_RATES = (Fraction(30), Fraction(30000, 1001))
 MAINS_HZ = (50.0, 60.0)
-# Phones write 720 lines with 4 Mbit/s (recommended by Android's Compatibility Definition, 5.2.2)
-# to 10 Mbit/s (measured on iPhones). At CRF 20 an unmarked clip came to 2.3, 2.4 and 11.5 at
-# strengths 1, 2 and 3; at 28, to 0.7, which no camera writes.
-CRF = 20
 _PRESET = "veryfast"  # encoders in hardware know about as much
 
 
@@ -156,10 +155,17 @@ class Rerecord:
     denoise: float
     sharpen: float
     contrast: float
+    bits_per_pixel: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        settings = EncodeSettings(crf=CRF, preset=_PRESET, threads=desk.threads)
-        return encode(self.filmed(clip), desk.new_file(".mp4"), settings)
+        filmed = self.filmed(clip)
+        pixels_per_s = filmed.video.width * filmed.video.height * filmed.video.rate
+        settings = EncodeSettings(
+            bitrate=round(self.bits_per_pixel * pixels_per_s),
+            preset=_PRESET,
+            threads=desk.threads,
+        )
+        return encode(filmed, desk.new_file(".mp4"), settings)
 
     def filmed(self, clip: Clip) -> Clip:
         """What the phone gives to its encoder."""

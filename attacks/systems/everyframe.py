@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from attacks.clip import on_luma
+from attacks.content_key import code_digest
 from attacks.systems.ally import Ally
 from attacks.systems.base import Reading
 from attacks.systems.message import secret
@@ -49,9 +50,16 @@ class Everyframe:
     frames_most: int | None = None
     strength: float = 1.0
     psnr: float | None = None
-    version: ClassVar[str] = "1"
     medium: ClassVar[Medium] = "video"
     message_bits: ClassVar[int] = PAYLOAD_BITS
+
+    @property
+    def version(self) -> str:
+        """Follows from the code that marks and reads."""
+        from provenance.watermark import ClipDetector, ClipMarker
+
+        dial = f"{self.strength:g}/{self.psnr}"
+        return f"{dial}/{code_digest(ClipMarker, ClipDetector)}/{code_digest(Everyframe)}"
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Raises what :class:`~provenance.watermark.ClipMarker` raises."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from attacks.bench.content_key import code_digest, file_digest, key_of
+from attacks.content_key import code_digest, file_digest, key_of
 
 SOURCE = """
 from dataclasses import dataclass
