@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from provenance.keys import CarrierKey
     from provenance.watermark.roles import Embedder
 
-_UPDATE_S = 0.2  # how long a residual is used before it is drawn anew
+UPDATE_S = 0.2  # how long a residual is used before it is drawn anew
 _STRENGTHS = (0.5, 4.0)
 _PSNR_DB = (34.0, 60.0)
 
 
-def _loudness(cell_px: float) -> float:
+def loudness(cell_px: float) -> float:
     """Amplitude for a cell of this size, 1 at 720 lines: fewer pixels have to speak up."""
     return min(max(6.0 / cell_px, 0.9), 1.5)
 
@@ -81,7 +81,7 @@ class ClipMarker:
         self._bits = pack(payload, key.secret)
         self._tile = lay_out(key)
         self._shift = shift
-        self._levels = strength * _loudness(cell_size(width, height))
+        self._levels = strength * loudness(cell_size(width, height))
         self._embedder: Embedder = embedder or SpreadSpectrumEmbedder()
         self._size = (width, height)
         scale = self._embedder.pixels_per_cell / cell_size(width, height)
@@ -106,7 +106,7 @@ class ClipMarker:
                 hint="all frames of a clip have one size and depth",
             )
         slot = int(time_s // SLOT_S)
-        moment = (slot, int(time_s % SLOT_S / _UPDATE_S), bits)
+        moment = (slot, int(time_s % SLOT_S / UPDATE_S), bits)
         if moment != self._drawn_at:
             self._draw(luma, slot, bits)
             self._drawn_at = moment
