@@ -7,104 +7,116 @@ codecs drop it and what makes the mean of several frames worth taking.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-_REAL = 0.45  # share of scenes that are real video
-_STILL = 0.3  # of cameras that do not move
-_RELIT = 0.25
-_GRAINY = 0.35
-_LINES = 720  # short side of a clip whose cells have 6 pixels
+import torch
+from torch import Tensor
+from torch.nn import functional
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """``frames``: (B, T, 1, S, S), 0…255, whole levels. ``poses``: (B, T, 3, 3), output → source.
+
+    ``still``: (B,) bool, true where nothing moves.
+    """
+
+    frames: Tensor
+    poses: Tensor
+    still: Tensor
+
+
+@dataclass(frozen=True, slots=True)
 class Sources:
-    """``stills``: (N, S, S) uint8 luma. ``runs``: clips, each (T, H, W) uint8 luma."""
+    """All training pictures on the device: (N, side, side) and (M, run, side, side) uint8."""
 
-    stills: NDArray[np.uint8]
-    runs: Sequence[NDArray[np.uint8]]
+    stills: Tensor
+    runs: Tensor
+
+
+def _uniform(shape: tuple[int, ...], low: float, high: float, random: torch.Generator) -> Tensor:
+    drawn = torch.rand(shape, generator=random, device=random.device)
+    return low + (high - low) * drawn
+
+
+def _chance(count: int, share: float, random: torch.Generator) -> Tensor:
+    return torch.rand(count, generator=random, device=random.device) < share
 
 
 def draw_scene(
-    sources: Sources, length: int, size: tuple[int, int], random: np.random.Generator
-) -> NDArray[np.uint8]:
-    """(``length``, H, W) uint8 frames of ``size`` (H, W), whole levels."""
-    long = [run for run in sources.runs if len(run) >= length]
-    if long and random.random() < _REAL:
-        frames = _cut(long[int(random.integers(len(long)))], length, size, random)
-    else:
-        still = sources.stills[int(random.integers(len(sources.stills)))]
-        frames = _filmed(still, length, size, random)
-    if random.random() < _RELIT:
-        gain, gamma = random.uniform(0.25, 1.1), np.exp(random.uniform(-0.5, 0.5))
-        frames = 255 * gain * (np.clip(frames, 0, 255) / 255) ** gamma
-    if random.random() < _GRAINY:
-        grain = random.standard_normal(frames.shape, np.float32)
-        frames = frames + grain * np.float32(random.uniform(0, 3.5))
-    return np.asarray(np.clip(np.rint(frames), 0, 255), np.uint8)
+    sources: Sources, count: int, length: int, size: int, zoom: float, random: torch.Generator
+) -> Scene:
+    """``count`` scenes of ``length`` frames, ``size`` px a side.
+
+    ``zoom``: output px per source px, on average. A quarter of the scenes is real video, if any.
+    """
+    real = count // 4 if len(sources.runs) and length <= sources.runs.shape[1] else 0
+    device = random.device
+    side = sources.stills.shape[-1]
+    poses, still = _camera(count, length, size / (side * zoom), size, random)
+    pick = torch.randint(len(sources.stills), (count - real,), generator=random, device=device)
+    stills = sources.stills[pick][:, None].expand(-1, length, -1, -1)
+    pictures = [stills]
+    if real:
+        pick = torch.randint(len(sources.runs), (real,), generator=random, device=device)
+        pictures.append(sources.runs[pick, :length])
+        still[count - real :] = False
+    source = torch.cat(pictures).reshape(count * length, 1, side, side).float()
+    grid = functional.affine_grid(
+        poses[:, :, :2].reshape(-1, 2, 3), [count * length, 1, size, size], align_corners=False
+    )
+    frames = functional.grid_sample(
+        source, grid, mode="bicubic", padding_mode="reflection", align_corners=False
+    ).reshape(count, length, 1, size, size)
+    frames = _light(frames, random)
+    grain = _uniform((count, 1, 1, 1, 1), 0.0, 3.5, random)
+    grain = grain * _chance(count, 0.35, random).reshape(-1, 1, 1, 1, 1)
+    noise = torch.randn(frames.shape, generator=random, device=device)
+    frames = (frames + grain * noise).clamp(0, 255).round()
+    still = still & (grain.flatten() == 0)
+    return Scene(frames, poses, still)
 
 
-def _cut(
-    run: NDArray[np.uint8], length: int, size: tuple[int, int], random: np.random.Generator
-) -> NDArray[np.float32]:
-    """A piece of video, at about its own scale, from anywhere in place and time."""
-    height, width = run.shape[1:]
-    zoom = np.exp(random.uniform(-0.5, 0.5)) * _LINES / min(height, width)
-    zoom = max(zoom, size[0] / height, size[1] / width)
-    wide, high = min(width, round(size[1] / zoom)), min(height, round(size[0] / zoom))
-    left, top = random.integers(width - wide + 1), random.integers(height - high + 1)
-    start = random.integers(len(run) - length + 1)
-    shrinking = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
-    pieces = run[start : start + length, top : top + high, left : left + wide]
-    if random.random() < 0.5:
-        pieces = pieces[:, :, ::-1]
-    return np.stack(
-        [
-            cv2.resize(np.ascontiguousarray(p), size[::-1], interpolation=shrinking)
-            for p in pieces
-        ]
-    ).astype(np.float32)
+def _camera(
+    count: int, length: int, extent: float, size: int, random: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Poses (B, T, 3, 3) in normalised coordinates, and which cameras stand still.
 
-
-def _filmed(
-    still: NDArray[np.uint8], length: int, size: tuple[int, int], random: np.random.Generator
-) -> NDArray[np.float32]:
-    """A camera over a photograph: it stands, pans, zooms, turns a little, or shakes."""
-    moving = random.random() >= _STILL
-    zoom = np.exp(random.uniform(np.log(0.7), np.log(1.8)))
-    angle = random.uniform(-0.3, 0.3) + (np.pi / 2) * random.integers(4)
-    mirror = random.choice([-1.0, 1.0])
+    ``extent``: half the output's side over half the source's.
+    """
+    device = random.device
+    moving = ~_chance(count, 0.35, random)
+    time = torch.arange(length, device=device).float()[None]
+    pixel = 2.0 / size
+    angle = _uniform((count, 1), 0, 2 * torch.pi, random)
     # Most pans are slow; a few cross ten pixels a frame.
-    speed, heading = 10 * random.random() ** 2, random.uniform(0, 2 * np.pi)
-    shake = random.uniform(0, 1.5) if random.random() < 0.3 else 0.0
-    growth = random.uniform(-0.01, 0.01) if random.random() < 0.3 else 0.0
-    turn = random.uniform(-0.01, 0.01) if random.random() < 0.2 else 0.0
-    place = random.uniform(0, len(still), 2)
-    frames = []
-    for index in range(length):
-        time = index * moving
-        near = 1 / (zoom * (1 + growth * time))
-        turned = angle + turn * time
-        cos, sin = np.cos(turned) * near, np.sin(turned) * near
-        matrix = np.array([[cos * mirror, -sin], [sin * mirror, cos]])
-        moved = speed * time * np.array([np.cos(heading), np.sin(heading)])
-        moved = moved + shake * moving * random.standard_normal(2)
-        centre = np.array([size[1] / 2, size[0] / 2])
-        offset = place + near * moved - matrix @ centre
-        frames.append(
-            cv2.warpAffine(
-                still,
-                np.column_stack([matrix, offset]),
-                size[::-1],
-                flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REFLECT_101,
-            )
-        )
-    return np.stack(frames).astype(np.float32)
+    speed = 12.0 * _uniform((count, 1), 0, 1, random) ** 2 * pixel * extent
+    shake = torch.randn((count, length, 2), generator=random, device=device)
+    shake = shake * (_uniform((count, 1, 1), 0, 1.5, random) * pixel * extent)
+    shake = shake * _chance(count, 0.3, random)[:, None, None]
+    growth = _uniform((count, 1), -0.01, 0.01, random) * _chance(count, 0.3, random)[:, None]
+    turn = _uniform((count, 1), -0.01, 0.01, random) * _chance(count, 0.2, random)[:, None]
+    on = moving[:, None].float()
+    scale = extent * _uniform((count, 1), 0.75, 1.3, random) * (1 + on * growth * time)
+    mirror = _chance(count, 0.5, random).float()[:, None] * 2 - 1
+    tilt = _uniform((count, 1), -0.15, 0.15, random) + on * turn * time
+    room = (1 - scale).clamp_min(0.0)
+    place = _uniform((count, 2), -1, 1, random)
+    x = place[:, :1] * room + on * (angle.cos() * speed * time + shake[..., 0])
+    y = place[:, 1:] * room + on * (angle.sin() * speed * time + shake[..., 1])
+    zero, one = torch.zeros_like(scale), torch.ones_like(scale)
+    rows = [
+        scale * tilt.cos() * mirror, -scale * tilt.sin(), x,
+        scale * tilt.sin() * mirror, scale * tilt.cos(), y,
+        zero, zero, one,
+    ]  # fmt: skip
+    return torch.stack(rows, -1).reshape(count, length, 3, 3), ~moving
+
+
+def _light(frames: Tensor, random: torch.Generator) -> Tensor:
+    """Dark, pale and steep pictures: a third of the scenes is relit."""
+    count = len(frames)
+    shape = (count, 1, 1, 1, 1)
+    gain = _uniform(shape, 0.25, 1.1, random)
+    gamma = _uniform(shape, -0.5, 0.5, random).exp()
+    relit = 255.0 * gain * (frames.clamp(0, 255) / 255.0 + 1e-4) ** gamma
+    return torch.where(_chance(count, 0.33, random).reshape(shape), relit, frames)

@@ -1,7 +1,9 @@
-"""``python -m attacks.training.train``: train the listener on what real codecs leave of the mark.
+"""``python -m attacks.training.train``: train the embedder and the extractor together.
 
-Made for short leases: encoders run beside the GPU from the first second to the last, a run stops
-after ``--stop-after`` seconds, and ``--resume`` goes on from where it stopped, with new scenes.
+Made for short leases: a run stops after ``--stop-after`` seconds, and ``--resume`` goes on from
+where it stopped. Every step draws from generators seeded by (seed, step), so a resumed run sees
+what an uninterrupted one would have seen (replays of real codecs excepted: their order depends on
+how fast the encoders are).
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,230 +24,168 @@ import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from attacks.training.checkpoint import load_checkpoint, save_checkpoint
-from attacks.training.data import read_pack
-from attacks.training.examples import FINENESS, OUTSIDE, SHAPE
+from attacks.training.data import SIDE, Pack, read_pack
+from attacks.training.replay import Batch, Replay
+from attacks.training.scenes import Sources
 from attacks.training.screens import draw_screens
-from attacks.training.supply import Supply, unpack_sources
+from attacks.training.step import Progress, Recipe, draw_marked, run_step
 from provenance.errors import OptionError
-from provenance.watermark.listener import ListenerNet, matched_filter
+from provenance.watermark.net import DEFAULT_SIZES, NetSizes, build_nets, channels_last
 
 if TYPE_CHECKING:
-    from attacks.training.examples import Examples
-
-_HELD_OUT = 100  # photographs that only the check sees
-_CHECK_SEED = 1 << 40
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long and how fast: the rate falls over the last ``decay_s`` of a run's ``stop_s``.
+    """One training: what it draws (``recipe``), how long, how fast, on what.
 
-    ``room``: examples kept on the device, the oldest making place for new ones.
+    ``steps``: of the whole training, over all its runs; the rate falls over the last ``decay``.
+    ``ramp``: steps until the attacks have their full strength and the mark is hidden.
+    ``replay``: clips a batch for the real encoders (0: none), one every ``feed_every`` steps;
+    ``workers``: encoder processes.
     """
 
-    stop_s: float
-    decay_s: float
-    rate: float = 2e-3
+    steps: int = 20_000
+    decay: int = 6_000
     warm: int = 300
-    batch: int = 48
-    room: int = 60_000
-    begin_at: int = 600
-    log_s: float = 20.0
-    check_scenes: int = 160
+    ramp: int = 4_000
+    rate: float = 1.2e-3
+    seed: int = 1
+    replay: int = 0
+    feed_every: int = 8
+    workers: int = 14
+    log_every: int = 200
+    sizes: NetSizes = DEFAULT_SIZES
+    recipe: Recipe = field(default_factory=Recipe)
 
 
-class Reservoir:
-    """Examples on the device: means in 1/128 level, the cell each pixel shows, and their signs."""
-
-    def __init__(self, room: int, device: torch.device) -> None:
-        self._means = torch.zeros((room, *SHAPE), dtype=torch.int16, device=device)
-        self._cells = torch.zeros((room, *SHAPE), dtype=torch.int16, device=device)
-        self._signs = torch.zeros((room, OUTSIDE), dtype=torch.int8, device=device)
-        self._next = 0
-        self.count = 0
-
-    def add(self, examples: Examples) -> None:
-        for mean in torch.from_numpy(examples.means.astype(np.int16)):
-            self._means[self._next] = mean.to(self._means.device)
-            self._cells[self._next] = torch.from_numpy(examples.cells).to(self._means.device)
-            self._signs[self._next] = torch.from_numpy(examples.signs).to(self._means.device)
-            self._next = (self._next + 1) % len(self._means)
-            self.count = min(self.count + 1, len(self._means))
-
-    def draw(self, batch: int, random: torch.Generator) -> Batch:
-        """Mirrored, turned, and negatives."""
-        pick = torch.randint(self.count, (batch,), generator=random, device=random.device)
-        drawn = self.part(pick)
-        luma, cells = drawn.luma, drawn.cells
-        choice = torch.randint(2, (3,), generator=random, device=random.device).tolist()
-        if choice[0]:
-            luma, cells = luma.flip(2), cells.flip(1)
-        if choice[1]:
-            luma, cells = luma.flip(3), cells.flip(2)
-        if choice[2]:
-            luma, cells = luma.transpose(2, 3), cells.transpose(1, 2)
-        turn = 1.0 - 2 * torch.randint(2, (batch, 1), generator=random, device=random.device)
-        luma = (luma - 127.5) * turn[:, :, None, None] + 127.5
-        return Batch(luma=luma, cells=cells, signs=drawn.signs * turn)
-
-    def part(self, pick: Tensor) -> Batch:
-        luma = self._means[pick][:, None].float() / FINENESS
-        return Batch(luma=luma, cells=self._cells[pick], signs=self._signs[pick].float())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """``luma``: (B, 1, H, W), 0…255. ``cells``: (B, H, W), 5120 outside. ``signs``: (B, 5120)."""
-
-    luma: Tensor
-    cells: Tensor
-    signs: Tensor
-
-    def folded(self, told: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 5120) sums of (B, 1, H, W) evidence over each cell, and which cells are seen."""
-        index = self.cells.flatten(1).long()
-        sums = told.new_zeros((len(told), OUTSIDE + 1))
-        seen = torch.zeros_like(sums).scatter_add(1, index, torch.ones_like(told).flatten(1))
-        return sums.scatter_add(1, index, told.flatten(1))[:, :-1], (seen > 0).float()[:, :-1]
-
-
-def information(told: Tensor, batch: Batch) -> Tensor:
-    """(B,) nats a cell that (B, 1, H, W) evidence tells, summed over the pixels of each cell.
-
-    The pixels of a cell share one sign: judged one by one, smoothing would pass for knowledge.
-    """
-    sums, seen = batch.folded(told)
-    cost = functional.softplus(-sums * batch.signs) * seen
-    return math.log(2) - cost.sum(1) / seen.sum(1).clamp_min(1)
-
-
-def learning_cost(told: Tensor, batch: Batch, *, least: float = 0.003) -> Tensor:
-    """Each picture's information by its own inverse: faint ones count as much as loud ones.
-
-    Without the weights a few untouched pictures would decide all.
-    """
-    heard = information(told, batch)
-    weight = 1 / (heard.detach().clamp_min(0) + least)
-    return -(weight * heard).mean()
-
-
-def gamma(told: Tensor, batch: Batch) -> Tensor:
-    """(B,) mean² / variance of the cells against their signs, less what chance would give."""
-    sums, seen = batch.folded(told)
-    count = seen.sum(1).clamp_min(1)
-    value = sums * batch.signs
-    mean = value.sum(1) / count
-    variance = (value.square() * seen).sum(1) / count - mean.square()
-    return mean.square() / variance.clamp_min(1e-20) - 1 / count
-
-
-@torch.inference_mode()
-def check(net: nn.Module, held_out: Reservoir) -> dict[str, float]:
-    """γ of a cell by the net and by the matched filter, by how much the latter hears."""
-    told, plain = [], []
-    for pick in torch.arange(held_out.count).split(48):
-        batch = held_out.part(pick)
-        told.append(gamma(net(batch.luma), batch))
-        plain.append(gamma(matched_filter(batch.luma)[0], batch))
-    ours, theirs = torch.cat(told), torch.cat(plain)
-    figures = {}
-    for name, low, high in (("faint", -1, 0.004), ("middle", 0.004, 0.03), ("loud", 0.03, 9)):
-        here = (theirs > low) & (theirs <= high)
-        if here.any():
-            figures[f"filter_{name}"] = float(theirs[here].mean())
-            figures[f"net_{name}"] = float(ours[here].mean())
-    return figures
-
-
-def rate_at(seconds: float, step: int, plan: Plan) -> float:
-    """Learning rate: warm up, stay, fall to nearly zero as a cosine."""
-    left = min(1.0, max(0.0, (plan.stop_s - seconds) / plan.decay_s))
-    return plan.rate * min(1.0, (step + 1) / plan.warm) * (0.5 - 0.49 * math.cos(math.pi * left))
+_PLAN = Plan()
 
 
 @dataclass(slots=True, kw_only=True)
 class Training:
     """The state that steps change."""
 
-    net: ListenerNet
-    average: ListenerNet
+    nets: nn.ModuleDict
+    average: nn.ModuleDict
     optimizer: torch.optim.Optimizer
     step: int = 0
 
 
-def start_training(seed: int, device: torch.device, rate: float) -> Training:
-    torch.manual_seed(seed)
-    net = ListenerNet().to(device).to(memory_format=torch.channels_last)
-    average = copy.deepcopy(net).requires_grad_(requires_grad=False)
-    optimizer = torch.optim.AdamW(
-        net.parameters(), rate, weight_decay=0.01, fused=device.type == "cuda"
-    )
-    return Training(net=net, average=average, optimizer=optimizer)
+def rate_at(step: int, plan: Plan) -> float:
+    """Learning rate: warm up, stay, fall to nearly zero as a cosine."""
+    left = min(1.0, max(0.0, (plan.steps - step) / plan.decay))
+    return plan.rate * min(1.0, (step + 1) / plan.warm) * (0.5 - 0.49 * math.cos(math.pi * left))
 
 
-def advance(training: Training, batch: Batch) -> Tensor:
-    """One step; returns its cost, still on the device."""
-    with torch.autocast(batch.luma.device.type, torch.bfloat16, enabled=batch.luma.is_cuda):
-        told = training.net(batch.luma)
-    cost = learning_cost(told.float(), batch)
+def progress_at(step: int, plan: Plan) -> Progress:
+    """Attacks grow while the mark goes under; the last step of the ramp is the real task."""
+    share = min(1.0, step / plan.ramp)
+    return Progress(level=0.1 + 0.9 * share, hidden=min(1.0, 1.25 * share))
+
+
+def start_training(plan: Plan, device: torch.device) -> Training:
+    torch.manual_seed(plan.seed)
+    nets = build_nets(plan.sizes).to(device)
+    channels_last(nets)
+    average = copy.deepcopy(nets).requires_grad_(requires_grad=False)
+    optimizer = torch.optim.AdamW(nets.parameters(), plan.rate, weight_decay=0.01, fused=True)
+    return Training(nets=nets, average=average, optimizer=optimizer)
+
+
+def load_sources(pack: Pack, seed: int, device: torch.device) -> Sources:
+    """Photographs and, for every five of them, one drawn screen."""
+    screens = draw_screens(len(pack.stills) // 5 + 1, SIDE, np.random.default_rng(seed))
+    stills = torch.from_numpy(np.concatenate([pack.stills, screens]))
+    return Sources(stills.to(device), torch.from_numpy(pack.runs).to(device))
+
+
+def _seed(plan: Plan, step: int, stream: int) -> int:
+    return int(np.random.SeedSequence([plan.seed, step, stream]).generate_state(1)[0])
+
+
+def advance(
+    training: Training, sources: Sources, plan: Plan, random: torch.Generator,
+    extra: tuple[Tensor, Tensor] | None = None,
+) -> dict[str, Tensor]:  # fmt: skip
+    """One step: returns its figures, still on the device."""
+    step = training.step
+    random.manual_seed(_seed(plan, step, 0))
+    choice = np.random.default_rng(_seed(plan, step, 1))
+    for group in training.optimizer.param_groups:
+        group["lr"] = rate_at(step, plan)
+    progress = progress_at(step, plan)
+    loss, figures = run_step(training.nets, sources, plan.recipe, progress, random, choice, extra)
     training.optimizer.zero_grad(set_to_none=True)
-    cost.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(training.net.parameters(), 1.0)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(training.nets.parameters(), 1.0)
     training.optimizer.step()
     training.step += 1
-    keep = min(0.9985, (training.step + 1) / (training.step + 10))
+    _average(training, keep=min(0.999, (step + 1) / (step + 10)))
+    return figures
+
+
+def _average(training: Training, *, keep: float) -> None:
+    pairs = zip(_tensors(training.average), _tensors(training.nets), strict=True)
+    kept, new = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
     with torch.no_grad():
-        kept = list(training.average.parameters())
-        torch._foreach_lerp_(kept, list(training.net.parameters()), 1.0 - keep)
-    return cost.detach()
+        torch._foreach_lerp_(kept, new, 1.0 - keep)
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    return chain(module.parameters(), module.buffers())
+
+
+def _feed(
+    training: Training, sources: Sources, plan: Plan, random: torch.Generator, replay: Replay
+) -> None:
+    """Give the encoders another batch, marked by the nets as they are now."""
+    random.manual_seed(_seed(plan, training.step, 2))
+    choice = np.random.default_rng(_seed(plan, training.step, 3))
+    clips, patterns = draw_marked(
+        training.nets["embedder"], sources, plan.recipe, plan.replay, 8, random, choice
+    )
+    batch = Batch(clips=clips.cpu().numpy(), patterns=patterns.cpu().numpy())
+    replay.submit(batch, choice)
 
 
 def run(
-    training: Training, plan: Plan, sources: Path, checks: Path, *, seed: int, workers: int,
-    device: torch.device,
-) -> list[dict[str, float]]:  # fmt: skip
-    """Steps until the time is up; returns the logged figures."""
-    random = torch.Generator(device).manual_seed(seed + training.step)
-    started = time.monotonic()
+    training: Training, sources: Sources, plan: Plan, *, device: torch.device, stop_after_s: float
+) -> list[dict[str, float]]:
+    """Steps until the plan's end or the time is up; returns the logged figures."""
+    random = torch.Generator(device)
     log: list[dict[str, float]] = []
-    reservoir = Reservoir(plan.room, device)
-    with Supply(checks, workers=workers, first=_CHECK_SEED) as supply:
-        scenes = supply.wait(plan.check_scenes)
-    held_out = Reservoir(sum(len(scene.means) for scene in scenes), device)
-    for scene in scenes:
-        held_out.add(scene)
-    # A resumed run draws other scenes: its seeds begin where no earlier run can have come.
-    first = (seed << 32) + training.step * 64
-    cost, reported, seconds = 0.0, 0.0, 0.0
-    with Supply(sources, workers=workers, first=first) as supply:
-        while reservoir.count < plan.begin_at:
-            for examples in supply.wait(1):
-                reservoir.add(examples)
-        while (seconds := time.monotonic() - started) < plan.stop_s:
-            for examples in supply.take():
-                reservoir.add(examples)
-            for group in training.optimizer.param_groups:
-                group["lr"] = rate_at(seconds, training.step, plan)
-            last = advance(training, reservoir.draw(plan.batch, random))
-            if seconds - reported >= plan.log_s:
-                cost = float(last)
-                figures = check(training.average, held_out)
-                line = {name: round(value, 6) for name, value in figures.items()}
-                line |= {"step": training.step, "s": round(seconds, 1), "cost": round(cost, 4)}
-                line["examples"] = reservoir.count
-                reported = seconds
+    started, reported = time.monotonic(), training.step
+    with ExitStack() as stack:
+        replay = stack.enter_context(Replay(workers=plan.workers)) if plan.replay else None
+        while training.step < plan.steps and time.monotonic() - started < stop_after_s:
+            extra = None
+            if replay is not None and training.step >= plan.ramp // 2:
+                if training.step % plan.feed_every == 0 and not replay.full:
+                    _feed(training, sources, plan, random, replay)
+                back = replay.take(np.random.default_rng(_seed(plan, training.step, 4)))
+                if back is not None:
+                    extra = (
+                        torch.from_numpy(back.means).to(device, non_blocking=True),
+                        torch.from_numpy(back.patterns).to(device, non_blocking=True),
+                    )
+            figures = advance(training, sources, plan, random, extra)
+            if training.step - reported >= plan.log_every:
+                line = {name: round(float(value), 4) for name, value in figures.items()}
+                line |= {"step": training.step, "s": round(time.monotonic() - started, 1)}
+                reported = training.step
                 log.append(line)
                 click.echo(json.dumps(line), err=True)
     return log
 
 
-def export_weights(path: Path, average: nn.Module) -> None:
-    """The averaged net as half-precision safetensors, complete or not at all."""
+def export_weights(path: Path, average: nn.ModuleDict) -> None:
+    """The averaged nets as half-precision safetensors, complete or not at all."""
     state = {
-        name: tensor.detach().half().cpu().contiguous()
+        name: (tensor.half() if tensor.is_floating_point() else tensor).cpu().contiguous()
         for name, tensor in average.state_dict().items()
     }
     part = path.with_name(path.name + ".part")
@@ -253,50 +195,40 @@ def export_weights(path: Path, average: nn.Module) -> None:
 
 @click.command()
 @click.option("--pack", required=True, type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--clip", "clips", multiple=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False),
-              help="Folder for the checkpoint, the weights, the log, and the sources, unpacked.")  # fmt: skip
+              help="Folder for the checkpoint, the weights and the log.")  # fmt: skip
 @click.option("--resume", type=click.Path(path_type=Path, file_okay=False), help="A checkpoint.")
-@click.option("--stop-after", default=420.0, show_default=True, help="Seconds; then stop and save.")
-@click.option("--decay", default=150.0, show_default=True, help="Last seconds, rate falling.")
-@click.option("--rate", default=2e-3, show_default=True, help="Learning rate.")
-@click.option("--batch", default=48, show_default=True)
-@click.option("--room", default=60_000, show_default=True, help="Examples kept on the device.")
-@click.option("--begin-at", default=600, show_default=True, help="Examples to begin with.")
-@click.option("--check-scenes", default=160, show_default=True, help="Held out, for the log.")
-@click.option("--workers", default=15, show_default=True, help="Encoder processes.")
-@click.option("--seed", default=1, show_default=True)
+@click.option("--steps", default=_PLAN.steps, show_default=True, help="Of all runs together.")
+@click.option("--decay", default=_PLAN.decay, show_default=True, help="Last steps, rate falling.")
+@click.option("--ramp", default=_PLAN.ramp, show_default=True, help="Steps to the full task.")
+@click.option("--rate", default=_PLAN.rate, show_default=True, help="Learning rate.")
+@click.option("--replay", default=0, show_default=True, help="Clips a batch for real encoders.")
+@click.option("--workers", default=_PLAN.workers, show_default=True, help="Encoder processes.")
+@click.option("--stop-after", default=math.inf, help="Seconds; then stop and save.")
+@click.option("--seed", default=_PLAN.seed, show_default=True)
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 def main(
-    pack: Path, clips: tuple[Path, ...], out: Path, resume: Path | None, stop_after: float,
-    decay: float, rate: float, batch: int, room: int, begin_at: int, check_scenes: int,
-    workers: int, seed: int, device: str,
+    pack: Path, out: Path, resume: Path | None, steps: int, decay: int, ramp: int, rate: float,
+    replay: int, workers: int, stop_after: float, seed: int, device: str,
 ) -> None:  # fmt: skip
-    """Train the listener and write checkpoint, weights and log to --out."""
-    if stop_after <= 0 or decay <= 0:
-        raise OptionError("--stop-after and --decay are seconds", hint="give positive numbers")
+    """Train the watermark's nets and write checkpoint, weights and log to --out."""
+    if steps < 1 or decay < 1 or ramp < 1:
+        raise OptionError("--steps, --decay and --ramp count from 1", hint="give positive numbers")
     torch.backends.cudnn.benchmark = True
     plan = Plan(
-        stop_s=stop_after, decay_s=decay, rate=rate, batch=batch, room=room, begin_at=begin_at,
-        check_scenes=check_scenes,
-    )  # fmt: skip
+        steps=steps, decay=decay, ramp=ramp, rate=rate, seed=seed, replay=replay, workers=workers
+    )
     target = torch.device(device)
-    stills = read_pack(pack)
-    held_out = min(_HELD_OUT, len(stills) // 4)
-    screens = draw_screens(len(stills) // 10 + 1, stills.shape[-1], np.random.default_rng(seed))
-    kept = stills[: len(stills) - held_out]
-    unpack_sources(out / "sources", np.concatenate([kept, screens]), clips)
-    unpack_sources(out / "checks", stills[len(stills) - held_out :], ())
-    training = start_training(seed, target, rate)
+    sources = load_sources(read_pack(pack), seed, target)
+    training = start_training(plan, target)
     if resume is not None:
-        training.step = load_checkpoint(resume, training.net, training.average, training.optimizer)
-    log = run(
-        training, plan, out / "sources", out / "checks", seed=seed, workers=workers, device=target
-    )
+        training.step = load_checkpoint(resume, training.nets, training.average, training.optimizer)
+    out.mkdir(parents=True, exist_ok=True)
+    log = run(training, sources, plan, device=target, stop_after_s=stop_after)
     save_checkpoint(
-        out / "checkpoint", training.net, training.average, training.optimizer, training.step
+        out / "checkpoint", training.nets, training.average, training.optimizer, training.step
     )
-    export_weights(out / "listener.safetensors", training.average)
+    export_weights(out / "modem.safetensors", training.average)
     (out / "log.json").write_text(json.dumps(log))
 
 

@@ -20,21 +20,26 @@ from provenance.watermark.perception import visibility_bound
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+PATTERN_SIGMA = 0.6  # pixels, two a cell: what a codec would take away is not written
 _BLOCK = 4
-BAND_ENERGY_WINDOW = 7
-NOISE_FLOOR = 6.0  # levels²: below this a quiet band is the codec's doing, not a clear view
+_BAND_ENERGY_WINDOW = 7
+_NOISE_FLOOR = 6.0  # levels²: below this a quiet band is the codec's doing, not a clear view
 
 
 @lru_cache(maxsize=1)
-def bands() -> NDArray[np.float32]:
-    """(8, 4, 4): the lowest kernels of the orthonormal DCT, without the mean."""
+def _bands() -> tuple[NDArray[np.float32], ...]:
+    """The 8 lowest kernels, (4, 4) each, of the orthonormal DCT, without the mean."""
     steps = np.arange(_BLOCK)
     basis = [
         np.cos(np.pi * (2 * steps + 1) * u / (2 * _BLOCK)) * np.sqrt((1 if u == 0 else 2) / _BLOCK)
         for u in range(3)
     ]
-    pairs = [(v, u) for v in range(3) for u in range(3) if u or v]
-    return np.stack([np.outer(basis[v], basis[u]) for v, u in pairs]).astype(np.float32)
+    return tuple(
+        np.outer(basis[v], basis[u]).astype(np.float32)
+        for v in range(3)
+        for u in range(3)
+        if u or v
+    )
 
 
 class SpreadSpectrumEmbedder:
@@ -48,7 +53,7 @@ class SpreadSpectrumEmbedder:
         pattern: NDArray[np.float32],
         previous: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
-        soft = cv2.GaussianBlur(pattern, (0, 0), 0.6)
+        soft = cv2.GaussianBlur(pattern, (0, 0), PATTERN_SIGMA)
         return soft * visibility_bound(luma, previous)
 
 
@@ -59,13 +64,13 @@ class MatchedFilterExtractor:
 
     def soft_map(self, luma: NDArray[np.float32]) -> NDArray[np.float32]:
         out = np.zeros_like(luma)
-        window = (BAND_ENERGY_WINDOW, BAND_ENERGY_WINDOW)
+        window = (_BAND_ENERGY_WINDOW, _BAND_ENERGY_WINDOW)
         centre = _BLOCK - 1 - _BLOCK // 2
-        for kernel in bands():
+        for kernel in _bands():
             band = cv2.filter2D(luma, cv2.CV_32F, kernel, borderType=cv2.BORDER_REFLECT)
             energy = cv2.blur(band * band, window, borderType=cv2.BORDER_REFLECT)
             out += cv2.filter2D(
-                band / (energy + NOISE_FLOOR),
+                band / (energy + _NOISE_FLOOR),
                 cv2.CV_32F,
                 kernel[::-1, ::-1],
                 anchor=(centre, centre),
