@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from provenance.watermark.bend import Bend
     from provenance.watermark.lattice import Lattice
 
+Window = tuple[int, int, int, int]
+"""Top, left, bottom and right in pixels of a map."""
+
 FOLD_GRAIN = 2  # pixels a cell in a folded tile
 SIDE = TILE * FOLD_GRAIN
 # Evidence beyond this many rms of its map is an outlier of the picture, not of the mark.
@@ -46,6 +49,7 @@ _WORTH_STRAIGHTENING = 8.0  # score of a lattice; no unmarked map was seen to re
 _COHERENT = 1.5
 _MOST_BENDS = 3
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
+_UPRIGHT = ((False, 0), (True, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +60,8 @@ class Placement:
     and across them. ``rotation_deg``: how far the tile's rows point downwards in the map (clockwise
     as seen), beyond quarter turns. ``shear``: how far its columns lean along the rows, in pixels
     per pixel. ``bend``: None, or the homography (row by row) that takes pixels of a straightened
-    map to pixels of the map, where no plain affine shape fits.
+    map to pixels of the map, where no plain affine shape fits. ``window``: the part of the map that
+    shows the tile, if not all of it.
     ``flipped`` and ``quarter_turns``: the map's fold is mirrored left to right, then turned
     counter-clockwise so often, to give the tile. ``shift``: (row, column) of the tile's origin in
     that fold, in pixels, with fractions. ``score``: height of the pilot's peak in standard
@@ -68,6 +73,7 @@ class Placement:
     rotation_deg: float = 0.0
     shear: float = 0.0
     bend: tuple[float, ...] | None = None
+    window: Window | None = None
     flipped: bool = False
     quarter_turns: int = 0
     shift: tuple[float, float] = (0.0, 0.0)
@@ -99,6 +105,16 @@ def shaped(placement: Placement, matrix: NDArray[np.float64]) -> Placement:
 
 def _laid(matrix: NDArray[np.float64]) -> Placement:
     return shaped(Placement(scale_x=1.0, scale_y=1.0), matrix)
+
+
+def cut_out(soft_map: NDArray[np.float32], window: Window | None) -> NDArray[np.float32]:
+    """``soft_map`` with 0 outside of ``window``."""
+    if window is None:
+        return soft_map
+    top, left, bottom, right = window
+    kept = np.zeros_like(soft_map)
+    kept[top:bottom, left:right] = soft_map[top:bottom, left:right]
+    return kept
 
 
 def straightened(
@@ -227,11 +243,22 @@ class PilotSearch:
         found = [self._peak(folds.spectrum(shape), shape, _ORIENTATIONS) for shape in shapes]
         return sorted(found, key=lambda p: -p.score)
 
+    def upright(
+        self, folds: NDArray[np.float32], shape: Placement
+    ) -> tuple[int, Placement]:
+        """The best of (n, 64, 64) ``folds`` of one ``shape``, mirrored or not, never turned."""
+        pilots = self._spectra[[_ORIENTATIONS.index(o) for o in _UPRIGHT]]
+        spectra = _transform(folds)
+        correlation = np.fft.irfft2(spectra[:, None] * pilots, s=(SIDE, SIDE))
+        heights = correlation.max((2, 3)) / (correlation.std((2, 3)) + 1e-20)
+        which = int(heights.max(1).argmax())
+        return which, self._peak(spectra[which], shape, _UPRIGHT)
+
     def refine(
         self, soft_map: NDArray[np.float32], start: Placement, *, doubt: float = 0.015
     ) -> Placement:
         """The best placement near ``start``: first any scale up to ``doubt`` off, then uphill."""
-        straight = straightened(soft_map, start.bend)
+        straight = straightened(cut_out(soft_map, start.window), start.bend)
         shape = shape_of(start)
         reach = round(doubt / _DOUBT_STEP)
         around = np.exp(np.arange(-reach, reach + 1) * _DOUBT_STEP).tolist()
@@ -258,8 +285,7 @@ class PilotSearch:
         orientations: Sequence[tuple[bool, int]],
     ) -> Placement:
         """The highest peak over its own noise, among ``orientations`` (flipped, quarter turns)."""
-        first = _ORIENTATIONS.index(orientations[0])
-        pilots = self._spectra[first : first + len(orientations)]
+        pilots = self._spectra[[_ORIENTATIONS.index(o) for o in orientations]]
         correlation = np.fft.irfft2(spectrum * pilots, s=(SIDE, SIDE))
         spread = correlation.std((1, 2))
         heights = correlation.max((1, 2)) / np.where(spread > 0, spread, 1)
@@ -294,7 +320,7 @@ def orient(folded: NDArray[np.float32], placement: Placement) -> NDArray[np.floa
 
 def cells_at(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
     """(32, 32) evidence for each cell of the tile, folded from ``soft_map`` at ``placement``."""
-    straight = straightened(soft_map, placement.bend)
+    straight = straightened(cut_out(soft_map, placement.window), placement.bend)
     folded = orient(fold(straight, shape_of(placement)), placement)
     # Shift by fractions in the Fourier domain: the tile repeats, so that wrapping round is right.
     row, column = placement.shift
