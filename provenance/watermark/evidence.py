@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _FRAMES_PER_MEAN = 8
 _MEAN_S = 0.25
 _MOST_WINDOWS = 128
-_FEWEST_FINE_LINES = 360  # below, a finer map has nothing more to show
 FINE = -1  # the level for cells half as large, made only when it is asked for
 LEVELS = 2  # level n listens for cells 2ⁿ times as large as a frame of this size is marked with
 
@@ -60,7 +59,7 @@ class Evidence:
             (max(8, round(width * scale / 2**n)), max(8, round(height * scale / 2**n)))
             for n in (FINE, *range(LEVELS))
         ]
-        self._keeps = pictures and min(width, height) >= _FEWEST_FINE_LINES
+        self._keeps = pictures
         self._sum: NDArray[np.float32] | None = None
         self._count = 0
         self._first_s = 0.0
@@ -110,13 +109,10 @@ class Evidence:
         picture = None
         if self._keeps:
             # Rounded to a quarter of a step of noise: the codec's own is far above.
-            shown = cv2.resize(mean, self._sizes[0], interpolation=cv2.INTER_AREA)
+            shown = _resized(mean, self._sizes[0])
             picture = np.rint(shown).astype(np.uint8)
         for level, size in enumerate(self._sizes[1:]):
-            shrinking = size[0] < mean.shape[1]
-            mean = cv2.resize(
-                mean, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-            )
+            mean = _resized(mean, size)
             # Not times the count: averaging has already quietened what the bands divide by.
             soft = self._extractor.soft_map(np.asarray(mean, np.float32))
             self.totals[level] += soft
@@ -178,6 +174,12 @@ class Evidence:
     def windows(self) -> tuple[Window, ...]:
         """What was heard so far, in order of time."""
         return tuple(self._windows)
+
+
+def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    shrinking = size[0] < plane.shape[1]
+    way = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, size, interpolation=way), np.float32)
 
 
 def _merged(first: Window, second: Window) -> Window:

@@ -146,11 +146,11 @@ def _rectangle(total: NDArray[np.float64]) -> sync.Window:
 
 
 def _first_corner(placement: Placement) -> tuple[float, float]:
-    """(row, column) of map pixels of the first whole tile's corner, upright or mirrored."""
+    """(row, column), in pixels of the map, of the last corner of a tile above and left of it."""
     row, column = placement.shift
     if placement.flipped:
         column = -column
-    return (row % SIDE) * placement.scale_y, (column % SIDE) * placement.scale_x
+    return (row % SIDE - SIDE) * placement.scale_y, (column % SIDE - SIDE) * placement.scale_x
 
 
 def _heard(
@@ -158,9 +158,9 @@ def _heard(
 ) -> NDArray[np.float64]:
     """(rows, columns) correlation of each whole tile with the pilot, in units of their noise."""
     top, left = _first_corner(placement)
-    shape = sync.shape_of(placement)
-    there = soft_map[round(top) :, round(left) :]
-    sheet, _ = sync.tiles(np.ascontiguousarray(there), shape)
+    # The first row and column of tiles begin outside of the map.
+    padded = np.pad(soft_map, ((-round(top), 0), (-round(left), 0)))
+    sheet, _ = sync.tiles(padded, sync.shape_of(placement))
     drawn = np.kron(pilot, np.ones((sync.FOLD_GRAIN, sync.FOLD_GRAIN), np.float32))
     if placement.flipped:
         drawn = drawn[:, ::-1]

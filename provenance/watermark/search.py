@@ -99,6 +99,20 @@ class KeySearch:
                 return payload, level, refined
         return None
 
+    def look_slanted(
+        self, fine_map: NDArray[np.float32], slanted: Sequence[tuple[Placement, Folds]]
+    ) -> tuple[Payload, int, Placement] | None:
+        """As :meth:`look`, for the ways in which ``fine_map`` may be slanted."""
+        for shape, straight in slanted:
+            best = self._pilot.best(straight, [shape])[0]
+            if best.score < _WORTH_DECODING:
+                continue
+            refined = self._pilot.refine(fine_map, best, doubt=0.0)
+            payload = self._read(fine_map, refined)
+            if payload is not None:
+                return payload, FINE, refined
+        return None
+
     def look_small(self, fine_map: NDArray[np.float32]) -> tuple[Payload, int, Placement] | None:
         """As :meth:`look`, for small pictures anywhere in ``fine_map``, outliers cut off."""
         found = [replace(place, window=window) for place, window in insets(fine_map, self._pilot)]
@@ -132,10 +146,6 @@ class KeySearch:
         yield from ((*item, 0.0) for item in decoded)
         swept = _best(self._at(maps, self._every), _SWEPT_DECODES, beside=[*likely, *decoded])
         yield from ((*item, _SWEEP_STEP) for item in swept)
-        # The coarser levels have too few tiles to see a bend in.
-        for shape, straight in maps[0].straightened():
-            bent = [(0, placement) for placement in self._pilot.best(straight, [shape])]
-            yield from ((*item, 0.0) for item in _best(bent, 1))
 
     def _at(self, maps: Sequence[Folds], ratios: Sequence[float]) -> list[tuple[int, Placement]]:
         found = []

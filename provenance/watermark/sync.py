@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from provenance.watermark.bend import leans, straighten
 from provenance.watermark.lattice import lattices
 from provenance.watermark.tile import TILE
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from provenance.watermark.bend import Bend
     from provenance.watermark.lattice import Lattice
 
 Window = tuple[int, int, int, int]
@@ -45,9 +43,6 @@ _DOUBT_STEP = 0.001
 _WORTH_MOVING = 0.05  # gain in score; less is noise, and would tilt what is straight
 _REFINING_STEPS = (0.004, 0.002, 0.001, 0.0005)
 _MOST_LATTICES = 6
-_WORTH_STRAIGHTENING = 8.0  # score of a lattice; no unmarked map was seen to reach it
-_COHERENT = 1.5
-_MOST_BENDS = 3
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
 _UPRIGHT = ((False, 0), (True, 0))
 
@@ -103,7 +98,8 @@ def shaped(placement: Placement, matrix: NDArray[np.float64]) -> Placement:
     )
 
 
-def _laid(matrix: NDArray[np.float64]) -> Placement:
+def laid(matrix: NDArray[np.float64]) -> Placement:
+    """A supposition of the shape of ``matrix`` (2, 2) and nothing else."""
     return shaped(Placement(scale_x=1.0, scale_y=1.0), matrix)
 
 
@@ -181,7 +177,6 @@ class Folds:
         self.soft_map = soft_map
         self._spectra: dict[tuple[float, ...], NDArray[np.complex64]] = {}
         self._repeating: list[Lattice] | None = None
-        self._straight: list[tuple[Placement, Folds]] | None = None
 
     def spectrum(self, placement: Placement) -> NDArray[np.complex64]:
         """(64, 33) Fourier transform of the fold with the shape of ``placement``, unbent."""
@@ -193,33 +188,7 @@ class Folds:
 
     def shapes(self) -> list[Placement]:
         """The shapes in which the map repeats, the most striking first."""
-        return [_laid(found.matrix / SIDE) for found in self._lattices()]
-
-    def straightened(self) -> list[tuple[Placement, Folds]]:
-        """The map with its keystone taken out, in a few ways: shape and bend, and folds of it."""
-        if self._straight is None:
-            found = sorted(self._bends(), key=lambda b: -b.strength)[:_MOST_BENDS]
-            self._straight = [
-                (
-                    replace(_laid(b.matrix), bend=b.homography),
-                    Folds(straightened(self.soft_map, b.homography)),
-                )
-                for b in found
-            ]
-        return self._straight
-
-    def _bends(self) -> list[Bend]:
-        """The bends that make tiles of the map alike; none where it does not repeat at all."""
-        starts = [f for f in self._lattices() if f.score >= _WORTH_STRAIGHTENING]
-        bends = [straighten(self.soft_map, f.matrix / SIDE, SIDE) for f in starts]
-        # A strong keystone blurs the lattice: lean the map roughly first, then look again.
-        for lean in leans(self.soft_map.shape):
-            leant = straightened(self.soft_map, lean)
-            for found in lattices(leant, 1, uneven=False):
-                if found.score >= _WORTH_STRAIGHTENING:
-                    more = straighten(leant, found.matrix / SIDE, SIDE)
-                    bends.append(more and more.after(lean))
-        return [b for b in bends if b is not None and b.coherence >= _COHERENT]
+        return [laid(found.matrix / SIDE) for found in self._lattices()]
 
     def _lattices(self) -> list[Lattice]:
         if self._repeating is None:
