@@ -38,9 +38,7 @@ class Bend:
     coherence: float
 
 
-def straighten(
-    soft_map: NDArray[np.float32], start: NDArray[np.float64], side: int
-) -> Bend | None:
+def straighten(soft_map: NDArray[np.float32], start: NDArray[np.float64], side: int) -> Bend | None:
     """The bend of ``soft_map`` (H, W), if tiles of ``side`` lie on it about as ``start`` says.
 
     ``start``: (3, 3) homography from the tiles' pixels to those of the map, both counted from

@@ -1,8 +1,8 @@
 """Small pictures: a marked one shrunk onto other content, or filling the frame at a small size.
 
 The cells of such a picture are too small for the usual maps, and most of the frame says nothing of
-it. So a finer map is folded at each small size, once for every place that a picture of that size can take, and
-where a pilot shows, the rectangle of tiles that carries it is cut out before the mark is read.
+it. So a finer map is folded at each small size, once for every place that a picture of that size
+can take, and where a pilot shows, the tiles that carry it are cut out before the mark is read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_RATIOS = (0.29, 0.74)  # size of a cell over that of an uncropped frame's, least and most
+_RATIOS = (0.32, 0.72)  # size of a cell over that of an uncropped frame's, least and most
 _STEP = 0.006
 _PER_BOX = 3  # places tried along a picture's own side
 _FEWEST = 4  # tiles in a rectangle
@@ -91,9 +91,10 @@ def framed(
     sides = placement.scale_y * SIDE, placement.scale_x * SIDE
     top, left = _first_corner(placement)
     height, width = (
-        n * scale / 2 for n, scale in zip(soft_map.shape, (sides[0] / SIDE, sides[1] / SIDE), strict=True)
+        n * scale / 2
+        for n, scale in zip(soft_map.shape, (sides[0] / SIDE, sides[1] / SIDE), strict=True)
     )
-    found = []
+    found: list[Placement] = []
     for row, column, last_row, last_column in (
         _whole(total, round(height / sides[0]), round(width / sides[1])),
         _rectangle(total),
@@ -110,7 +111,8 @@ def framed(
                 window[1] = window[3] - width
             else:
                 window[3] = window[1] + width
-        found.append(replace(placement, window=tuple(max(0, round(edge)) for edge in window)))
+        first, second, third, fourth = (max(0, round(edge)) for edge in window)
+        found.append(replace(placement, window=(first, second, third, fourth)))
     return found
 
 

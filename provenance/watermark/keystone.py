@@ -32,7 +32,7 @@ _SMOOTHING = 15  # bins over which a part's spectrum is compared with its surrou
 _OUTLIER = 8.0  # times the local mean
 _USUAL = 17  # pixels over which repeats are compared with their surroundings
 _MOST = 4.0  # times the usual
-_NEAR, _FAR, _ACROSS = 32, 98, 44  # of a step: pixels along, least and most, and aside
+_NEAR, _FAR, _ACROSS = 32, 98, 32  # of a step: pixels along, least and most, and aside
 _STEP = 2  # pixels between the steps tried
 _LEAN, _LEANS = 0.4, 17  # g times half of a side, at most, and how many values are tried
 _PAIRED = 6  # best steps to the right, and down, of which the best pair is taken
@@ -44,8 +44,9 @@ _MOVES = ((2.0, 0.03), (1.0, 0.015), (0.5, 0.008), (0.25, 0.004))  # pixels, lea
 class Keystone:
     """A supposition of how the tile lies.
 
-    ``plane``: (3, 3) homography from tiles (x, y) to pixels of the map, counted from its corner; its
-    middle is a corner of a tile. ``score``: height of the sum over the parts, in standard deviations.
+    ``plane``: (3, 3) homography from tiles (x, y) to pixels of the map, counted from its corner;
+    its middle is a corner of a tile. ``score``: height of the sum over the parts, in standard
+    deviations.
     """
 
     plane: NDArray[np.float64]
@@ -57,7 +58,7 @@ class _Parts:
 
     def __init__(self, soft_map: NDArray[np.float32]) -> None:
         height, width = soft_map.shape
-        self.half = np.array([width / 2, height / 2])
+        self.half = np.array([width / 2, height / 2], np.float32)
         side = min(_PART, height, width)
         tops, lefts = _spread(height, side), _spread(width, side)
         window = np.sqrt(np.hanning(side)[:, None] * np.hanning(side)[None]).astype(np.float32)
@@ -75,19 +76,25 @@ class _Parts:
                 middles.append((left + side / 2, top + side / 2))
         self.reach = (planes[0].shape[0] - 1) // 2
         self.planes = np.stack(planes)
-        self.middles = np.array(middles) - self.half
+        self.planes[:, [0, -1]] = 0
+        self.planes[:, :, [0, -1]] = 0
+        self.middles = np.array(middles, np.float32) - self.half
 
     def heard(self, steps: NDArray[np.float64], leans: NDArray[np.float64]) -> NDArray[np.float64]:
         """(n,) sums over the parts for (n, 2) ``steps`` under (n, 2) or (2,) ``leans``."""
-        g = np.broadcast_to(leans / self.half, steps.shape)
-        along = (steps * g).sum(-1)  # (n,)
-        lean = self.middles @ g.T  # (parts, n)
-        moved = steps[None] - self.middles[:, None] * along[None, :, None]
-        moved = np.rint(moved * (1 - lean)[..., None]).astype(np.intp) + self.reach
-        inside = ((moved >= 0) & (moved <= 2 * self.reach)).all(-1)
-        moved = np.where(inside[..., None], moved, 0)
-        parts = np.arange(len(self.planes))[:, None]
-        values = self.planes[parts, moved[..., 1], moved[..., 0]] * inside
+        g = leans / self.half
+        along = (steps * g).sum(-1)[None]  # (1, n)
+        nearer = 1 - self.middles @ g.reshape(-1, 2).T  # (parts, n or 1)
+        places = []
+        for axis in (0, 1):
+            moved = (steps[None, :, axis] - self.middles[:, axis, None] * along) * nearer
+            # Beyond the reach nothing is heard: the margin is 0.
+            places.append(np.clip(np.rint(moved), -self.reach, self.reach).astype(np.int32))
+        side = 2 * self.reach + 1
+        middle = self.reach * (side + 1)
+        index = places[1] * side + places[0] + middle
+        index += (np.arange(len(self.planes), dtype=np.int32) * side * side)[:, None]
+        values = self.planes.reshape(-1)[index]
         return np.asarray(values.sum(0) / np.sqrt(len(self.planes)), np.float64)
 
 
@@ -96,12 +103,13 @@ def keystones(soft_map: NDArray[np.float32], count: int) -> list[Keystone]:
     parts = _Parts(soft_map)
     along = np.arange(_NEAR, min(_FAR, parts.reach), _STEP)
     aside = np.arange(-_ACROSS, _ACROSS + 1, _STEP)
-    right = np.stack(np.meshgrid(along, aside, indexing="ij"), -1).reshape(-1, 2).astype(float)
+    right = np.stack(np.meshgrid(along, aside, indexing="ij"), -1).reshape(-1, 2)
+    right = right.astype(np.float32)
     down = right[:, ::-1].copy()
     found = []
     for x in np.linspace(-_LEAN, _LEAN, _LEANS):
         for y in np.linspace(-_LEAN, _LEAN, _LEANS):
-            lean = np.array([x, y])
+            lean = np.array([x, y], np.float32)
             one, two = (s[np.argsort(parts.heard(s, lean))[-_PAIRED:]] for s in (right, down))
             pairs = np.concatenate([np.repeat(one, _PAIRED, 0), np.tile(two, (_PAIRED, 1))], 1)
             shapes = np.concatenate([np.tile(lean, (len(pairs), 1)), pairs], 1)
@@ -186,10 +194,12 @@ def slants(fine_map: NDArray[np.float32], count: int) -> list[tuple[Placement, F
     The shapes are looked for at half of its size, where a part holds enough to repeat.
     """
     height, width = fine_map.shape
-    small = cv2.resize(fine_map, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    small = np.asarray(small, np.float32)
+    size = (width // 2, height // 2)
+    small = clipped(
+        np.asarray(cv2.resize(fine_map, size, interpolation=cv2.INTER_AREA), np.float32)
+    )
     found = []
-    for keystone in keystones(clipped(small), count):
+    for keystone in keystones(small, count):
         plane = keystone.plane @ np.diag([1 / SIDE, 1 / SIDE, 1.0])
         bend = straighten(small, plane, SIDE)
         if bend is None or bend.coherence < _COHERENT:

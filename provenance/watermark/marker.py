@@ -31,7 +31,7 @@ def _loudness(cell_px: float) -> float:
 
 
 def louder_until(error: Callable[[float], float], psnr: float) -> float:
-    """The largest factor, up to 4, whose ``error`` (mean square, in levels) stays at ``psnr`` dB."""
+    """The largest factor, up to 4, whose ``error`` (mean square, levels) stays at ``psnr`` dB."""
     allowed = 255.0**2 / 10 ** (psnr / 10)
     low, high = 0.0, _STRENGTHS[1]
     for _ in range(9):

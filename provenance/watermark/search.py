@@ -56,7 +56,7 @@ _WORTH_DECODING = 4.0  # pilot peak, in standard deviations, below which nothing
 _LIKELY_DECODES = 3
 _REPEATING_DECODES = 4
 _SWEPT_DECODES = 4
-_SMALL_DECODES = 4
+_SMALL_DECODES = 3
 _SMALL_DOUBT = 0.008
 _ALIKE = 0.008  # change of a shape, relative to its own sides, that refining makes up for
 

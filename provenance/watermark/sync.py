@@ -104,12 +104,12 @@ def laid(matrix: NDArray[np.float64]) -> Placement:
 
 
 def cut_out(soft_map: NDArray[np.float32], window: Window | None) -> NDArray[np.float32]:
-    """``soft_map`` with 0 outside of ``window``."""
+    """``soft_map`` with 0 above and left of ``window``, and nothing below and right of it."""
     if window is None:
         return soft_map
     top, left, bottom, right = window
-    kept = np.zeros_like(soft_map)
-    kept[top:bottom, left:right] = soft_map[top:bottom, left:right]
+    kept = soft_map[:bottom, :right].copy()
+    kept[:top], kept[:, :left] = 0, 0
     return kept
 
 
@@ -212,9 +212,7 @@ class PilotSearch:
         found = [self._peak(folds.spectrum(shape), shape, _ORIENTATIONS) for shape in shapes]
         return sorted(found, key=lambda p: -p.score)
 
-    def upright(
-        self, folds: NDArray[np.float32], shape: Placement
-    ) -> tuple[int, Placement]:
+    def upright(self, folds: NDArray[np.float32], shape: Placement) -> tuple[int, Placement]:
         """The best of (n, 64, 64) ``folds`` of one ``shape``, mirrored or not, never turned."""
         pilots = self._spectra[[_ORIENTATIONS.index(o) for o in _UPRIGHT]]
         spectra = _transform(folds)
