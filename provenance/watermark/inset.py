@@ -82,14 +82,13 @@ def framed(
     as any rectangle of tiles, for one that was cut. Each is the one over which the sum of the
     tiles' correlations rises highest above what as many tiles would give by chance.
     """
-    heard = _heard(soft_map, pilot, placement)
+    heard, (top, left) = _heard(soft_map, pilot, placement)
     rows, columns = heard.shape
     if min(rows, columns) < 2:
         return []
     total = np.zeros((rows + 1, columns + 1))
     total[1:, 1:] = heard.cumsum(0).cumsum(1)
     sides = placement.scale_y * SIDE, placement.scale_x * SIDE
-    top, left = _first_corner(placement)
     height, width = (
         n * scale / 2
         for n, scale in zip(soft_map.shape, (sides[0] / SIDE, sides[1] / SIDE), strict=True)
@@ -157,14 +156,18 @@ def _first_corner(placement: Placement) -> tuple[float, float]:
 
 def _heard(
     soft_map: NDArray[np.float32], pilot: NDArray[np.float32], placement: Placement
-) -> NDArray[np.float64]:
-    """(rows, columns) correlation of each whole tile with the pilot, in units of their noise."""
+) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """(rows, columns) correlation of each tile with the pilot, in units of their spread.
+
+    Also the (row, column), in pixels of the map, of the first tile's corner.
+    """
     top, left = _first_corner(placement)
     # The first row and column of tiles begin outside of the map.
     padded = np.pad(soft_map, ((-round(top), 0), (-round(left), 0)))
-    sheet, _ = sync.tiles(padded, sync.shape_of(placement))
+    sheet, low = sync.tiles(padded, sync.shape_of(placement))
+    corner = (top + low[1] * placement.scale_y, left + low[0] * placement.scale_x)
     drawn = np.kron(pilot, np.ones((sync.FOLD_GRAIN, sync.FOLD_GRAIN), np.float32))
     if placement.flipped:
         drawn = drawn[:, ::-1]
     heard = np.einsum("rycx,yx->rc", sheet, drawn, optimize=True).astype(np.float64)
-    return np.asarray(heard / (heard.std() + 1e-12))
+    return np.asarray(heard / (heard.std() + 1e-12)), corner
