@@ -20,7 +20,7 @@ from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.clock import read_clock
 from provenance.watermark.detection import Detection, Geometry
 from provenance.watermark.evidence import FINE, Evidence
-from provenance.watermark.keystone import slants
+from provenance.watermark.keystone import SLANTS, slants
 from provenance.watermark.presence import PRESENT_P, presence
 from provenance.watermark.search import KeySearch, Reach
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX, lay_out, too_small
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _FIRST_LOOK_S = 0.5  # a search on the way looks after so many seconds, then at doublings
 _FIRST_SWEEP_S = 2.0  # from here on every other look tries every size
-_SLANTS = 3  # ways to take a keystone out that are tried
 _UPRIGHT_DEG = 0.25  # a smaller angle counts as none
 
 
@@ -192,7 +191,7 @@ class ClipDetector:
         if total is None:
             return
         fine = sync.clipped(total)
-        slanted = slants(fine, _SLANTS)
+        slanted = slants(fine, SLANTS)
         for search in self._searches:
             found = search.look_slanted(fine, slanted) or search.look_small(fine)
             if found is not None:

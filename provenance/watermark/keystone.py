@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from provenance.watermark.sync import Placement
 
+SLANTS = 3  # ways to take a keystone out that a search tries
 _COHERENT = 1.5  # energy of the sum of all tiles over that of the tiles
 _PART = 160  # pixels a side of a part: two and a half tiles as marked
 _PART_STEP = 56  # pixels between parts, at most
