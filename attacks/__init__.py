@@ -1,4 +1,63 @@
 """What happens to a video out there, as functions that can be replayed, and what survives it.
 
-An attack is a set of drawn parameters and a pure function that applies them.
+An attack is a set of drawn parameters and a pure function that applies them. :func:`attack` does
+one to a file; ``ltx-bench`` runs :data:`SUITES` of them on clips under watermarks.
+
+Names are resolved on first use (PEP 562), so that ``import attacks`` costs nothing.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from attacks.base import Attack, Chain, Desk, Transform
+    from attacks.catalog import find_attack
+    from attacks.clip import Clip, open_clip
+    from attacks.single import attack, replay
+    from attacks.suite import SUITES, Suite
+    from attacks.systems.base import Reading, System
+
+_HOME = {
+    "Attack": "attacks.base",
+    "Chain": "attacks.base",
+    "Clip": "attacks.clip",
+    "Desk": "attacks.base",
+    "Reading": "attacks.systems.base",
+    "SUITES": "attacks.suite",
+    "Suite": "attacks.suite",
+    "System": "attacks.systems.base",
+    "Transform": "attacks.base",
+    "attack": "attacks.single",
+    "find_attack": "attacks.catalog",
+    "open_clip": "attacks.clip",
+    "replay": "attacks.single",
+}
+
+__all__ = [
+    "SUITES",
+    "Attack",
+    "Chain",
+    "Clip",
+    "Desk",
+    "Reading",
+    "Suite",
+    "System",
+    "Transform",
+    "attack",
+    "find_attack",
+    "open_clip",
+    "replay",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

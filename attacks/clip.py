@@ -6,12 +6,11 @@ asked for, so that a chain of attacks on an hour of video needs no more memory t
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from provenance.errors import UnreadableMedia
-from provenance.video import EncodeSettings, MediaWriter, Picture, open_media
+from provenance.video import EncodeSettings, MediaWriter, Picture, SoundSettings, open_media
 from provenance.video import picture_from_rgb as _picture
 from provenance.video import rgb_from_picture as _rgb
 
@@ -27,8 +26,9 @@ if TYPE_CHECKING:
 
     Pictures = Callable[[], Iterator[Picture]]
     Sound = Callable[[], Iterator[NDArray[np.float32]]]
-    # (H, W, 3) uint8 sRGB and seconds from the start, to the same of any size.
-    OnFrame = Callable[[NDArray[np.uint8], float], NDArray[np.uint8]]
+    # (H, W, 3) uint8 sRGB and seconds from the start, to the same of any size. What OpenCV returns
+    # has no type that says so.
+    OnFrame = Callable[[NDArray[np.uint8], float], NDArray[Any]]
     OnLuma = Callable[[NDArray[Any], float], NDArray[Any]]
 
 
@@ -53,6 +53,10 @@ class Clip:
     def changed(self, **fields: Any) -> Clip:
         """The clip with other ``fields``; no file holds it then."""
         return replace(self, file=None, **fields)
+
+    def watched(self, pictures: Pictures) -> Clip:
+        """The clip with the same pictures by another way, which sees them pass."""
+        return replace(self, pictures=pictures)
 
     def muted(self) -> Clip:
         """The clip without its sound."""
@@ -127,10 +131,9 @@ def on_frames(clip: Clip, change: OnFrame, *, size: tuple[int, int] | None = Non
     video = replace(clip.video, width=width, height=height)
 
     def pictures() -> Iterator[Picture]:
-        with closing(clip.pictures()) as source:  # type: ignore[type-var]
-            for picture in source:
-                frame = change(_rgb(picture), float(picture.time))
-                yield _picture(frame, time=picture.time, spec=video)
+        for picture in clip.pictures():
+            frame = change(_rgb(picture), float(picture.time))
+            yield _picture(frame, time=picture.time, spec=video)
 
     return clip.changed(video=video, pictures=pictures)
 
@@ -151,23 +154,61 @@ def frames_of(clip: Clip) -> Iterator[tuple[float, NDArray[np.uint8]]]:
         yield float(picture.time), _rgb(picture)
 
 
-def encode(clip: Clip, path: Path, settings: EncodeSettings | None = None) -> Clip:
+def encode(
+    clip: Clip,
+    path: Path,
+    settings: EncodeSettings | None = None,
+    sound: SoundSettings | None = None,
+) -> Clip:
     """Encodes ``clip``, sound too, to ``path``, and opens what was written.
 
     Errors are those of :class:`~provenance.video.MediaWriter`; nothing is left behind then.
     """
-    with MediaWriter(path, video=clip.video, settings=settings, audio=clip.audio) as writer:
-        sound, written = clip.sound(), 0
+    with MediaWriter(
+        path, video=clip.video, settings=settings, audio=clip.audio, sound=sound
+    ) as writer:
+        blocks, written = clip.sound(), 0
         rate = clip.audio.sample_rate if clip.audio is not None else 1
         for picture in clip.pictures():
             writer.write(picture)
             # Side by side: neither pictures nor sound wait for the other in memory.
             while clip.audio is not None and written / rate <= picture.time:
-                block = next(sound, None)
+                block = next(blocks, None)
                 if block is None:
                     break
                 writer.write_audio(block)
                 written += len(block)
-        for block in sound:
+        for block in blocks:
             writer.write_audio(block)
     return open_clip(path)
+
+
+def head(clip: Clip, *, seconds: float | None = None, frames: int | None = None) -> Clip:
+    """The start of ``clip``: at most so many ``seconds`` and ``frames``, the sound cut with them.
+
+    The clip itself where it is no longer than that.
+    """
+    most = [limit for limit in (seconds, frames and float(frames / clip.video.rate)) if limit]
+    end_s = min([clip.duration_s, *most])
+    # A picture belongs to the head that begins before its end, to within rounding of time stamps.
+    near = float(1 / clip.video.rate) / 4
+    if end_s >= clip.duration_s - near:
+        return clip
+
+    def pictures() -> Iterator[Picture]:
+        for count, picture in enumerate(clip.pictures(), 1):
+            if float(picture.time) >= end_s - near:
+                return
+            yield picture
+            if count == frames:
+                return
+
+    def sound() -> Iterator[NDArray[np.float32]]:
+        left = 0 if clip.audio is None else round(end_s * clip.audio.sample_rate)
+        for block in clip.sound():
+            yield block[:left]
+            left -= len(block)
+            if left <= 0:
+                return
+
+    return clip.changed(duration_s=end_s, pictures=pictures, sound=sound)

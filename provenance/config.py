@@ -40,7 +40,7 @@ NAMED_ONLY: Final = frozenset(
     | {"output", "input", "schema"}
 )
 """Settings that a file in the current folder may not make."""
-COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor"})
+COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor", "attack", "bench"})
 """Tables that the file may have."""
 
 

@@ -11,7 +11,10 @@ from provenance.video.picture import Picture
 from provenance.video.reader import MediaReader, open_media
 from provenance.video.remux import remux
 from provenance.video.rgb import picture_from_rgb, rgb_from_picture
+from provenance.video.scaling import scaled
 from provenance.video.settings import EncodeSettings
+from provenance.video.sound_codec import coded_sound, filtered_sound
+from provenance.video.sound_settings import SoundSettings
 from provenance.video.writer import MediaWriter
 
 __all__ = [
@@ -22,9 +25,13 @@ __all__ = [
     "MediaReader",
     "MediaWriter",
     "Picture",
+    "SoundSettings",
+    "coded_sound",
     "describe_ffmpeg",
+    "filtered_sound",
     "open_media",
     "picture_from_rgb",
     "remux",
     "rgb_from_picture",
+    "scaled",
 ]

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from provenance.errors import OptionError
+from provenance.video.sound_settings import SOUND_ENCODERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from provenance.clip import VideoSpec
     from provenance.video.settings import EncodeSettings
+    from provenance.video.sound_settings import SoundSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,39 +29,41 @@ class Container:
     options: Mapping[str, str]
 
 
-ALL_VIDEO = frozenset({"h264", "hevc", "av1"})
+# What ltx-stamp offers, and so what it is told to choose from.
+DELIVERY = frozenset({"h264", "hevc", "av1"})
 COMMON_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 PCM = frozenset({"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le"})
 # The index goes to the front, so that players start before everything has arrived.
 INDEX_FIRST = MappingProxyType({"movflags": "+faststart"})
+KEEPS_NO_ASPECT = frozenset({"av1", "vp9"})
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 CONTAINERS: Mapping[str, Container] = MappingProxyType(
     {
         ".mp4": Container(
             muxer="mp4",
-            video=ALL_VIDEO,
+            video=DELIVERY | {"vp9", "mpeg4"},
             sound=COMMON_SOUND | {"opus", "flac"},
             sound_encoder="aac",
             options=INDEX_FIRST,
         ),
         ".mov": Container(
             muxer="mov",
-            video=frozenset({"h264", "hevc"}),
+            video=frozenset({"h264", "hevc", "mpeg4", "prores"}),
             sound=COMMON_SOUND | PCM,
             sound_encoder="aac",
             options=INDEX_FIRST,
         ),
         ".mkv": Container(
             muxer="matroska",
-            video=ALL_VIDEO,
+            video=DELIVERY | {"vp9", "mpeg4", "prores"},
             sound=COMMON_SOUND | PCM | {"opus", "vorbis", "flac", "dts", "truehd"},
             sound_encoder="aac",
             options=NO_OPTIONS,
         ),
         ".webm": Container(
             muxer="webm",
-            video=frozenset({"av1"}),
+            video=frozenset({"av1", "vp9"}),
             sound=frozenset({"opus", "vorbis"}),
             sound_encoder="libopus",
             options=NO_OPTIONS,
@@ -82,9 +86,29 @@ def container_for(path: Path, settings: EncodeSettings, video: VideoSpec) -> Con
         raise OptionError(message, hint=f"use one of {', '.join(CONTAINERS)}")
     if settings.codec not in container.video:
         message = f"{path.suffix} does not hold {settings.codec}"
-        raise OptionError(message, hint=f"choose {' or '.join(sorted(container.video))}, or .mp4")
-    if settings.codec == "av1" and container.muxer != "mp4" and video.pixel_aspect != 1:
+        other = ".mov" if settings.codec == "prores" else ".mp4"
+        choices = " or ".join(sorted(container.video & DELIVERY))
+        raise OptionError(message, hint=f"choose {choices}, or {other}")
+    if settings.codec == "prores" and video.full_range:
+        message = "prores does not say that black is 0, so that players would show another picture"
+        raise OptionError(message, hint="bring the pictures to limited range, or choose h264")
+    if settings.codec in KEEPS_NO_ASPECT and container.muxer != "mp4" and video.pixel_aspect != 1:
         # Matroska keeps the aspect outside of the codec, where PyAV gives no access to it.
-        message = f"{path.suffix} with av1 cannot keep pixels of {video.pixel_aspect} to 1"
+        message = (
+            f"{path.suffix} with {settings.codec} cannot keep pixels of {video.pixel_aspect} to 1"
+        )
         raise OptionError(message, hint="write .mp4, or choose h264")
     return container
+
+
+def sound_encoder_for(path: Path, container: Container, sound: SoundSettings) -> str:
+    """FFmpeg's encoder of the sound in ``container``.
+
+    Raises :class:`~provenance.errors.OptionError` for sound that it cannot hold.
+    """
+    if sound.codec is None:
+        return container.sound_encoder
+    if not {sound.codec, *(("pcm_s16le",) if sound.codec == "pcm" else ())} & container.sound:
+        message = f"{path.suffix} does not hold {sound.codec} sound"
+        raise OptionError(message, hint=f"choose of {', '.join(sorted(container.sound))}")
+    return SOUND_ENCODERS[sound.codec]

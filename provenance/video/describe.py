@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import av
 
-from provenance.video.settings import ENCODERS
+from provenance.video.encoders import ENCODERS
 
 SOUND_ENCODERS = ("aac", "libopus")
 DECODERS = ("h264", "hevc", "av1", "libdav1d", "vp8", "vp9", "mpeg4", "prores", "mjpeg")

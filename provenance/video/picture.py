@@ -10,12 +10,14 @@ from provenance.errors import FrameError
 from provenance.video.layout import LAYOUTS, Layout, blank, plane
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from fractions import Fraction
 
     import av
     from numpy.typing import NDArray
 
 FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+PLANES = ("luma", "blue chroma", "red chroma")
 
 
 class Picture:
@@ -68,6 +70,14 @@ class Picture:
     def height(self) -> int:
         return self._frame.height
 
+    @property
+    def planes(self) -> tuple[NDArray[Any], ...]:
+        """Luma and the two chroma planes, read-only views: see :attr:`luma`."""
+        chroma = tuple(plane(self._frame, index) for index in (1, 2))
+        for samples in chroma:
+            samples.flags.writeable = False
+        return (self.luma, *chroma)
+
     def with_luma(self, luma: NDArray[Any]) -> Picture:
         """The same picture with other brightness: ``luma`` is (H, W) of the same type, and is
         copied.
@@ -75,17 +85,28 @@ class Picture:
         This picture stays as it is. Raises :class:`~provenance.errors.FrameError` for another shape
         or type.
         """
-        layout = self.layout
-        if luma.shape != (self.height, self.width) or luma.dtype != layout.dtype:
-            wanted = f"({self.height}, {self.width}) {np.dtype(layout.dtype)}"
-            message = f"luma is {luma.shape} {luma.dtype}, the picture needs {wanted}"
-            raise FrameError(message, hint="keep the shape and the type of picture.luma")
-        new = blank(layout, self.width, self.height, self._frame)
+        return self.with_planes((luma, *self.planes[1:]))
+
+    def with_planes(self, planes: Sequence[NDArray[Any]]) -> Picture:
+        """The same picture with other samples: ``planes`` have the shapes and the type of
+        :attr:`planes`, and are copied.
+
+        This picture stays as it is. Raises :class:`~provenance.errors.FrameError` for other shapes
+        or types.
+        """
+        if len(planes) != len(PLANES):
+            message = f"a picture has {len(PLANES)} planes, not {len(planes)}"
+            raise FrameError(message, hint="give luma and both chroma planes")
+        new = blank(self.layout, self.width, self.height, self._frame)
         if self.full_range:
             new.color_range = FULL_RANGE
-        np.copyto(plane(new, 0), luma)
-        for index in (1, 2):
-            np.copyto(plane(new, index), plane(self._frame, index))
+        for index, (samples, name) in enumerate(zip(planes, PLANES, strict=True)):
+            target = plane(new, index)
+            if samples.shape != target.shape or samples.dtype != target.dtype:
+                wanted = f"{target.shape} {target.dtype}"
+                message = f"{name} is {samples.shape} {samples.dtype}, the picture needs {wanted}"
+                raise FrameError(message, hint="keep the shapes and the type of picture.planes")
+            np.copyto(target, samples)
         return Picture(new, self.time)
 
     def __repr__(self) -> str:

@@ -3,93 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 import av
 
 from provenance.errors import OptionError
+from provenance.video.encoders import ENCODERS, Encoder
 from provenance.video.layout import LAYOUTS, SUBSAMPLING, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from provenance.clip import VideoSpec
 
-CodecName = Literal["h264", "hevc", "av1"]
-
-# x264's names from fast to slow; SVT-AV1 counts from 13 (fast) to 0 (slow), of which it
-# maps 12 and 13 to 11 itself.
-X264_PRESETS = (
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-    "placebo",
-)
-SVT_PRESETS = MappingProxyType(
-    dict(zip(X264_PRESETS, ("11", "10", "9", "9", "8", "7", "5", "4", "2", "0"), strict=True))
-    | {str(number): str(number) for number in range(14)}
-)
-SAME_PRESETS = MappingProxyType({name: name for name in X264_PRESETS})
-
-
-def _x265_options(threads: int | None) -> dict[str, str]:
-    # libx265 writes to stderr by itself, past FFmpeg's log, and has its own thread pools.
-    pools = "" if threads is None else f":pools={threads}:frame-threads=1"
-    return {"x265-params": f"log-level=none{pools}"}
-
-
-def _svt_options(threads: int | None) -> dict[str, str]:
-    return {} if threads is None else {"svtav1-params": f"lp={threads}"}
-
-
+CodecName = Literal["h264", "hevc", "av1", "vp9", "mpeg4", "prores"]
 # H.264 and HEVC hide the edge of a picture in whole chroma samples, so that odd sizes need 4:4:4.
 CROPS_WHOLE_CHROMA = frozenset({"libx264", "libx265"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoder:
-    """One encoder of FFmpeg: ``tag`` is the sample entry that players of MP4 expect."""
-
-    name: str
-    crf: int
-    max_crf: int
-    presets: Mapping[str, str]
-    options: Callable[[int | None], dict[str, str]] = lambda _threads: {}
-    tag: str | None = None
-
-
-# crf: the default of each encoder, which are of roughly equal quality to the eye.
-ENCODERS: Mapping[str, Encoder] = MappingProxyType(
-    {
-        "h264": Encoder(name="libx264", crf=23, max_crf=51, presets=SAME_PRESETS),
-        "hevc": Encoder(
-            name="libx265",
-            crf=28,
-            max_crf=51,
-            presets=SAME_PRESETS,
-            options=_x265_options,
-            # Apple's players refuse "hev1", FFmpeg's default.
-            tag="hvc1",
-        ),
-        "av1": Encoder(
-            name="libsvtav1", crf=35, max_crf=63, presets=SVT_PRESETS, options=_svt_options
-        ),
-    }
-)
+LEAST_BITRATE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeSettings:
-    """``crf``: constant quality, lower is better (None: 23 for h264, 28 for hevc, 35 for av1).
-    ``preset``: x264's names ("ultrafast" … "placebo"; av1 also takes "0" … "13"; None: "medium").
+    """``crf``: constant quality, lower is better (None: 23 for h264, 28 for hevc, 35 for av1, 32
+    for vp9; for mpeg4 it is the quantiser, 1 … 31, None: 5; prores has none).
+    ``preset``: x264's names ("ultrafast" … "placebo"; av1 also takes "0" … "13"; None: "medium");
+    for prores the profile, "proxy", "lt", "standard" or "hq".
     ``threads``: of the encoder, None for as many as there are processors.
+    ``bitrate``: bits a second on average, in place of ``crf``. ``max_bitrate``: a cap on the bits
+    of any second, beside either. ``gop``: frames from one key frame to the next at most; 1 for key
+    frames only. ``b_frames``: in a row at most (h264, hevc, mpeg4).
 
     Raises :class:`~provenance.errors.OptionError`.
     """
@@ -98,21 +38,41 @@ class EncodeSettings:
     crf: int | None = None
     preset: str | None = None
     threads: int | None = None
+    bitrate: int | None = None
+    max_bitrate: int | None = None
+    gop: int | None = None
+    b_frames: int | None = None
 
     def __post_init__(self) -> None:
         if self.codec not in get_args(CodecName):
             choices = ", ".join(get_args(CodecName))
             raise OptionError(f"codec {self.codec!r} is unknown", hint=f"choose one of {choices}")
         encoder = self.encoder
-        if self.crf is not None and not 0 <= self.crf <= encoder.max_crf:
-            message = f"crf {self.crf} is out of range for {self.codec}"
-            raise OptionError(message, hint=f"choose 0 (best) to {encoder.max_crf}")
         if self.preset is not None and self.preset not in encoder.presets:
             message = f"preset {self.preset!r} is unknown for {self.codec}"
             raise OptionError(message, hint=f"choose one of {', '.join(encoder.presets)}")
         if self.threads is not None and self.threads < 1:
             message = f"{self.threads} threads cannot encode"
             raise OptionError(message, hint="give 1 or more, or leave it out")
+        self._check_rate(encoder)
+        self.encoder_options()
+
+    def _check_rate(self, encoder: Encoder) -> None:
+        low, high = encoder.least_crf, encoder.max_crf
+        if self.crf is not None and high and not low <= self.crf <= high:
+            message = f"crf {self.crf} is out of range for {self.codec}"
+            raise OptionError(message, hint=f"choose {low} (best) to {high}")
+        if self.crf is not None and self.bitrate is not None:
+            message = "constant quality and a bit rate exclude each other"
+            raise OptionError(message, hint="give crf, with a cap if need be, or bitrate")
+        for name, value in (("bitrate", self.bitrate), ("max_bitrate", self.max_bitrate)):
+            if value is not None and value < LEAST_BITRATE:
+                message = f"{name} of {value} bits a second cannot hold pictures"
+                raise OptionError(message, hint=f"give {LEAST_BITRATE} or more")
+        if self.gop is not None and self.gop < 1:
+            raise OptionError(f"a key frame every {self.gop} frames", hint="give 1 or more")
+        if self.b_frames is not None and self.b_frames < 0:
+            raise OptionError(f"{self.b_frames} B-frames in a row", hint="give 0 or more")
 
     @property
     def encoder(self) -> Encoder:
@@ -121,11 +81,9 @@ class EncodeSettings:
     def encoder_options(self) -> dict[str, str]:
         """FFmpeg's options of the encoder."""
         encoder = self.encoder
-        return {
-            "crf": str(encoder.crf if self.crf is None else self.crf),
-            "preset": encoder.presets[self.preset or "medium"],
-            **encoder.options(self.threads),
-        }
+        options = encoder.options(encoder, self)
+        preset = encoder.presets[self.preset or encoder.preset]
+        return {**options, encoder.preset_option: preset} if preset else options
 
 
 def encoded_layout(source: Layout, encoder: str, video: VideoSpec) -> Layout:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.clip import AudioSpec
+    from provenance.video.sound_settings import SoundSettings
 
 # FFmpeg's AAC encoder wants exactly these arrangements (ISO/IEC 14496-3, table 1.19).
 LAYOUT_NAMES = {
@@ -165,8 +166,10 @@ def _shift(item: Any, origin: Fraction) -> None:
         item.dts = None if item.dts is None else item.dts - ticks
 
 
-def new_sound_stream(output: OutputContainer, codec: str, rate: int, channels: int) -> AudioStream:
-    """A track of ``output`` for sound to be encoded.
+def new_sound_stream(
+    output: OutputContainer, codec: str, rate: int, channels: int, bitrate: int | None = None
+) -> AudioStream:
+    """A track of ``output`` for sound to be encoded at ``bitrate`` (None: 96 kbit/s a channel).
 
     The encoder's rate is 48 kHz where ``codec`` cannot have ``rate``.
     """
@@ -174,7 +177,7 @@ def new_sound_stream(output: OutputContainer, codec: str, rate: int, channels: i
     encoded_rate = rate if not possible or rate in possible else OPUS_RATE
     stream = cast("AudioStream", output.add_stream(codec, rate=encoded_rate))
     stream.codec_context.layout = LAYOUT_NAMES[channels]
-    stream.codec_context.bit_rate = BITS_A_SECOND_A_CHANNEL * channels
+    stream.codec_context.bit_rate = bitrate or BITS_A_SECOND_A_CHANNEL * channels
     stream.time_base = Fraction(1, encoded_rate)
     return stream
 
@@ -182,9 +185,13 @@ def new_sound_stream(output: OutputContainer, codec: str, rate: int, channels: i
 class GeneratedSound:
     """Samples in, packets out; the first sample is at time 0."""
 
-    def __init__(self, output: OutputContainer, codec: str, spec: AudioSpec) -> None:
+    def __init__(
+        self, output: OutputContainer, codec: str, spec: AudioSpec, settings: SoundSettings
+    ) -> None:
         self._spec = spec
-        self._stream = new_sound_stream(output, codec, spec.sample_rate, spec.channels)
+        rate = settings.sample_rate or spec.sample_rate
+        channels = settings.channels_of(spec.channels)
+        self._stream = new_sound_stream(output, codec, rate, channels, settings.bitrate)
         self._count = 0
 
     def encode(self, samples: NDArray[np.float32]) -> list[Packet[Any]]:

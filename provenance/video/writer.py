@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING, Any, Self
@@ -14,20 +12,12 @@ import av
 import av.error
 from av.codec.context import ThreadType
 
-from provenance.errors import (
-    DiskFull,
-    EveryframeError,
-    FrameError,
-    OptionError,
-    OutputError,
-    OutputForbidden,
-    OutputIsInput,
-    UnreadableMedia,
-)
-from provenance.video.containers import container_for
+from provenance.errors import FrameError, OptionError, OutputIsInput, UnreadableMedia
+from provenance.video.containers import container_for, sound_encoder_for
 from provenance.video.demux import open_container, reading, reason
 from provenance.video.layout import convert
 from provenance.video.limits import Limits
+from provenance.video.output import create_file, remove_file, writing
 from provenance.video.picture import FULL_RANGE
 from provenance.video.reader import MediaReader
 from provenance.video.settings import EncodeSettings, encoded_layout
@@ -37,6 +27,7 @@ from provenance.video.sound import (
     check_audio_spec,
     check_samples,
 )
+from provenance.video.sound_settings import SoundSettings
 from provenance.video.source import SourceFile
 
 if TYPE_CHECKING:
@@ -59,27 +50,22 @@ MIN_CLOCK_HZ = 90_000
 GRID_TOLERANCE = Fraction(6, 10_000)
 MAX_SOUND_AHEAD_S = 30
 
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-FORBIDDEN = frozenset(
-    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
-    | {errno.ENXIO, errno.ENAMETOOLONG, errno.EINVAL}
-)
-
 
 class MediaWriter:
     """Encodes pictures and sound to ``path``; use it as a context manager.
 
     ``path`` is written in place (give it a temporary name and rename it afterwards); its suffix
-    chooses the container: .mp4, .mov, .mkv or .webm (AV1 only). An exception inside the ``with``
-    block, or an error while finishing, removes the file. ``video`` says what the pictures are;
-    chroma stays 4:2:0, 4:2:2 or 4:4:4 where the encoder has it, and becomes 4:2:0 otherwise. Odd
-    sizes become 4:4:4 under H.264 and HEVC, whose 4:2:0 has even sizes only. More bits than the
+    chooses the container: .mp4, .mov, .mkv or .webm (AV1 and VP9 only). An exception inside the
+    ``with`` block, or an error while finishing, removes the file. ``video`` says what the pictures
+    are; chroma stays 4:2:0, 4:2:2 or 4:4:4 where the encoder has it, and becomes 4:2:0 otherwise.
+    Odd sizes become 4:4:4 under H.264 and HEVC, whose 4:2:0 has even sizes only. More bits than the
     encoder has are rounded away.
 
     Sound is either given by :meth:`write_audio` (``audio`` describes it; sample 0 belongs to the
     first picture), or all sound tracks of ``copy_audio_from`` are carried over: packets as they are
     where the container can hold their codec, else encoded again (AAC; Opus in WebM), in the same
-    place relative to the pictures, whose times must be those of that file. Other tracks (subtitles,
+    place relative to the pictures, whose times must be those of that file. ``sound`` says how
+    written sound is encoded. Other tracks (subtitles,
     data) are left behind. ``sound_damaged`` says where carried sound broke off, or is None.
 
     Raises :class:`~provenance.errors.OptionError` for what cannot be encoded,
@@ -97,6 +83,7 @@ class MediaWriter:
         audio: AudioSpec | None = None,
         copy_audio_from: Path | MediaReader | None = None,
         metadata: Mapping[str, str] | None = None,
+        sound: SoundSettings | None = None,
     ) -> None:
         self.path = path
         self.sound_damaged: str | None = None
@@ -104,9 +91,11 @@ class MediaWriter:
         self._settings = settings or EncodeSettings()
         self._audio = audio
         self._metadata = dict(metadata or {})
+        self._sound = sound or SoundSettings()
         self._format = container_for(path, self._settings, video)
+        self._sound_encoder = sound_encoder_for(path, self._format, self._sound)
         _check_options(video, audio, copy_audio_from)
-        self._clock = _clock(video.rate)
+        self._clock = _clock(video.rate, self._settings.encoder.max_clock_hz)
         self._stream: VideoStream | None = None
         self._layout: Layout | None = None
         self._first: Fraction | None = None
@@ -119,8 +108,8 @@ class MediaWriter:
         self._open_source: SourceFile | None = None
         self._source = self._sound_source(copy_audio_from)
         try:
-            self._identity = self._create()
-            with self._writing():
+            self._identity = create_file(path)
+            with writing(self.path):
                 # "file:" keeps FFmpeg from reading a protocol into a name such as "pipe:1.mp4".
                 self._output = av.open(
                     "file:" + os.fspath(path),
@@ -156,7 +145,7 @@ class MediaWriter:
         if picture.bits != self._video.bits:
             message = f"a picture has {picture.bits} bits, the file {self._video.bits}"
             raise FrameError(message, hint="make the pictures for the video's description")
-        with self._writing():
+        with writing(self.path):
             if self._stream is None:
                 self._start(picture)
             assert self._stream is not None
@@ -192,7 +181,7 @@ class MediaWriter:
                 message = f"{seconds:.0f} s of sound came before the first picture"
                 raise FrameError(message, hint="write pictures and sound side by side")
             return
-        with self._writing():
+        with writing(self.path):
             self._output.mux(self._generated.encode(samples))
 
     def close(self) -> None:
@@ -211,7 +200,7 @@ class MediaWriter:
         if self._stream is None:
             message = f"no picture was written to {self.path.name}"
             raise FrameError(message, hint="write at least one")
-        with self._writing():
+        with writing(self.path):
             self._output.mux(self._stream.encode(None))
             if self._generated is not None:
                 self._output.mux(self._generated.flush())
@@ -228,7 +217,7 @@ class MediaWriter:
         # interest.
         with suppress(Exception):
             self._output.close()
-        self._remove()
+        remove_file(self.path, self._identity)
 
     def _sound_source(self, given: Path | MediaReader | None) -> SourceFile | None:
         """The open file to carry sound from."""
@@ -242,45 +231,6 @@ class MediaWriter:
             message = f"{self.path} would overwrite the file that is being read"
             raise OutputIsInput(message, hint="choose another output")
         return source
-
-    def _create(self) -> tuple[int, int]:
-        """Makes the file, so that a wrong place is known at once; returns which file it is."""
-        with self._writing():
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NONBLOCK
-            descriptor = os.open(self.path, flags, 0o666)
-            try:
-                status = os.fstat(descriptor)
-            finally:
-                os.close(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            message = f"{self.path} is not a regular file"
-            raise OutputForbidden(message, hint="choose a file to write to")
-        return status.st_dev, status.st_ino
-
-    def _remove(self) -> None:
-        with suppress(OSError):
-            status = self.path.lstat()
-            # Only what we made: somebody may have put another file in its place.
-            if (status.st_dev, status.st_ino) == self._identity:
-                self.path.unlink()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Turns errors of FFmpeg and of the disk into ours."""
-        try:
-            yield
-        except EveryframeError:
-            raise
-        except Exception as error:
-            number = getattr(error, "errno", None)
-            message = f"{self.path} cannot be written: {reason(error)}"
-            if number in DISK_FULL:
-                raise DiskFull(message, hint="make room on the disk, or write elsewhere") from error
-            if number in FORBIDDEN and isinstance(error, OSError):
-                raise OutputForbidden(
-                    message, hint="check the folder and its permissions"
-                ) from error
-            raise OutputError(message, hint="nothing was left behind; try again") from error
 
     def _start(self, picture: Picture) -> None:
         """Sets up all tracks: only the first picture tells which chroma the file has."""
@@ -315,7 +265,9 @@ class MediaWriter:
         if self._source is not None:
             self._start_carrying(self._source)
         elif self._audio is not None:
-            self._generated = GeneratedSound(self._output, self._format.sound_encoder, self._audio)
+            self._generated = GeneratedSound(
+                self._output, self._sound_encoder, self._audio, self._sound
+            )
         self._output.metadata.update(self._metadata)
         if self._generated is not None:
             for samples in self._early_sound:
@@ -326,7 +278,7 @@ class MediaWriter:
         with reading(source.name):
             container = open_container(source, Limits())
         self._carried = CarriedSound(
-            container, self._output, self._format.sound, self._format.sound_encoder
+            container, self._output, self._format.sound, self._sound_encoder
         )
         self._carried_packets = self._carried.packets(source.name)
         self._advance()
@@ -387,6 +339,10 @@ def _check_options(video: VideoSpec, audio: AudioSpec | None, carried: object) -
             raise OptionError(message, hint="leave out audio or copy_audio_from")
 
 
-def _clock(rate: Fraction) -> int:
-    """Ticks per second on which frames of ``rate`` fall exactly, fine enough for other times."""
-    return rate.numerator * ceil(MIN_CLOCK_HZ / rate.numerator)
+def _clock(rate: Fraction, most: int | None) -> int:
+    """Ticks per second on which frames of ``rate`` fall exactly, fine enough for other times;
+    ``most`` is what the encoder takes.
+    """
+    if most is None:
+        return rate.numerator * ceil(MIN_CLOCK_HZ / rate.numerator)
+    return rate.numerator * (most // rate.numerator) or most

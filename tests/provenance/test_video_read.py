@@ -273,6 +273,24 @@ def test_new_luma_leaves_the_source_alone(tmp_path: Path) -> None:
                     picture.with_luma(wrong)
 
 
+def test_new_planes_leave_the_source_alone(tmp_path: Path) -> None:
+    path = write_raw(tmp_path / "clip.mp4", [yuv_frame(luma) for luma in moving_luma(2, 48, 64)])
+    with open_media(path) as reader:
+        for picture in reader.pictures():
+            assert [plane.shape for plane in picture.planes] == [(48, 64), (24, 32), (24, 32)]
+            assert not any(plane.flags.writeable for plane in picture.planes)
+            before = [plane.copy() for plane in picture.planes]
+            changed = picture.with_planes([255 - plane for plane in before])
+            for old, same, new in zip(before, picture.planes, changed.planes, strict=True):
+                np.testing.assert_array_equal(same, old)
+                np.testing.assert_array_equal(new, 255 - old)
+            assert changed.time == picture.time
+            luma, blue, red = before
+            for wrong in ((luma, blue), (luma, blue, luma), (luma, blue.astype(np.int16), red)):
+                with pytest.raises(FrameError):
+                    picture.with_planes(wrong)
+
+
 def test_pictures_are_freed_without_the_garbage_collector(tmp_path: Path) -> None:
     """A picture in a cycle of references would stay until a collection: 4K fills memory fast."""
     path = draw_clip(tmp_path / "clip.mp4", frames=20)

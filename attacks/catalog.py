@@ -1,0 +1,81 @@
+"""All attacks by name: the project's own, and those that installed packages bring.
+
+A package adds attacks by an entry point of the group ``everyframe.attacks`` that names a module (or
+any object) with ``ATTACKS``, a tuple of :class:`~attacks.base.Attack`, and ``KINDS``, its
+transforms' classes by name.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from provenance.errors import OptionError, UnknownName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from attacks.base import Attack, Transform
+
+GROUP = "everyframe.attacks"
+MODULES = (
+    "identity",
+    "codec",
+    "platform",
+    "geometric",
+    "photometric",
+    "overlay",
+    "temporal",
+    "audio",
+)
+"""Modules of this package that bring attacks, in the order in which they are listed."""
+
+
+@lru_cache(maxsize=1)
+def attacks() -> Mapping[str, Attack]:
+    """Every attack by its name, family after family.
+
+    Raises :class:`~provenance.errors.OptionError` when two have one name.
+    """
+    found: dict[str, Attack] = {}
+    for room in _rooms():
+        for attack in room.ATTACKS:
+            if attack.name in found:
+                raise OptionError(
+                    f"two attacks are called {attack.name}",
+                    hint=f"rename the one that comes by the entry point group {GROUP}",
+                )
+            found[attack.name] = attack
+    return MappingProxyType(found)
+
+
+@lru_cache(maxsize=1)
+def kinds() -> Mapping[str, type[Transform]]:
+    """The classes of all transforms by name: what :func:`attacks.base.restore` needs."""
+    return MappingProxyType({name: kind for room in _rooms() for name, kind in room.KINDS.items()})
+
+
+def find_attack(name: str) -> Attack:
+    """The attack of this name. Raises :class:`~provenance.errors.UnknownName` with the nearest."""
+    known = attacks()
+    if name not in known:
+        raise unknown("attack", name, list(known), "ltx-attack --list shows all")
+    return known[name]
+
+
+def unknown(what: str, name: str, known: list[str], hint: str) -> UnknownName:
+    """The error for a ``name`` that is none of the ``known``, with the nearest of them."""
+    nearest = get_close_matches(name, known, n=1, cutoff=0.4)
+    guess = f"did you mean {nearest[0]}? " if nearest else ""
+    return UnknownName(f"no {what} is called {name!r}", hint=guess + hint)
+
+
+def _rooms() -> Iterator[object]:
+    for module in MODULES:
+        yield import_module(f"attacks.{module}")
+    for entry in entry_points(group=GROUP):
+        yield entry.load()

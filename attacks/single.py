@@ -1,0 +1,118 @@
+"""One attack on one file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attacks.base import Desk, describe, ladder_step, restore
+from attacks.catalog import find_attack, kinds
+from attacks.clip import encode, open_clip
+from provenance.errors import MediaTooShort, OptionError
+from provenance.sealing import check_output, disk_errors
+from provenance.video import OUTPUT_SUFFIXES, EncodeSettings, remux
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from attacks.base import Transform
+    from attacks.clip import Clip
+    from provenance.video import Picture
+
+    PathLike = str | os.PathLike[str]
+
+
+def attack(
+    source: PathLike,
+    output: PathLike,
+    name: str,
+    *,
+    strength: float | None = None,
+    seed: int = 0,
+    others: Sequence[PathLike] = (),
+    crf: int | None = None,
+    alive: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """Write ``source`` after the attack ``name`` to ``output``; returns what was drawn.
+
+    ``strength``: None for the attack's default. ``others``: files that the attack needs besides.
+    ``crf``: of the x264 that writes changed pictures (default 28, or 18 where only the sound was
+    attacked). Sound is kept. ``alive`` is called for every picture and may raise to end it.
+    ``output`` appears complete or not at all.
+
+    Raises :class:`~provenance.errors.UnknownName`, :class:`~provenance.errors.MediaTooShort`,
+    :class:`~provenance.errors.OptionError`, and what reading and writing raise.
+    """
+    kind = find_attack(name)
+    clip = _open(source, output, alive)
+    if clip.duration_s < kind.least_s:
+        raise MediaTooShort(
+            f"{source} has {clip.duration_s:.2f} s, {name} needs {kind.least_s:g} s",
+            hint="use a longer clip",
+        )
+    transform = kind.draw(ladder_step(kind, strength), np.random.default_rng(seed))
+    crf = crf if crf is not None else 18 if kind.hears else 28
+    return _write(clip, Path(output), transform, others, crf)
+
+
+def replay(
+    source: PathLike,
+    output: PathLike,
+    drawn: Mapping[str, Any],
+    *,
+    others: Sequence[PathLike] = (),
+    crf: int | None = None,
+    alive: Callable[[], None] = lambda: None,
+) -> dict[str, Any]:
+    """As :func:`attack`, with what was drawn before: what that returned, or a result's ``params``.
+
+    Raises :class:`~provenance.errors.OptionError` for what no attack has drawn.
+    """
+    transform = restore(drawn, kinds())
+    clip = _open(source, output, alive)
+    return _write(clip, Path(output), transform, others, 28 if crf is None else crf)
+
+
+def _open(source: PathLike, output: PathLike, alive: Callable[[], None]) -> Clip:
+    check_output(Path(output), (Path(source),))
+    if Path(output).suffix.lower() not in OUTPUT_SUFFIXES:
+        raise OptionError(
+            f"{output} has no suffix of a container that we write",
+            hint=f"use one of {', '.join(OUTPUT_SUFFIXES)}",
+        )
+    clip = open_clip(Path(source))
+
+    def pictures() -> Iterator[Picture]:
+        for picture in clip.pictures():
+            alive()
+            yield picture
+
+    # Unchanged: it is still what the file holds.
+    return clip.watched(pictures)
+
+
+def _write(
+    clip: Clip, output: Path, transform: Transform, others: Sequence[PathLike], crf: int
+) -> dict[str, Any]:
+    from attacks.allies import FileAccomplice
+
+    ally = FileAccomplice(files=tuple(Path(other) for other in others))
+    with (
+        disk_errors(output),
+        tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem[:40]}-") as folder,
+    ):
+        desk = Desk(folder=Path(folder), accomplice=ally)
+        attacked = transform.apply(clip, desk)
+        finished = desk.new_file(output.suffix)
+        if attacked.file is None:
+            encode(attacked, finished, EncodeSettings(crf=crf))
+        elif attacked.file.suffix.lower() == output.suffix.lower() and attacked.file != clip.file:
+            finished = attacked.file
+        else:
+            remux(attacked.file, finished)
+        finished.replace(output)
+    return describe(transform)
