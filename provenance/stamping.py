@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from provenance.audio_watermark import LOWEST_RATE, SoundMarker
 from provenance.errors import AlreadyMarked, OptionError, UnknownModel, UnreadableMedia
 from provenance.keys import carrier_keys, default_keys_directory, ensure_identity
 from provenance.manifest import container_of, has_manifest
@@ -25,12 +26,14 @@ from provenance.watermark import ClipDetector, ClipMarker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provenance.keys import Identity
+    from provenance.clip import AudioSpec
+    from provenance.keys import CarrierKey, Identity
     from provenance.payload import Payload, Source
     from provenance.quality import Quality
     from provenance.sealing import Sealed
     from provenance.store import Store
     from provenance.video import EncodeSettings, MediaReader
+    from provenance.video.carried_sound import ChangeSound
     from provenance.watermark import Detection
 
 IfMarked = Literal["keep", "add", "refuse"]
@@ -87,6 +90,7 @@ def stamp(
     psnr: float | None = None,
     settings: EncodeSettings | None = None,
     if_marked: IfMarked = "keep",
+    audio_mark: bool = True,
     progress: Callable[[float], None] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     draw_bits: Callable[[int], int] = secrets.randbits,
@@ -98,7 +102,9 @@ def stamp(
     or ``psnr`` asks for the strongest one with at least that luma PSNR in dB before encoding.
     ``if_marked`` says what to do with input that carries a readable mark already: *keep* it and
     only sign (the pictures are not encoded again), *add* a second one, or *refuse*. Credentials
-    in the input become the parent of the new ones. ``progress`` is told the share done, 0…1.
+    in the input become the parent of the new ones. ``audio_mark``: all sound tracks are marked too,
+    and encoded again for that; else their packets are carried over. ``progress`` is told the share
+    done, 0…1.
 
     ``output`` appears complete or not at all, and the input is never touched. Raises
     :class:`~provenance.errors.InputError` for input that cannot be used and the writing errors
@@ -166,7 +172,10 @@ def stamp(
             else:
                 shift = _ADDED_SHIFT if present.detected else (0, 0)
                 marker = new_marker(payload=sealing.payload, shift=shift)
-                carried = _mark(media, marker, sealing.unsigned, settings, progress)
+                change = None
+                if audio_mark:
+                    change = partial(_marked_sound, sealing.payload, identity.carrier_key)
+                carried = _mark(media, marker, sealing.unsigned, settings, change, progress)
         with clock.timed("read_back"):
             read = (
                 kept
@@ -234,12 +243,19 @@ def _mark(
     marker: ClipMarker,
     target: Path,
     settings: EncodeSettings | None,
+    change_sound: ChangeSound | None,
     progress: Callable[[float], None] | None,
 ) -> Carried:
     info = media.info
     quality = LumaQuality(every=SAMPLED_EVERY)
     frames, last_s = 0, 0.0
-    with MediaWriter(target, video=info.video, settings=settings, copy_audio_from=media) as writer:
+    with MediaWriter(
+        target,
+        video=info.video,
+        settings=settings,
+        copy_audio_from=media,
+        change_sound=change_sound,
+    ) as writer:
         for picture in media.pictures():
             last_s = float(picture.time - info.start)
             marked = marker.mark(picture.luma, time_s=last_s, bits=picture.bits)
@@ -255,6 +271,21 @@ def _mark(
         duration_s=last_s + float(1 / info.video.rate),
         quality=quality.result(),
         sound_damaged=writer.sound_damaged,
+    )
+
+
+def _marked_sound(
+    payload: Payload, key: CarrierKey, spec: AudioSpec
+) -> Callable[[float], SoundMarker] | None:
+    """How a track is marked, once the time of its first sample is known; None: it is too narrow."""
+    if spec.sample_rate < LOWEST_RATE:
+        return None
+    return lambda start_s: SoundMarker(
+        payload=payload,
+        key=key,
+        rate=spec.sample_rate,
+        channels=spec.channels,
+        start_s=start_s,
     )
 
 

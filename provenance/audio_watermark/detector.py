@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from provenance.audio_watermark.search import Found, Peak, SoundSearch
-from provenance.audio_watermark.softmap import Stretch
 from provenance.audio_watermark.tile import lay_out
-from provenance.audio_watermark.track import Follower, Followed, joined
+from provenance.audio_watermark.track import Followed, Follower, joined
 from provenance.errors import FrameError, OptionError
 from provenance.payload import TAG_BITS, pack
 from provenance.watermark.detection import Detection
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.audio_watermark.search import Reach
+    from provenance.audio_watermark.softmap import Stretch
     from provenance.keys import CarrierKey
 
 SECTION_S = 12.0
@@ -136,41 +136,30 @@ class SoundDetector:
         start_s = self._start / self._rate
         self._waiting, self._count = [rest], len(rest)
         self._start += count
-        if self._read is None:
-            self._look(mono)
-            # Silence before the mark, or a part too noisy to read, is followed once it is known.
-            self._unread.append((mono, start_s))
-            if self._read is None:
-                if len(self._unread) > _KEPT_SECTIONS:
-                    self._unread.pop(0)
-                return
-            pending, self._unread = self._unread, []
-        else:
-            pending = [(mono, start_s)]
-        if self._fast:
+        # Silence before the mark, or a part too noisy to read, is followed once it is known.
+        self._unread = [*self._unread[-_KEPT_SECTIONS:], (mono, start_s)]
+        read = self._read = self._read or self._look(mono)
+        if read is None or self._fast:
             return
-        self._followed += [
-            self._read.follower.follow(part, self._rate, at) for part, at in pending
-        ]
+        self._followed += [read.follower.follow(part, self._rate, at) for part, at in self._unread]
+        self._unread.clear()
 
-    def _look(self, mono: NDArray[np.float32]) -> None:
+    def _look(self, mono: NDArray[np.float32]) -> _Read | None:
         if float(np.abs(mono).mean()) < _SILENT:
-            return
+            return None
         number = self._looked
         self._looked += 1
         wide = self._reach == "any" and number & (number - 1) == 0
         for index, search in enumerate(self._searches):
             found, peak = search.look(mono, self._rate, "any" if wide else "straight")
             before = self._peaks[index]
-            self._peaks[index] = Peak(
-                max(before.score, peak.score), before.places + peak.places
-            )
+            self._peaks[index] = Peak(max(before.score, peak.score), before.places + peak.places)
             if found is not None:
                 tile = search.tile
                 pattern = tile.steady_pattern(pack(found.payload, tile.key.secret))
                 follower = Follower(tile, pattern, found.place.stretch)
-                self._read = _Read(search, found, follower)
-                return
+                return _Read(search, found, follower)
+        return None
 
     def _present(self, searched: Detection) -> Detection:
         """``searched``, and whether a mark is there though nothing can be read.
@@ -182,12 +171,10 @@ class SoundDetector:
         if self._fast or not any(peak.places for peak in self._peaks):
             return searched
         likeliest = [
-            peak.places * _COINS * math.erfc(peak.score / math.sqrt(2)) / 2
-            for peak in self._peaks
+            peak.places * _COINS * math.erfc(peak.score / math.sqrt(2)) / 2 for peak in self._peaks
         ]
         p = min(1.0, max(LEAST_P, len(self._peaks) * min(likeliest)))
         if p >= PRESENT_P:
             return replace(searched, presence_p=p)
         key = self._searches[likeliest.index(min(likeliest))].tile.key
         return replace(searched, detected=True, key=key, presence_p=p)
-

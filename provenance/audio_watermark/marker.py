@@ -12,6 +12,7 @@ detector which the sound itself disturbs.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,8 @@ class SoundMarker:
     """Marks blocks of (N, channels) float32 sound with ``payload`` under ``key``.
 
     ``rate`` in samples a second, at least 8,000; any number of channels, which are all changed
-    alike, so that the image between them stays. ``strength`` scales the mark's amplitude.
+    alike, so that the image between them stays. ``strength`` scales the mark's amplitude;
+    ``start_s`` is the time of the first sample on the mark's clock: that of the pictures.
     :meth:`push` gives as many samples as are ready, :meth:`finish` the rest: together as many as
     came in, each at its place. How the sound is cut into blocks changes nothing.
 
@@ -62,6 +64,7 @@ class SoundMarker:
         rate: int,
         channels: int,
         strength: float = 1.0,
+        start_s: float = 0.0,
     ) -> None:
         if rate < LOWEST_RATE:
             raise OptionError(
@@ -76,6 +79,7 @@ class SoundMarker:
         self._hop = round(rate * FRAME_S / _OVERLAP)
         self._frame = _OVERLAP * self._hop
         self._hop_s = self._hop / rate
+        self._start_s = start_s
         steps = np.arange(self._frame) + 0.5
         self._window = np.sin(np.pi * steps / self._frame).astype(np.float32)[:, None]
         frequency = np.arange(self._frame // 2 + 1) * rate / self._frame
@@ -133,7 +137,7 @@ class SoundMarker:
         original, self._original = self._original[: len(marked)], self._original[len(marked) :]
         # No louder than full scale because of the mark.
         most = np.maximum(np.abs(original), 1.0)
-        return np.clip(original + marked, -most, most)
+        return np.asarray(np.clip(original + marked, -most, most), np.float32)
 
     def _analyse(self) -> None:
         count = (len(self._input) - self._frame) // self._hop + 1
@@ -175,17 +179,18 @@ class SoundMarker:
         first = np.maximum(numbers - self._around, 0)
         last = np.minimum(numbers + self._around + 1, len(self._powers) - 1)
         mean = (self._powers[last] - self._powers[first]) / (last - first)
-        return np.maximum(mean, 0.0)
+        return np.asarray(np.maximum(mean, 0.0), np.float64)
 
     def _signs(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
         """(frames, 44): what the tile says at the middle of each frame, between −1 and 1."""
-        place = numbers * self._hop_s / COLUMN_S
-        first = max(int(place[0] - 1), 0)
-        columns = int(place[-1]) + 2 - first
+        place = (self._start_s + numbers * self._hop_s) / COLUMN_S
+        first = math.floor(place[0]) - 1
+        columns = math.floor(place[-1]) + 2 - first
         slots = range(first // COLUMNS, (first + columns - 1) // COLUMNS + 1)
         signs = np.concatenate([self._tile.pattern(self._bits, slot).T for slot in slots])
         before = first - slots[0] * COLUMNS
-        return _between_cells(place - first, columns) @ signs[before : before + columns]
+        weights = _between_cells(place - first, columns)
+        return np.asarray(weights @ signs[before : before + columns], np.float32)
 
 
 def _between_cells(place: NDArray[np.float64], cells: int) -> NDArray[np.float32]:

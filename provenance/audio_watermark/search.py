@@ -2,8 +2,8 @@
 
 At a supposed stretch of time and pitch the map is folded, all tiles on one, and one FFT against the
 pilot tries every shift. Stretches are tried from the likely to the costly: as it was marked (and
-with the small errors of clocks); then along three lines: *speed* (pitch and tempo together), *tempo*
-at the same pitch, and *pitch* at the same tempo. The best of them are refined and decoded.
+with the small errors of clocks); then along three lines: *speed* (pitch and tempo together),
+*tempo* at the same pitch, and *pitch* at the same tempo. The best of them are refined and decoded.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _FAR = math.log(2.05)
 _MOST_PITCH = math.log(2) * 3.5 / 12  # three semitones and a half
 _PROMISING = 3.8  # standard deviations of the pilot below which nothing is decoded
 _DECODED = 2
+_DOUBT = 300.0  # standard deviations that a skew has to gain to be believed
 _KEPT = 6
 _SURE = 8.0  # standard deviations at which nothing better is sought
 _REFINED = (0.0025, 0.00125)
@@ -102,9 +103,9 @@ class SoundSearch:
     def look(self, mono: NDArray[np.float32], rate: int, reach: Reach) -> tuple[Found | None, Peak]:
         """The payload in ``mono`` (N,) if its tag verifies, and the highest pilot seen."""
         straight = self._straight(mono, rate)
-        best = heapq.nlargest(_DECODED, straight)
+        best = heapq.nlargest(_DECODED, straight, key=_as_marked)
         found = self._decoded(mono, rate, best, refine=False)
-        peak = Peak(best[0].score if best else 0.0, SPOTS * len(straight))
+        peak = Peak(max(place.score for place in straight), SPOTS * len(straight))
         if found is not None or reach == "straight":
             return found, peak
         places, count = self._anywhere(mono, rate)
@@ -198,6 +199,11 @@ class SoundSearch:
             if payload is not None:
                 return payload
         return None
+
+
+def _as_marked(place: Place) -> float:
+    """The score, a little less for a stretch that nothing but noise may have chosen."""
+    return place.score - _DOUBT * abs(place.stretch.time - 1)
 
 
 def _apart(places: Sequence[Place]) -> list[Place]:

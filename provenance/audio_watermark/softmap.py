@@ -2,8 +2,8 @@
 
 The logarithm of the power is whitened: its neighbourhood is split into the low bands of a sliding
 4 × 4 DCT, each band divided by its own local energy (the detector for Gaussian coefficients whose
-variance is known locally: Kay, Detection Theory, §4.4) and put together again by the adjoint. A held
-tone disturbs the bands that are constant in time and an attack those that are constant in
+variance is known locally: Kay, Detection Theory, §4.4) and put together again by the adjoint. A
+held tone disturbs the bands that are constant in time and an attack those that are constant in
 frequency; what is left tells cells apart.
 """
 
@@ -67,31 +67,30 @@ def soft_map(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[
     deviation = float(cells.std())
     if deviation == 0:
         return np.zeros_like(cells)
-    return np.clip(cells / deviation, -_CLIP, _CLIP)
+    return np.asarray(np.clip(cells / deviation, -_CLIP, _CLIP), np.float32)
 
 
 def _bands(
     mono: NDArray[np.float32], rate: int, size: int, spot_s: float, count: int, pitch: float
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """(88, count) mean power of half bands at the middles of the spots."""
     starts = np.rint((np.arange(count) + 0.5) * spot_s * rate).astype(np.intp)
     padded = np.pad(mono, (size // 2, size))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[starts]
     spectrum = np.fft.rfft(frames * np.hanning(size + 1)[:-1].astype(np.float32), axis=1)
     edges = np.interp(np.arange(ROWS * GRAIN + 1) / GRAIN, np.arange(ROWS + 1), band_edges())
-    return (np.square(np.abs(spectrum)) @ _mixing(size, rate, round(pitch, 6), tuple(edges))).T
+    powers = np.square(np.abs(spectrum)) @ _mixing(size, rate, round(pitch, 6), tuple(edges))
+    return np.asarray(powers.T, np.float32)
 
 
 @lru_cache(maxsize=64)
-def _mixing(
-    size: int, rate: int, pitch: float, edges: tuple[float, ...]
-) -> NDArray[np.float32]:
+def _mixing(size: int, rate: int, pitch: float, edges: tuple[float, ...]) -> NDArray[np.float32]:
     """(bins, half bands): the share of each bin in each, columns summing to 1 inside the band."""
     bins = size // 2 + 1
     place = np.clip(np.array(edges) * pitch * size / rate + 0.5, 0, bins)
     lower, upper = np.arange(bins)[:, None], np.arange(1, bins + 1)[:, None]
     shares = np.clip(np.minimum(upper, place[1:]) - np.maximum(lower, place[:-1]), 0, None)
-    return (shares / np.maximum(np.diff(place), 0.3)).astype(np.float32)
+    return np.asarray(shares / np.maximum(np.diff(place), 0.3), np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -152,6 +151,6 @@ def _folding(count: int, ratio: float, start: float) -> NDArray[np.float32]:
 
 
 def cells_of(spots: NDArray[np.float32], shift: int) -> NDArray[np.float32]:
-    """(44, 64) cells of (44, 128) folded ``spots`` whose spot ``shift`` is where the tile begins."""
+    """(44, 64) cells of (44, 128) folded ``spots``; spot ``shift`` is where the tile begins."""
     turned = np.roll(spots, -shift, axis=1)
-    return turned.reshape(ROWS, COLUMNS, GRAIN).sum(2)
+    return np.asarray(turned.reshape(ROWS, COLUMNS, GRAIN).sum(2), np.float32)
