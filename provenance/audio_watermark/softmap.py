@@ -32,6 +32,8 @@ _QUIET = 1e-5  # of the loudest: -50 dB
 _HISS = 3.0  # a row's quietest twentieth, times this, is taken for noise
 _LOUDEST, _QUIETEST = 98, 5  # percentiles
 _CLIP = 3.0  # standard deviations
+_AROUND_S = 0.5
+_FULL_SHARE = 0.6  # of the mean amplitude, up to which a spot is taken for fully marked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -62,7 +64,7 @@ def soft_map(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[
     loud = float(np.percentile(powers, _LOUDEST))
     hiss = np.percentile(powers, _QUIETEST, axis=1, keepdims=True)
     logarithm = np.log(powers + _HISS * hiss + _QUIET * loud + 1e-12).astype(np.float32)
-    white = _whitened(logarithm)
+    white = _whitened(logarithm) * _marked_share(powers, SPOT_S * stretch.time)
     cells = white.reshape(ROWS, GRAIN, count).sum(1)
     deviation = float(cells.std())
     if deviation == 0:
@@ -91,6 +93,20 @@ def _mixing(size: int, rate: int, pitch: float, edges: tuple[float, ...]) -> NDA
     lower, upper = np.arange(bins)[:, None], np.arange(1, bins + 1)[:, None]
     shares = np.clip(np.minimum(upper, place[1:]) - np.maximum(lower, place[:-1]), 0, None)
     return np.asarray(shares / np.maximum(np.diff(place), 0.3), np.float32)
+
+
+def _marked_share(powers: NDArray[np.float32], spot_s: float) -> NDArray[np.float32]:
+    """How much of the most that the marker does it does at (88, count) ``powers``: 0 to 1.
+
+    What is loud for its second is changed least (:mod:`provenance.audio_watermark.marker`).
+    """
+    sums = np.concatenate([[0.0], np.cumsum(powers.mean(0, dtype=np.float64))])
+    middle = np.arange(powers.shape[1])
+    reach = max(1, round(_AROUND_S / spot_s))
+    first, last = np.maximum(middle - reach, 0), np.minimum(middle + reach, len(middle))
+    mean = (sums[last] - sums[first]) / (last - first)
+    share = _FULL_SHARE * np.sqrt(mean / np.maximum(powers, 1e-12))
+    return np.asarray(np.minimum(1.0, share), np.float32)
 
 
 @lru_cache(maxsize=1)

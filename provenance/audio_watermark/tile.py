@@ -1,7 +1,7 @@
 """The keyed tile of the mark in the sound: which cell of time and frequency says what.
 
 A tile is 44 bands by 64 columns of 40 ms, 2.56 s, and is repeated from the first sample on. Bands
-are 70 Hz wide below 1.25 kHz and 5.6 % of their frequency above, from 280 Hz to 7 kHz: about as
+are 70 Hz wide below 1.25 kHz and 5.6 % of their frequency above, from 280 Hz to 6.5 kHz: about as
 wide as the ear's own resolution allows, so that a change of pitch stays within a cell until it is
 searched for. Secret permutations deal the cells out to three uses, and a secret sign on each hides
 what it says:
@@ -39,6 +39,7 @@ _RELATIVE_WIDTH = 0.056
 _SPEECH_ROWS = 30  # to 3.4 kHz
 # (cells, pilot, clock) of the rows of speech and of those above; the rest is payload.
 _SHARES = ((_SPEECH_ROWS * COLUMNS, 240, 176), ((ROWS - _SPEECH_ROWS) * COLUMNS, 112, 80))
+_CLOCK_BLOCK = 64  # tiles whose clocks come from one digest
 PILOT_CELLS = sum(pilot for _, pilot, _ in _SHARES)
 CLOCK_CELLS = sum(clock for _, _, clock in _SHARES)
 PAYLOAD_CELLS = ROWS * COLUMNS - PILOT_CELLS - CLOCK_CELLS
@@ -54,8 +55,12 @@ def band_edges() -> NDArray[np.float64]:
 
 def _stream(key: CarrierKey, label: str, count: int) -> NDArray[np.uint32]:
     """``count`` secret 32-bit words: SHAKE-256 of the label under the key, the same everywhere."""
+    return np.frombuffer(_digest(key, label, 4 * count), dtype="<u4")
+
+
+def _digest(key: CarrierKey, label: str, count: int) -> bytes:
     digest = hashlib.shake_256(b"everyframe sound tile\0" + label.encode() + b"\0" + key.secret)
-    return np.frombuffer(digest.digest(4 * count), dtype="<u4")
+    return digest.digest(count)
 
 
 def _signs(key: CarrierKey, label: str, count: int) -> NDArray[np.float32]:
@@ -92,7 +97,15 @@ class SoundTile:
 
     def clock_signs(self, slot: int) -> NDArray[np.float32]:
         """(256,) signs of the clock in the tile number ``slot`` of the original."""
-        return _signs(self.key, f"clock {slot}", CLOCK_CELLS)
+        first = slot // _CLOCK_BLOCK * _CLOCK_BLOCK
+        return self.clock_block(first // _CLOCK_BLOCK)[slot - first]
+
+    def clock_block(self, number: int) -> NDArray[np.float32]:
+        """(64, 256) signs of the clock in the tiles from 64 × ``number`` on."""
+        digest = _digest(self.key, f"clock {number}", _CLOCK_BLOCK * CLOCK_CELLS // 8)
+        bits = np.unpackbits(np.frombuffer(digest, np.uint8))
+        signs = 1.0 - 2.0 * bits.reshape(_CLOCK_BLOCK, CLOCK_CELLS)
+        return np.asarray(signs, np.float32)
 
     def pattern(self, bits: NDArray[np.uint8], slot: int) -> NDArray[np.float32]:
         """(44, 64) signs of the whole tile number ``slot`` for (128,) payload ``bits``."""

@@ -48,7 +48,7 @@ class Follower:
         self._stretch = stretch
         self._spectrum = np.conj(np.fft.rfft(np.repeat(pattern, GRAIN, axis=1), axis=1))
         self._size = float(np.sqrt(GRAIN * np.abs(pattern).sum()))
-        self._clocks: NDArray[np.int8] | None = None
+        self._clocks: NDArray[np.float32] | None = None
 
     def follow(self, mono: NDArray[np.float32], rate: int, start_s: float) -> Followed:
         """``mono`` (N,), which begins at ``start_s``."""
@@ -97,10 +97,9 @@ class Follower:
             told.append(cells_of(spots, 0).reshape(-1)[self._tile.clock])
         heard = np.stack(told)
         if self._clocks is None:
-            self._clocks = np.stack(
-                [self._tile.clock_signs(slot).astype(np.int8) for slot in range(SLOTS)]
-            )
-        each = heard @ self._clocks.T.astype(np.float32)  # (tiles, slots)
+            blocks = range(SLOTS // len(self._tile.clock_block(0)))
+            self._clocks = np.concatenate([self._tile.clock_block(number) for number in blocks])
+        each = heard @ self._clocks.T  # (tiles, slots)
         summed = sum(np.roll(row, -index) for index, row in enumerate(each))
         energy = float(np.sqrt((heard**2).sum())) or 1.0
         scores = np.asarray(summed)[: SLOTS - len(told)] / energy
