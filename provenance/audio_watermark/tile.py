@@ -98,7 +98,7 @@ class SoundTile:
     def clock_signs(self, slot: int) -> NDArray[np.float32]:
         """(256,) signs of the clock in the tile number ``slot`` of the original."""
         first = slot // _CLOCK_BLOCK * _CLOCK_BLOCK
-        return self.clock_block(first // _CLOCK_BLOCK)[slot - first]
+        return np.asarray(self.clock_block(first // _CLOCK_BLOCK)[slot - first], np.float32)
 
     def clock_block(self, number: int) -> NDArray[np.float32]:
         """(64, 256) signs of the clock in the tiles from 64 × ``number`` on."""

