@@ -15,7 +15,11 @@ import numpy as np
 from benchmarks.audio import Sound, draw, load
 from benchmarks.false_positives import _upper_limit
 from benchmarks.footage import PAYLOAD
-from provenance.audio_watermark import SoundDetector, SoundMarker
+from provenance.audio_watermark import SoundMarker
+from provenance.audio_watermark.detector import PRESENT_P, chance
+from provenance.audio_watermark.search import SoundSearch
+from provenance.audio_watermark.softmap import Section
+from provenance.audio_watermark.tile import lay_out
 from provenance.keys import DEFAULT_CARRIER_KEY, CarrierKey
 
 
@@ -28,22 +32,20 @@ def main(files: tuple[Path, ...], trials: int, wide_every: int) -> None:
     sounds = [load(file, 8.0) for file in files] or list(draw(8.0, 3))
     sounds += [_marked(sound) for sound in sounds]
     read, present, words, lowest = 0, 0, 0, 1.0
-    for trial in range(trials):
-        sound = sounds[trial % len(sounds)]
-        secret = hashlib.sha256(b"trial %d" % trial).digest()
-        detector = SoundDetector(
-            keys=[CarrierKey(name="trial", secret=secret)],
-            rate=sound.rate,
-            reach="any" if trial % wide_every == 0 else "straight",
-        )
-        detector.add(sound.samples)
-        found = detector.finish().mark
-        read += found.payload is not None
-        present += found.payload is None and found.detected
-        words += found.candidates_tried
-        lowest = min(lowest, 1.0 if found.presence_p is None else found.presence_p)
-        if trial % 500 == 499:
-            click.echo(f"{trial + 1} trials, {read} read, {present} present", err=True)
+    each = -(-trials // len(sounds))
+    for number, sound in enumerate(sounds):
+        section = Section(sound.samples.mean(1), sound.rate)
+        for trial in range(each):
+            secret = hashlib.sha256(b"trial %d %d" % (number, trial)).digest()
+            search = SoundSearch(lay_out(CarrierKey(name="trial", secret=secret)))
+            found, peak = search.look(section, "straight" if trial % wide_every else "any")
+            p = chance(peak, keys=1)
+            read += found is not None
+            present += found is None and p < PRESENT_P
+            words += search.tried
+            lowest = min(lowest, p)
+        click.echo(f"{sound.name}: {read} read, {present} present, p {lowest:.1e}", err=True)
+    trials = each * len(sounds)
     click.echo(f"{trials} trials on {len(sounds)} sounds: {read} read, {present} called present")
     click.echo(f"{words} words tried, bound {words * 2.0**-48:.1e}; lowest presence p {lowest:.1e}")
     click.echo(f"95 % limit of the rate: {_upper_limit(read + present, trials):.1e}")

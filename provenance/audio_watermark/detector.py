@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from provenance.audio_watermark.search import Found, Peak, SoundSearch
+from provenance.audio_watermark.softmap import Section
 from provenance.audio_watermark.tile import lay_out
 from provenance.audio_watermark.track import Followed, Follower, joined
 from provenance.errors import FrameError, OptionError
@@ -150,8 +151,9 @@ class SoundDetector:
         number = self._looked
         self._looked += 1
         wide = self._reach == "any" and number & (number - 1) == 0
+        section = Section(mono, self._rate)
         for index, search in enumerate(self._searches):
-            found, peak = search.look(mono, self._rate, "any" if wide else "straight")
+            found, peak = search.look(section, "any" if wide else "straight")
             before = self._peaks[index]
             self._peaks[index] = Peak(max(before.score, peak.score), before.places + peak.places)
             if found is not None:
@@ -162,19 +164,24 @@ class SoundDetector:
         return None
 
     def _present(self, searched: Detection) -> Detection:
-        """``searched``, and whether a mark is there though nothing can be read.
-
-        To sound that knows nothing of the key the pilot's signs are fair coins: the sum of values
-        with fair signs, over the root of the sum of their squares, exceeds t with a probability
-        below 3.18 Q(t); times the places and keys looked at, this bounds the highest of them.
-        """
+        """``searched``, and whether a mark is there though nothing can be read."""
         if self._fast or not any(peak.places for peak in self._peaks):
             return searched
-        likeliest = [
-            peak.places * _COINS * math.erfc(peak.score / math.sqrt(2)) / 2 for peak in self._peaks
-        ]
-        p = min(1.0, max(LEAST_P, len(self._peaks) * min(likeliest)))
+        p, index = min(
+            (chance(peak, keys=len(self._peaks)), index) for index, peak in enumerate(self._peaks)
+        )
         if p >= PRESENT_P:
             return replace(searched, presence_p=p)
-        key = self._searches[likeliest.index(min(likeliest))].tile.key
+        key = self._searches[index].tile.key
         return replace(searched, detected=True, key=key, presence_p=p)
+
+
+def chance(peak: Peak, *, keys: int) -> float:
+    """Bound on the probability of so high a pilot without a mark, for the best of so many keys.
+
+    To sound that knows nothing of the key the pilot's signs are fair coins: the sum of values with
+    fair signs, over the root of the sum of their squares, exceeds t with a probability below
+    3.18 Q(t); times the places and keys looked at, this bounds the highest of them.
+    """
+    tail = math.erfc(peak.score / math.sqrt(2)) / 2
+    return min(1.0, max(LEAST_P, keys * peak.places * _COINS * tail))

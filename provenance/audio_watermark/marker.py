@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 LOWEST_RATE = 8000
 FRAME_S = 0.04
 _OVERLAP = 4  # frames over every sample
-_BUDGET_DB = 21.0  # below the sound, of a mark that is nowhere at its limit
+_BUDGET_DB = 20.0  # below the sound, of a mark that is nowhere at its limit
+_LEAST_SNR_DB = 25.7  # of every second: where little is at its limit, the budget shrinks to this
 _MOST = 6.0 / 8.686  # nepers
 _AROUND_S = 0.5  # on either side, over which the sound's power is averaged
 _SOFTEST = 1e-6  # mean square, full scale 1, below which sound fades into silence: -60 dB
@@ -98,6 +99,8 @@ class SoundMarker:
         self._spectra: list[NDArray[np.complex64]] = []
         self._original = np.zeros((0, channels), np.float32)
         self._powers = np.zeros(1)  # of all frames so far, summed up
+        self._spent, self._heard = np.zeros(1), np.zeros(1)  # of all marked frames
+        self._allowed = strength**2 * 10 ** (-_LEAST_SNR_DB / 10)
         self._next = 0  # the frame that is marked next
         self._lead = self._frame // 2  # samples before the first that are still to be dropped
         self._finished = False
@@ -161,6 +164,7 @@ class SoundMarker:
         share = self._budget * np.sqrt(self._loudness(numbers))[:, None]
         share = np.minimum(self._most, share / np.sqrt(power + 1e-20))
         share *= power / (power + self._floor)
+        share *= self._thrift((np.square(share) * power).sum(1), numbers)[:, None]
         gain = np.exp(share * (self._signs(numbers) @ self._rows.T)) - 1
         full = np.zeros((count, self._frame // 2 + 1, self._channels), np.complex64)
         full[:, self._bins] = spectra * gain[:, :, None].astype(np.float32)
@@ -173,6 +177,21 @@ class SoundMarker:
             sums[part : part + count] += pieces[:, part]
         self._sums = sums[count:].reshape(-1, self._channels)
         return sums[:count].reshape(-1, self._channels)
+
+    def _thrift(
+        self, energy: NDArray[np.floating], numbers: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """(frames,) what the mark is scaled with, so that none of its seconds is too loud.
+
+        ``energy``: of the mark in the frames with these ``numbers``.
+        """
+        powers = np.diff(self._powers)[numbers]
+        self._spent = np.concatenate([self._spent, self._spent[-1] + np.cumsum(energy)])
+        self._heard = np.concatenate([self._heard, self._heard[-1] + np.cumsum(powers)])
+        before = np.maximum(numbers + 1 - 2 * self._around, 0)
+        spent = self._spent[numbers + 1] - self._spent[before]
+        heard = np.maximum(self._heard[numbers + 1] - self._heard[before], self._loudness(numbers))
+        return np.minimum(1.0, np.sqrt(self._allowed * heard / np.maximum(spent, 1e-20)))
 
     def _loudness(self, numbers: NDArray[np.intp]) -> NDArray[np.float64]:
         """Mean power around the frames with these ``numbers``."""

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from provenance import fec
-from provenance.audio_watermark.softmap import GRAIN, SPOTS, Stretch, cells_of, folded, soft_map
+from provenance.audio_watermark.softmap import (
+    GRAIN,
+    SPOTS,
+    Section,
+    Stretch,
+    cells_of,
+    folded,
+)
 from provenance.audio_watermark.tile import ROWS
 from provenance.payload import unpack
 
@@ -100,18 +107,18 @@ class SoundSearch:
         self._pilot = np.conj(np.fft.rfft(np.repeat(pilot, GRAIN, axis=1), axis=1))
         self._places = np.conj(np.fft.rfft(places, axis=1))
 
-    def look(self, mono: NDArray[np.float32], rate: int, reach: Reach) -> tuple[Found | None, Peak]:
-        """The payload in ``mono`` (N,) if its tag verifies, and the highest pilot seen."""
-        straight = self._straight(mono, rate)
+    def look(self, section: Section, reach: Reach) -> tuple[Found | None, Peak]:
+        """The payload in ``section`` if its tag verifies, and the highest pilot seen."""
+        straight = self._straight(section)
         best = heapq.nlargest(_DECODED, straight, key=_as_marked)
-        found = self._decoded(mono, rate, best, refine=False)
+        found = self._decoded(section, best, refine=False)
         peak = Peak(max(place.score for place in straight), SPOTS * len(straight))
         if found is not None or reach == "straight":
             return found, peak
-        places, count = self._anywhere(mono, rate)
+        places, count = self._anywhere(section)
         count += peak.places
-        best = [self._refined(mono, rate, place) for place in places]
-        found = self._decoded(mono, rate, sorted(best, reverse=True), refine=True)
+        best = [self._refined(section, place) for place in places]
+        found = self._decoded(section, sorted(best, reverse=True), refine=True)
         return found, Peak(max(peak.score, *(p.score for p in places), 0.0), count)
 
     def best_shift(self, spots: NDArray[np.float32]) -> tuple[float, int]:
@@ -127,8 +134,8 @@ class SoundSearch:
         energy = np.fft.irfft((np.fft.rfft(cells * cells, axis=1) * self._places).sum(0), n=SPOTS)
         return np.asarray(told / np.sqrt(np.maximum(energy, 1e-9)), np.float32)
 
-    def _straight(self, mono: NDArray[np.float32], rate: int) -> list[Place]:
-        soft = soft_map(mono, rate, Stretch())
+    def _straight(self, section: Section) -> list[Place]:
+        soft = section.map_at(Stretch())
         return [
             self._place(soft, Stretch(time=1 + skew), 1 / (1 + skew), phase)
             for skew in _SKEWS
@@ -141,12 +148,12 @@ class SoundSearch:
         score, shift = self.best_shift(folded(soft, ratio=ratio, start=phase))
         return Place(score, stretch, phase, shift)
 
-    def _anywhere(self, mono: NDArray[np.float32], rate: int) -> tuple[list[Place], int]:
+    def _anywhere(self, section: Section) -> tuple[list[Place], int]:
         """The most promising places, and how many were looked at."""
         best: list[Place] = []
         count = 0
         for base, ratios in _LINES:
-            soft = soft_map(mono, rate, base)
+            soft = section.map_at(base)
             if not soft.size:
                 continue
             for ratio in ratios:
@@ -158,14 +165,14 @@ class SoundSearch:
                 break
         return best, count
 
-    def _refined(self, mono: NDArray[np.float32], rate: int, place: Place) -> Place:
+    def _refined(self, section: Section, place: Place) -> Place:
         """The highest pilot around ``place``."""
         best = place
         for step, pitch_step in zip(_REFINED, _REFINED_PITCH, strict=True):
             for pitch in (1 - pitch_step, 1.0, 1 + pitch_step):
                 start = place.stretch
                 base = Stretch(time=start.time, pitch=start.pitch * pitch)
-                soft = soft_map(mono, rate, base)
+                soft = section.map_at(base)
                 for ratio in (1 - step, 1.0, 1 + step):
                     stretch = Stretch(time=base.time * ratio, pitch=base.pitch)
                     for phase in (0.0, 0.5):
@@ -173,17 +180,15 @@ class SoundSearch:
             place = best
         return best
 
-    def _decoded(
-        self, mono: NDArray[np.float32], rate: int, places: Iterable[Place], *, refine: bool
-    ) -> Found | None:
+    def _decoded(self, section: Section, places: Iterable[Place], *, refine: bool) -> Found | None:
         for place in places:
             if place.score < _PROMISING:
                 continue
             stretch = place.stretch
             if refine:
-                soft, ratio = soft_map(mono, rate, stretch), 1.0
+                soft, ratio = section.map_at(stretch), 1.0
             else:
-                soft, ratio = soft_map(mono, rate, Stretch()), 1 / stretch.time
+                soft, ratio = section.map_at(Stretch()), 1 / stretch.time
             spots = folded(soft, ratio=ratio, start=place.phase)
             payload = self.read(cells_of(spots, place.shift))
             if payload is not None:

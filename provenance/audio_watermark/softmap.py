@@ -48,6 +48,24 @@ class Stretch:
     pitch: float = 1.0
 
 
+class Section:
+    """A stretch of sound, and the maps that were made of it: all keys look at the same.
+
+    ``mono``: (N,) float32; ``rate`` in samples a second.
+    """
+
+    def __init__(self, mono: NDArray[np.float32], rate: int) -> None:
+        self._mono, self._rate = mono, rate
+        self._maps: dict[Stretch, NDArray[np.float32]] = {}
+
+    def map_at(self, stretch: Stretch) -> NDArray[np.float32]:
+        """See :func:`soft_map`."""
+        found = self._maps.get(stretch)
+        if found is None:
+            found = self._maps[stretch] = soft_map(self._mono, self._rate, stretch)
+        return found
+
+
 def soft_map(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[np.float32]:
     """(44, T) evidence in ``mono`` (N,): positive where a cell seems louder than its neighbours.
 
