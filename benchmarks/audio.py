@@ -21,6 +21,7 @@ from attacks.catalog import find_attack
 from attacks.clip import Clip
 from benchmarks.drawn_sound import noises, tune, voice
 from benchmarks.footage import PAYLOAD
+from benchmarks.masking import noise_to_mask_db
 from benchmarks.tables import markdown
 from provenance.audio_watermark import SoundDetector, SoundMarker
 from provenance.clip import AudioSpec, VideoSpec
@@ -94,12 +95,21 @@ def main(files: tuple[Path, ...], seconds: float, drawn: int, only: str) -> None
             [
                 sound.name,
                 f"{snr_db(sound, marked[-1]):.1f}",
+                *masking(sound, marked[-1]),
                 text,
                 f"{speed:.0f}",
                 f"{listened:.0f}",
             ]
         )
-    header = ["sound", "SNR, dB", "as marked", "embed, × real time", "extract, × real time"]
+    header = [
+        "sound",
+        "SNR, dB",
+        "noise to mask, dB",
+        "bands above it",
+        "as marked",
+        "embed, × real time",
+        "extract, × real time",
+    ]
     click.echo(markdown(header, rows))
     table = []
     for name, steps in (*attacks(), (f"cut to {KEPT_S:g} s", None)):
@@ -162,6 +172,12 @@ def read(samples: NDArray[np.float32], rate: int) -> tuple[str, float]:
 def snr_db(sound: Sound, marked: Sound) -> float:
     change = np.square(marked.samples - sound.samples, dtype=np.float64).mean()
     return float(10 * np.log10(np.square(sound.samples, dtype=np.float64).mean() / change))
+
+
+def masking(sound: Sound, marked: Sound) -> tuple[str, str]:
+    """Mean noise-to-mask ratio in dB, and the share of bands where the mark is above it."""
+    mean_db, above = noise_to_mask_db(sound.samples.mean(1), marked.samples.mean(1), sound.rate)
+    return f"{mean_db:.1f}", f"{100 * above:.1f} %"
 
 
 def attacked(sound: Sound, transform: Transform | None) -> NDArray[np.float32]:
