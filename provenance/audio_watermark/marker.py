@@ -43,6 +43,7 @@ _AROUND_S = 0.5  # on either side, over which the sound's power is averaged
 _SOFTEST = 1e-6  # mean square, full scale 1, below which sound fades into silence: -60 dB
 _CLEAR = 1.6  # steepness of the way from one cell to the next
 _BATCH = 64  # frames
+_REMEMBERED = 1024  # frames more than are needed, so that forgetting is rare
 
 
 class SoundMarker:
@@ -98,8 +99,8 @@ class SoundMarker:
         self._sums = np.zeros((self._frame, channels), np.float32)
         self._spectra: list[NDArray[np.complex64]] = []
         self._original = np.zeros((0, channels), np.float32)
-        self._powers = np.zeros(1)  # of all frames so far, summed up
-        self._spent, self._heard = np.zeros(1), np.zeros(1)  # of all marked frames
+        self._powers = _RunningSum()  # of all frames
+        self._spent = _RunningSum()  # of the mark, in all frames marked
         self._allowed = strength**2 * 10 ** (-_LEAST_SNR_DB / 10)
         self._next = 0  # the frame that is marked next
         self._lead = self._frame // 2  # samples before the first that are still to be dropped
@@ -124,7 +125,7 @@ class SoundMarker:
     def _run(self, samples: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
         self._input = np.concatenate([self._input, samples])
         self._analyse()
-        total = len(self._powers) - 1
+        total = self._powers.count
         ready = total if last else total - self._around
         parts = []
         while self._next < ready:
@@ -151,7 +152,7 @@ class SoundMarker:
         spectrum = np.fft.rfft(frames * self._window, axis=1)
         power = (np.abs(spectrum) ** 2).sum((1, 2), dtype=np.float64)
         self._spectra += list(spectrum[:, self._bins].astype(np.complex64))
-        self._powers = np.concatenate([self._powers, self._powers[-1] + np.cumsum(power)])
+        self._powers.add(power)
         self._input = self._input[count * self._hop :]
 
     def _synthesise(self, count: int) -> NDArray[np.float32]:
@@ -185,19 +186,19 @@ class SoundMarker:
 
         ``energy``: of the mark in the frames with these ``numbers``.
         """
-        powers = np.diff(self._powers)[numbers]
-        self._spent = np.concatenate([self._spent, self._spent[-1] + np.cumsum(energy)])
-        self._heard = np.concatenate([self._heard, self._heard[-1] + np.cumsum(powers)])
+        self._spent.add(energy)
         before = np.maximum(numbers + 1 - 2 * self._around, 0)
-        spent = self._spent[numbers + 1] - self._spent[before]
-        heard = np.maximum(self._heard[numbers + 1] - self._heard[before], self._loudness(numbers))
+        spent = self._spent.between(before, numbers + 1)
+        heard = np.maximum(self._powers.between(before, numbers + 1), self._loudness(numbers))
+        for sums in (self._spent, self._powers):
+            sums.forget(int(before[0]))
         return np.minimum(1.0, np.sqrt(self._allowed * heard / np.maximum(spent, 1e-20)))
 
     def _loudness(self, numbers: NDArray[np.intp]) -> NDArray[np.float64]:
         """Mean power around the frames with these ``numbers``."""
         first = np.maximum(numbers - self._around, 0)
-        last = np.minimum(numbers + self._around + 1, len(self._powers) - 1)
-        mean = (self._powers[last] - self._powers[first]) / (last - first)
+        last = np.minimum(numbers + self._around + 1, self._powers.count)
+        mean = self._powers.between(first, last) / (last - first)
         return np.asarray(np.maximum(mean, 0.0), np.float64)
 
     def _signs(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -210,6 +211,31 @@ class SoundMarker:
         before = first - slots[0] * COLUMNS
         weights = _between_cells(place - first, columns)
         return np.asarray(weights @ signs[before : before + columns], np.float32)
+
+
+class _RunningSum:
+    """Sums over stretches of a growing row of numbers, whose beginning may be forgotten."""
+
+    def __init__(self) -> None:
+        self._first = 0
+        self._sums = np.zeros(1)
+
+    @property
+    def count(self) -> int:
+        """How many numbers came, forgotten ones too."""
+        return self._first + len(self._sums) - 1
+
+    def add(self, numbers: NDArray[np.floating]) -> None:
+        self._sums = np.concatenate([self._sums, self._sums[-1] + np.cumsum(numbers)])
+
+    def between(self, first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float64]:
+        """The sums of the numbers from each of ``first`` up to, not with, each of ``last``."""
+        return np.asarray(self._sums[last - self._first] - self._sums[first - self._first])
+
+    def forget(self, before: int) -> None:
+        if before - self._first > _REMEMBERED:
+            self._sums = self._sums[before - self._first :]
+            self._first = before
 
 
 def _between_cells(place: NDArray[np.float64], cells: int) -> NDArray[np.float32]:

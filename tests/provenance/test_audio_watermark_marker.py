@@ -21,6 +21,11 @@ def test_blocks_change_nothing(block):
     assert np.allclose(marked(sound, block=block), marked(sound), atol=1e-7)
 
 
+def test_a_minute_in_small_blocks_is_a_minute_at_once():
+    sound = np.random.default_rng(0).normal(0, 0.1, (60 * 8000, 1)).astype(np.float32)
+    assert np.allclose(marked(sound, rate=8000, block=4000), marked(sound, rate=8000), atol=1e-7)
+
+
 def test_length_and_place_stay_and_the_mark_is_quiet():
     for sound, rate in ((voice(4, RATE), RATE), (tune(2, 44_100), 44_100)):
         changed = marked(sound, rate=rate)
