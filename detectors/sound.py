@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from detectors.result import ClockFacts
     from provenance.clip import AudioSpec
     from provenance.keys import CarrierKey
+    from provenance.watermark import Detection
 
 CHECK, SAME = "audio_watermark", "same_sound"
 AS_MARKED_S = 0.75  # a picture's clock that reads less at its start says: from the first picture on
@@ -31,12 +32,15 @@ class HeardSound:
     """What was found in the sound. ``facts`` None: nothing was searched, ``check`` says why.
 
     ``complete``: all of it was heard; ``damage`` says why it ended early.
+    ``pictures_too``: the mark of the pictures is in it, whichever was read: a file may be
+    marked twice.
     """
 
     check: Check
     facts: WatermarkFacts | None = None
     complete: bool = False
     damage: str | None = None
+    pictures_too: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,17 +71,25 @@ def listen(
     keys: Sequence[CarrierKey],
     ending: Ending,
     *,
+    pictures: Detection,
     fast: bool = False,
 ) -> HeardSound:
-    """Searches ``blocks`` (N, channels) for a mark under any of ``keys``."""
+    """Searches ``blocks`` (N, channels) for a mark under any of ``keys``.
+
+    ``pictures``: what was found in the pictures of the same file.
+    """
     if audio.sample_rate < LOWEST_RATE:
         return skipped(f"{audio.sample_rate} samples a second are too few to carry a mark")
-    detector = SoundDetector(keys=keys, rate=audio.sample_rate, fast=fast)
+    known = None
+    if pictures.payload is not None and pictures.key is not None:
+        known = (pictures.payload, pictures.key)
+    detector = SoundDetector(keys=keys, rate=audio.sample_rate, fast=fast, known=known)
     for block in blocks:
         detector.add(block)
         if detector.decided:
             break
-    mark = detector.finish().mark
+    heard = detector.finish()
+    mark = heard.mark
     detail = f"searched in {mark.seconds_used:.1f} s of sound"
     if ending.damage is not None:
         check = Check(name=CHECK, state="failed", detail=f"{detail}; {ending.damage}")
@@ -85,7 +97,11 @@ def listen(
         check = Check(name=CHECK, state="done", detail=detail)
     complete = ending.damage is None and not detector.decided
     return HeardSound(
-        check=check, facts=watermark_facts(mark), complete=complete, damage=ending.damage
+        check=check,
+        facts=watermark_facts(mark),
+        complete=complete,
+        damage=ending.damage,
+        pictures_too=heard.known_too,
     )
 
 
@@ -98,20 +114,22 @@ def compare(pictures: WatermarkFacts, sound: HeardSound) -> Comparison:
         which = "sound" if facts.content_id is None else "pictures"
         detail = f"no mark was read in the {which}: whether they belong together is not known"
         return Comparison(checks=(Check(name=SAME, state="skipped", detail=detail),))
-    return _both(pictures, facts, complete=sound.complete)
+    return _both(pictures, facts, sound)
 
 
-def _both(pictures: WatermarkFacts, facts: WatermarkFacts, *, complete: bool) -> Comparison:
+def _both(pictures: WatermarkFacts, facts: WatermarkFacts, sound: HeardSound) -> Comparison:
     name = SAME
-    if facts.content_id != pictures.content_id:
+    if facts.content_id != pictures.content_id and not sound.pictures_too:
         detail = f"the sound was marked with {facts.content_id}, the pictures with "
         detail += f"{pictures.content_id}: one of them comes from another file"
         found = Tampering(kind="audio_replaced", detail=detail)
         check = Check(name=name, state="done", detail="the marks name different content")
         return Comparison(tampering=(found,), checks=(check,))
-    tampering = _foreign(facts) if complete else ()
+    tampering = _foreign(facts) if sound.complete else ()
     offset_s, exact = _offset(pictures.clock, facts.clock)
     detail = "pictures and sound carry the same content id"
+    if facts.content_id != pictures.content_id:
+        detail = "the sound carries the mark of the pictures, and another one"
     if offset_s is None:
         check = Check(name=name, state="done", detail=f"{detail}; their times were not compared")
         return Comparison(tampering=tampering, checks=(check,))

@@ -149,13 +149,22 @@ def _listened(
 ) -> HeardSound:
     if isinstance(media, SoundReader):
         ending = Ending()
-        return listen(_blocks(media, ending), media.info.audio, keys, ending, fast=fast)
+        return listen(
+            _blocks(media, ending),
+            media.info.audio,
+            keys,
+            ending,
+            pictures=found.detection,
+            fast=fast,
+        )
     if media.info.audio is None:
         return skipped("there is no sound")
     if fast and found.detection.detected:
         return skipped("the search stopped at the mark in the pictures")
     ending = Ending()
-    return listen(_blocks(media, ending), media.info.audio, keys, ending, fast=fast)
+    return listen(
+        _blocks(media, ending), media.info.audio, keys, ending, pictures=found.detection, fast=fast
+    )
 
 
 def _blocks(media: MediaReader | SoundReader, ending: Ending) -> Iterator[NDArray[np.float32]]:

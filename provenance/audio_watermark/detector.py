@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from provenance.audio_watermark.search import Found, Peak, SoundSearch
-from provenance.audio_watermark.softmap import Section
+from provenance.audio_watermark.softmap import Section, cells_of, folded
 from provenance.audio_watermark.tile import lay_out
 from provenance.audio_watermark.track import Followed, Follower, joined
 from provenance.errors import FrameError, OptionError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from provenance.audio_watermark.search import Reach
     from provenance.audio_watermark.softmap import Stretch
     from provenance.keys import CarrierKey
+    from provenance.payload import Payload
 
 SECTION_S = 12.0
 PRESENT_P = 1e-6  # per file: a mark is stated below this probability of its being chance
@@ -38,6 +39,7 @@ LEAST_P = 1e-12
 _SHORTEST_S = 0.5
 _KEPT_SECTIONS = 25  # five minutes of what could not be read are followed once something is
 _SILENT = 1e-5  # mean absolute value, full scale 1, below which nothing is looked for
+_TOO = 6.0  # standard deviations at which a known payload is there: by chance 1e-9
 _COINS = 3.18  # what fair coins may exceed the normal tail by (Bentkus and Dzindzalieta 2015)
 
 
@@ -46,11 +48,13 @@ class SoundDetection:
     """The result of a search in sound.
 
     ``mark``: as for pictures, with frames_used 0 and no geometry. ``stretch``: how the sound lies
-    on the marked one; None where no message was read.
+    on the marked one; None where no message was read. ``known_too``: the payload that the detector
+    was told to expect is there, whichever was read: sound may be marked twice.
     """
 
     mark: Detection
     stretch: Stretch | None = None
+    known_too: bool = False
 
 
 class _Read(NamedTuple):
@@ -66,16 +70,25 @@ class SoundDetector:
     With ``fast`` the search stops at the first verified tag and ``decided`` turns true; nothing is
     said about segments then. ``reach`` "straight" looks for sound that was neither stretched nor
     changed in pitch. How the sound is cut into blocks changes nothing. Every word whose tag was
-    looked at is counted.
+    looked at is counted. ``known``: a payload, and its key, of which it is asked whether it is
+    there, too, where another one was read.
     """
 
     def __init__(
-        self, *, keys: Sequence[CarrierKey], rate: int, fast: bool = False, reach: Reach = "any"
+        self,
+        *,
+        keys: Sequence[CarrierKey],
+        rate: int,
+        fast: bool = False,
+        reach: Reach = "any",
+        known: tuple[Payload, CarrierKey] | None = None,
     ) -> None:
         if not keys:
             raise OptionError("no carrier key to search with", hint="pass at least one key")
         self._rate = rate
         self._fast = fast
+        self._known = known
+        self._known_too = False
         self._reach: Reach = reach
         self._searches = [SoundSearch(lay_out(key)) for key in keys]
         self._peaks = [Peak(0.0, 0) for _ in keys]
@@ -129,7 +142,7 @@ class SoundDetector:
             segments=segments(pieces, pattern),
             clock=joined([part.span for part in self._followed]),
         )
-        return SoundDetection(mark=mark, stretch=found.place.stretch)
+        return SoundDetection(mark=mark, stretch=found.place.stretch, known_too=self._known_too)
 
     def _section(self, count: int) -> None:
         joint = np.concatenate(self._waiting)
@@ -157,6 +170,8 @@ class SoundDetector:
             before = self._peaks[index]
             self._peaks[index] = Peak(max(before.score, peak.score), before.places + peak.places)
             if found is not None:
+                if self._known is not None:
+                    self._known_too = _carries(section, found, *self._known)
                 tile = search.tile
                 pattern = tile.steady_pattern(pack(found.payload, tile.key.secret))
                 follower = Follower(tile, pattern, found.place.stretch)
@@ -174,6 +189,17 @@ class SoundDetector:
             return replace(searched, presence_p=p)
         key = self._searches[index].tile.key
         return replace(searched, detected=True, key=key, presence_p=p)
+
+
+def _carries(section: Section, found: Found, payload: Payload, key: CarrierKey) -> bool:
+    """Whether ``payload`` is in ``section``, where another one may have been read."""
+    if payload == found.payload:
+        return True
+    tile, place = lay_out(key), found.place
+    spots = folded(section.map_at(place.stretch), start=place.phase)
+    values = cells_of(spots, place.shift).reshape(-1)[tile.payload]
+    signs = tile.steady_pattern(pack(payload, key.secret)).reshape(-1)[tile.payload]
+    return float(values @ signs) > _TOO * float(np.sqrt(values @ values))
 
 
 def chance(peak: Peak, *, keys: int) -> float:

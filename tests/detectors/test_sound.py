@@ -57,6 +57,11 @@ class TestCompare:
         assert kinds(beside) == ["audio_replaced"]
         assert beside.offset_ms is None
 
+    def test_two_marks_of_which_one_is_that_of_the_pictures_are_well(self):
+        both = replace(heard(content_id="00000000000001"), pictures_too=True)
+        assert kinds(compare(mark(), both)) == []
+        assert "and another one" in compare(mark(), both).checks[0].detail
+
     def test_sound_that_comes_late_is_told(self):
         late = compare(mark(), heard(clock=clock((0.0, 5.0, -0.5))))
         assert (kinds(late), late.offset_ms) == (["audio_shifted"], 500)

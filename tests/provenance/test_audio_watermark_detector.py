@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 
 import numpy as np
@@ -12,6 +13,7 @@ from provenance.audio_watermark.softmap import soft_map
 from provenance.clip import AudioSpec
 from provenance.errors import FrameError, OptionError
 from provenance.keys import DEFAULT_CARRIER_KEY, CarrierKey
+from provenance.payload import Payload
 from provenance.video import SoundSettings, coded_sound, filtered_sound
 from tests.drawn_sound import PAYLOAD, RATE, detected, marked
 
@@ -146,6 +148,20 @@ def test_what_was_exchanged_is_unmarked_and_the_clock_shows_the_cut():
     ahead = cut.clock[-1].original_start_s - cut.clock[-1].start_s
     assert [round(run.start_s) for run in cut.clock] == [0, 12]
     assert ahead == pytest.approx(10, abs=0.05)
+
+
+def test_of_two_marks_one_is_read_and_the_other_recognised(talk):
+    other = Payload(model=2, day=date(2025, 1, 2), content_id=77)
+    twice = marked(marked(talk), payload=other)
+    for sound, expected in ((twice, True), (marked(talk), False)):
+        for known in (PAYLOAD, other):
+            detector = SoundDetector(
+                keys=[DEFAULT_CARRIER_KEY], rate=RATE, known=(known, DEFAULT_CARRIER_KEY)
+            )
+            detector.add(sound)
+            found = detector.finish()
+            assert found.mark.payload in (PAYLOAD, other)
+            assert found.known_too is (expected or known == PAYLOAD)
 
 
 def test_the_clock_starts_where_the_pictures_do(talk):
