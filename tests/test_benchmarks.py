@@ -13,7 +13,7 @@ from benchmarks.false_positives import _upper_limit
 from benchmarks.fec import approximation
 from benchmarks.tables import markdown
 
-COMMANDS = ("false_positives", "fec", "robustness", "stamping", "verifying")
+COMMANDS = ("false_positives", "fec", "geometry", "gpu", "robustness", "stamping", "verifying")
 
 
 @pytest.mark.parametrize("name", COMMANDS)
