@@ -116,7 +116,8 @@ def keystones(soft_map: NDArray[np.float32], count: int) -> list[Keystone]:
             shapes = np.concatenate([np.tile(lean, (len(pairs), 1)), pairs], 1)
             scores = _scores(parts, shapes)
             best = int(scores.argmax())
-            found.append((float(scores[best]), shapes[best]))
+            if np.isfinite(scores[best]):
+                found.append((float(scores[best]), shapes[best]))
     found.sort(key=lambda item: -item[0])
     climbed = [_climbed(parts, _shortest(start)) for _, start in found[:_STARTS]]
     kept: list[tuple[float, NDArray[np.float64]]] = []
