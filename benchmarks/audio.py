@@ -17,9 +17,12 @@ import click
 import numpy as np
 from scipy.signal import resample_poly
 
-from attacks.base import Desk
+from attacks.base import Chain, Desk
 from attacks.catalog import find_attack
 from attacks.clip import Clip
+from attacks.room import Room
+from attacks.sound_filters import BandLimit, SoundCodec, SoundNoise
+from attacks.sound_time import SoundSpeed
 from benchmarks.drawn_sound import noises, tune, voice
 from benchmarks.footage import PAYLOAD
 from benchmarks.masking import noise_to_mask_db
@@ -134,6 +137,20 @@ def attacks() -> Iterator[tuple[str, Transform]]:
     """Names and transforms, always drawn alike."""
     for number, (name, attack, strength) in enumerate(ATTACKS):
         yield name, find_attack(attack).draw(strength, np.random.default_rng(number))
+    yield "re-recorded, noise 20 dB, skew 0.1 %", _recorded()
+
+
+def _recorded() -> Transform:
+    """A room whose echo is as loud as the direct sound, and a noisy recorder in it."""
+    return Chain(
+        steps=(
+            Room(reverberation_s=0.4, direct_db=0, gap_s=0.003, seed=0),
+            BandLimit(low_hz=200, high_hz=7500),
+            SoundNoise(snr_db=20, colour="pink", seed=0),
+            SoundSpeed(factor=1.001),
+            SoundCodec(codec="aac", kbps=64),
+        )
+    )
 
 
 def draw(seconds: float, count: int) -> Iterator[Sound]:
