@@ -2,11 +2,12 @@
 # make test   lint, types, tests
 # make lint   ruff and mypy alone
 # make setup  the environment alone, in .venv (the other targets make it when it is missing)
+# make peers  the watermarks of others that ltx-bench compares with, into .venv (setup does it too)
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup peers demo test lint clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,13 +15,23 @@ READY := .venv/.ready
 # The torch that the tests run with. Pinned, because an unpinned torch can bring gigabytes of CUDA.
 TORCH := torch==2.13.0
 
+# Watermarks of others, and what they import. Of a fixed version, because a bench compares with what it
+# compared with before; without their dependencies, because those bring a second OpenCV, which
+# overwrites the first, and half a gigabyte that nothing here imports.
+PEERS := invisible-watermark==0.2.0 blind-watermark==0.4.4 resemble-perth==1.0.1
+PEERS_IMPORT := onnxruntime pywavelets pyyaml
+
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 setup: $(READY)
 
+peers: $(READY)
+	@$(BIN)/python -m pip install --quiet --no-deps $(PEERS)
+	@$(BIN)/python -m pip install --quiet $(PEERS_IMPORT)
+
 demo: $(READY)
-	@$(BIN)/python -m detectors.demo
+	@$(BIN)/python -m attacks.demo
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -50,6 +61,7 @@ $(READY): pyproject.toml Makefile
 	  $(BIN)/python -m pip install --quiet '$(TORCH)'; \
 	fi
 	@$(BIN)/python -m pip install --quiet --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --no-deps $(PEERS)
 	@touch $@
 
 clean:

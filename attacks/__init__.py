@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from attacks.base import Attack, Chain, Desk, Transform
+    from attacks.bench.suite import SUITES, Suite
     from attacks.catalog import find_attack
     from attacks.clip import Clip, open_clip
     from attacks.single import attack, replay
-    from attacks.suite import SUITES, Suite
     from attacks.systems.base import Reading, System
 
 _HOME = {
@@ -25,8 +25,8 @@ _HOME = {
     "Clip": "attacks.clip",
     "Desk": "attacks.base",
     "Reading": "attacks.systems.base",
-    "SUITES": "attacks.suite",
-    "Suite": "attacks.suite",
+    "SUITES": "attacks.bench.suite",
+    "Suite": "attacks.bench.suite",
     "System": "attacks.systems.base",
     "Transform": "attacks.base",
     "attack": "attacks.single",

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from provenance.errors import OptionError, UnknownName
 
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from attacks.base import Attack, Transform
 
 GROUP = "everyframe.attacks"
-MODULES = (
-    "identity",
+FAMILIES = (
     "codec",
-    "platform",
     "geometric",
     "photometric",
     "overlay",
     "temporal",
+    "rerecord",
+    "removal",
+    "forgery",
     "audio",
 )
-"""Modules of this package that bring attacks, in the order in which they are listed."""
+"""Packages beside this module, in the order in which their attacks are listed."""
 
 
 @lru_cache(maxsize=1)
@@ -74,8 +75,9 @@ def unknown(what: str, name: str, known: list[str], hint: str) -> UnknownName:
     return UnknownName(f"no {what} is called {name!r}", hint=guess + hint)
 
 
-def _rooms() -> Iterator[object]:
-    for module in MODULES:
-        yield import_module(f"attacks.{module}")
+def _rooms() -> Iterator[Any]:
+    """Modules with ``ATTACKS`` and ``KINDS``."""
+    for family in FAMILIES:
+        yield import_module(f"attacks.{family}")
     for entry in entry_points(group=GROUP):
         yield entry.load()

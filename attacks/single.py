@@ -100,7 +100,7 @@ def _write(
 ) -> dict[str, Any]:
     from attacks.allies import FileAccomplice
 
-    ally = FileAccomplice(files=tuple(Path(other) for other in others))
+    ally = FileAccomplice(others=tuple(Path(other) for other in others))
     with (
         disk_errors(output),
         tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.stem[:40]}-") as folder,

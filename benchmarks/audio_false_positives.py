@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import numpy as np
 
+from attacks.bench.statistics import upper_bound
 from benchmarks.audio import Sound, draw, load
-from benchmarks.false_positives import _upper_limit
 from benchmarks.footage import PAYLOAD
 from provenance.audio_watermark import SoundMarker
 from provenance.audio_watermark.detector import PRESENT_P, chance
@@ -48,7 +48,7 @@ def main(files: tuple[Path, ...], trials: int, wide_every: int) -> None:
     trials = each * len(sounds)
     click.echo(f"{trials} trials on {len(sounds)} sounds: {read} read, {present} called present")
     click.echo(f"{words} words tried, bound {words * 2.0**-48:.1e}; lowest presence p {lowest:.1e}")
-    click.echo(f"95 % limit of the rate: {_upper_limit(read + present, trials):.1e}")
+    click.echo(f"95 % limit of the rate: {upper_bound(read + present, trials):.1e}")
 
 
 def _marked(sound: Sound) -> Sound:

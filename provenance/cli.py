@@ -80,6 +80,11 @@ class _Day(click.DateTime):
 @click.option("--strength", type=float, metavar="FACTOR", help="Scale of the mark. [default: 1.0]")
 @click.option("--psnr", type=float, metavar="DB", help="Instead: the least luma PSNR of a frame.")
 @click.option(
+    "--vmaf",
+    is_flag=True,
+    help="Measure VMAF and VMAF-NEG too, which costs time. Needs imageio-ffmpeg.",
+)
+@click.option(
     "--if-marked",
     type=click.Choice(["keep", "add", "refuse"]),
     default="keep",
@@ -109,6 +114,7 @@ def main(
     store: str | None,
     strength: float | None,
     psnr: float | None,
+    vmaf: bool,
     if_marked: Any,
     no_audio_mark: bool,
     codec: Any,
@@ -161,6 +167,7 @@ def main(
             strength=1.0 if strength is None else strength,
             psnr=psnr,
             settings=settings,
+            vmaf=vmaf,
             if_marked=if_marked,
             audio_mark=not no_audio_mark,
             progress=_progress(check_interrupt, quiet=quiet),
@@ -191,7 +198,7 @@ def _warnings(stamped: Stamped) -> list[str]:
 
 def _facts(stamped: Stamped) -> dict[str, Any]:
     sealed, payload = stamped.sealed, stamped.sealed.payload
-    quality = stamped.carried.quality
+    quality, vmaf = stamped.carried.quality, stamped.carried.vmaf
     return {
         "schema": SCHEMA,
         "output": str(sealed.path),
@@ -208,6 +215,7 @@ def _facts(stamped: Stamped) -> dict[str, Any]:
         "input_bytes": stamped.input_bytes,
         "bytes": sealed.bytes,
         "quality": None if quality is None else _finite(asdict(quality)),
+        "vmaf": None if vmaf is None else asdict(vmaf),
         "timings_s": stamped.timings_s,
     }
 
@@ -223,6 +231,7 @@ def _as_json(stamped: Stamped) -> str:
 
 def _as_text(stamped: Stamped) -> str:
     facts, quality = _facts(stamped), stamped.carried.quality
+    vmaf = stamped.carried.vmaf
     lines = [
         f"Stamped: {facts['output']}",
         f"Watermark: {facts['model_name']}, {facts['date']}, content id {facts['content_id']}",
@@ -234,6 +243,8 @@ def _as_text(stamped: Stamped) -> str:
             f"Quality: {quality.psnr_db:.1f} dB luma PSNR, "
             f"{quality.worst_block_psnr_db:.1f} dB in the worst 32×32 block"
         )
+    if vmaf is not None:
+        lines.append(f"VMAF: {vmaf.vmaf:.1f}, NEG {vmaf.vmaf_neg:.1f}")
     return "\n".join(lines)
 
 

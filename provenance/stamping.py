@@ -17,7 +17,7 @@ from provenance.errors import AlreadyMarked, OptionError, UnknownModel, Unreadab
 from provenance.keys import carrier_keys, default_keys_directory, ensure_identity
 from provenance.manifest import container_of, has_manifest
 from provenance.payload import Model, model_by_key, model_by_number
-from provenance.quality import SAMPLED_EVERY, LumaQuality
+from provenance.quality import SAMPLED_EVERY, LumaQuality, VmafMeter
 from provenance.sealing import Sealing, Statement, check_output, disk_errors, state
 from provenance.store import default_store_path, open_store
 from provenance.video import MediaWriter, open_media
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from provenance.clip import AudioSpec
     from provenance.keys import CarrierKey, Identity
     from provenance.payload import Payload, Source
-    from provenance.quality import Quality
+    from provenance.quality import Quality, Vmaf
     from provenance.sealing import Sealed
     from provenance.store import Store
     from provenance.video import EncodeSettings, MediaReader
@@ -49,12 +49,14 @@ class Carried:
     """What went from the input to the output.
 
     ``quality`` compares the pictures before and after marking, before encoding; None when they
-    were copied. ``sound_damaged`` says where carried sound broke off, or is None.
+    were copied. ``vmaf`` does so where it was asked for. ``sound_damaged`` says where carried
+    sound broke off, or is None.
     """
 
     frames: int
     duration_s: float
     quality: Quality | None = None
+    vmaf: Vmaf | None = None
     sound_damaged: str | None = None
 
 
@@ -89,6 +91,7 @@ def stamp(
     strength: float = 1.0,
     psnr: float | None = None,
     settings: EncodeSettings | None = None,
+    vmaf: bool = False,
     if_marked: IfMarked = "keep",
     audio_mark: bool = True,
     progress: Callable[[float], None] | None = None,
@@ -100,6 +103,7 @@ def stamp(
     ``model`` is a registered name, ``source`` how the footage was made, ``day`` when (default
     today). ``identity`` and ``store`` default to the user's own. ``strength`` scales the mark,
     or ``psnr`` asks for the strongest one with at least that luma PSNR in dB before encoding.
+    ``vmaf`` measures that too, for about as long again as encoding takes.
     ``if_marked`` says what to do with input that carries a readable mark already: *keep* it and
     only sign (the pictures are not encoded again), *add* a second one, or *refuse*. Credentials
     in the input become the parent of the new ones. ``audio_mark``: all sound tracks are marked too,
@@ -138,6 +142,7 @@ def stamp(
         )
         # A date, a size or a strength that cannot be is refused before the input is searched.
         new_marker(payload=statement.payload(content_id=0))
+        meter = VmafMeter(width=video.width, height=video.height, bits=video.bits) if vmaf else None
         with clock.timed("look"):
             present = _look(path, identity, most_s=_LOOK_S, alive=partial(_tell, progress, 0.0))
         if present.detected and if_marked == "refuse":
@@ -175,7 +180,9 @@ def stamp(
                 change = None
                 if audio_mark:
                     change = partial(_marked_sound, sealing.payload, identity.carrier_key)
-                carried = _mark(media, marker, sealing.unsigned, settings, change, progress)
+                if meter is not None:
+                    opened.enter_context(meter)
+                carried = _mark(media, marker, sealing.unsigned, settings, meter, change, progress)
         with clock.timed("read_back"):
             read = (
                 kept
@@ -243,6 +250,7 @@ def _mark(
     marker: ClipMarker,
     target: Path,
     settings: EncodeSettings | None,
+    meter: VmafMeter | None,
     change_sound: ChangeSound | None,
     progress: Callable[[float], None] | None,
 ) -> Carried:
@@ -260,6 +268,8 @@ def _mark(
             last_s = float(picture.time - info.start)
             marked = marker.mark(picture.luma, time_s=last_s, bits=picture.bits)
             quality.add(picture.luma, marked, bits=picture.bits)
+            if meter is not None:
+                meter.add(picture.luma, marked)
             writer.write(picture.with_luma(marked))
             frames += 1
             if progress is not None:
@@ -270,6 +280,7 @@ def _mark(
         frames=frames,
         duration_s=last_s + float(1 / info.video.rate),
         quality=quality.result(),
+        vmaf=None if meter is None else meter.result(),
         sound_damaged=writer.sound_damaged,
     )
 

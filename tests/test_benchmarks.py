@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from benchmarks import convolutional
 from benchmarks.audio import ATTACKS, attacks, draw, mark, read, snr_db
-from benchmarks.false_positives import _upper_limit
 from benchmarks.fec import approximation
 from benchmarks.masking import noise_to_mask_db
 from benchmarks.tables import markdown
@@ -20,7 +19,8 @@ COMMANDS = (
     "audio_false_positives",
     "false_positives",
     "fec",
-    "robustness",
+    "geometry",
+    "gpu",
     "stamping",
     "verifying",
 )
@@ -49,13 +49,6 @@ def test_the_convolutional_code_has_its_free_distance():
     bits = np.zeros((1, 128), np.uint8)
     bits[0, 20] = 1
     assert int(convolutional.encode(bits, 816).sum()) >= 36
-
-
-def test_the_upper_limit_is_three_over_the_trials_when_nothing_was_found():
-    assert _upper_limit(0, 2000) == pytest.approx(3 / 2000, rel=0.01)
-    assert _upper_limit(0, 50) == pytest.approx(1 - 0.05 ** (1 / 50))
-    # Clopper and Pearson's for 3 of 100, from tables.
-    assert _upper_limit(3, 100) == pytest.approx(0.0757, abs=1e-4)
 
 
 def test_the_bound_grows_from_never_to_always():

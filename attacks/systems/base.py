@@ -43,11 +43,20 @@ class System(Protocol):
     heavy things are loaded on first use.
     """
 
-    name: str
-    version: str
-    medium: Medium
-    message_bits: int
-    frames_most: int | None
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def medium(self) -> Medium: ...
+
+    @property
+    def message_bits(self) -> int: ...
+
+    @property
+    def frames_most(self) -> int | None: ...
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """``clip`` with the mark in it, lazily: marked while it is read."""

@@ -64,6 +64,8 @@ def install(folder: Path) -> Path:
     info = folder / "toy_watermark-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-watermark\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[everyframe.systems]\ncolumns = toy_watermark:Columns\n")
+    (info / "entry_points.txt").write_text(
+        "[everyframe.systems]\ncolumns = toy_watermark:Columns\n"
+    )
     (folder / "toy_watermark.py").write_text(Path(__file__).read_text())
     return folder

@@ -52,9 +52,11 @@ FACTS = [
     "input_bytes",
     "bytes",
     "quality",
+    "vmaf",
     "timings_s",
 ]
 QUALITY = ["frames", "psnr_db", "lowest_psnr_db", "worst_block_psnr_db", "flat_rms"]
+QUALITY += ["ssim", "flicker"]
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,20 @@ def test_json_output(done):
     assert facts["bytes"] == done.out.stat().st_size
     assert facts["quality"]["frames"] == -(-FRAMES // SAMPLED_EVERY)
     assert (facts["kept"], facts["readable"]) == (False, True)
+
+
+def test_vmaf_is_measured_where_it_is_asked_for(desk, done):
+    assert done.facts["vmaf"] is None
+    vmaf = desk.stamped("--vmaf")["vmaf"]
+    assert list(vmaf) == ["frames", "vmaf", "vmaf_p1", "vmaf_neg", "vmaf_neg_p1"]
+    assert vmaf["frames"] == FRAMES
+    assert 80 < vmaf["vmaf_neg_p1"] <= vmaf["vmaf_neg"] <= 100
+
+
+def test_similarity_and_flicker_are_measured_on_the_way(done):
+    quality = done.facts["quality"]
+    assert 0.9 < quality["ssim"] < 1
+    assert 0 < quality["flicker"] < 2
 
 
 def test_mark_manifest_and_store_say_the_same(done):

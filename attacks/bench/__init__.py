@@ -1,0 +1,1 @@
+"""The evaluation: what is planned, computed, kept and reported."""

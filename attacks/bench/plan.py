@@ -1,0 +1,239 @@
+"""The tasks of an evaluation: every one says all that its result depends on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from attacks.base import Chain, describe
+from attacks.bench.results import SCHEMA
+from attacks.catalog import find_attack
+from attacks.content_key import code_digest, file_digest, key_of
+from attacks.systems.catalog import find_system
+from provenance.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from attacks.base import Attack, Transform
+    from attacks.bench.results import Arm
+    from attacks.bench.suite import Suite
+    from attacks.systems.base import System
+
+WRONG_KEY = 1_000_003
+"""Added to a seed: a key and a message that the clip does not carry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A clip under evaluation: ``digest`` is the SHA-256 of its file."""
+
+    name: str
+    path: Path
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What all cells of a run have in common.
+
+    ``seconds`` of each clip are used; None: all. ``master_crf``: the x264 quality with which the
+    marked clip is written by its maker, and ``then_crf`` that with which an attack that changed
+    pictures is written by whoever made it. ``peer_frames``: the most pictures that a system which
+    asks for few is shown in a cell. ``vmaf``: measure it, where FFmpeg with libvmaf is installed.
+    """
+
+    seconds: float | None
+    master_crf: int = 23
+    then_crf: int = 28
+    peer_frames: int | None = None
+    vmaf: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MasterTask:
+    """Mark a clip. ``stranger``: another clip, for forgeries, or None. ``folder``: of the run."""
+
+    key: str
+    plain_key: str
+    source: Source
+    stranger: Path | None
+    system: str
+    seconds: float | None
+    frames: int | None
+    seed: int
+    crf: int
+    vmaf: bool
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellTask:
+    """Attack a marked clip, and read it. ``transform`` is what was drawn, as JSON values."""
+
+    key: str
+    master: MasterTask
+    arm: Arm
+    attack: str
+    strength: float
+    seed: int
+    transform: dict[str, Any]
+    then_crf: int
+    thumbnail: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Masters come before the cells that need them."""
+
+    masters: tuple[MasterTask, ...]
+    cells: tuple[CellTask, ...]
+
+
+def sources(paths: Sequence[Path]) -> tuple[Source, ...]:
+    """The clips at ``paths``, each under a name of its own; one that is named twice counts once.
+
+    Raises :class:`~provenance.errors.OptionError` when two different clips have one name.
+    """
+    found: dict[str, Source] = {}
+    for path in paths:
+        source = Source(name=path.stem, path=path.resolve(), digest=file_digest(path))
+        known = found.setdefault(source.name, source)
+        if known.digest != source.digest:
+            raise OptionError(
+                f"two clips are called {source.name}", hint="rename one: results go by the name"
+            )
+    return tuple(found.values())
+
+
+def plan(
+    suite: Suite,
+    clips: Sequence[Source],
+    systems: Sequence[str],
+    settings: Settings,
+    folder: Path,
+) -> Plan:
+    """All that ``suite`` asks for. Every system meets the same draws, clip for clip.
+
+    Raises :class:`~provenance.errors.UnknownName`.
+    """
+    masters: list[MasterTask] = []
+    cells: list[CellTask] = []
+    for index, source in enumerate(clips):
+        stranger = clips[index - 1].path if len(clips) > 1 else None
+        for place, name in enumerate(systems):
+            system = find_system(name)
+            master = _master(source, stranger, name, system, settings, folder)
+            masters.append(master)
+            for attack, strength, draw in _steps(suite, system):
+                shown = index == 0 and place == 0 and draw == 0
+                cells += _cells(master, attack, strength, draw, suite, settings, shown=shown)
+    return Plan(masters=tuple(masters), cells=tuple(cells))
+
+
+def _steps(suite: Suite, system: System) -> Iterator[tuple[Attack, float, int]]:
+    for name, strengths in suite.entries.items():
+        attack = find_attack(name)
+        if attack.hears == (system.medium == "audio") or name == "identity":
+            for strength in strengths or attack.ladder:
+                for draw in range(suite.draws):
+                    yield attack, strength, draw
+
+
+def _master(
+    source: Source,
+    stranger: Path | None,
+    name: str,
+    system: System,
+    settings: Settings,
+    folder: Path,
+) -> MasterTask:
+    frames = system.frames_most and (settings.peer_frames or system.frames_most)
+    pictures: dict[str, Any] = {
+        "seconds": settings.seconds,
+        "frames": frames,
+        "crf": settings.master_crf,
+    }
+    plain_key = key_of(schema=SCHEMA, medium=system.medium, digest=source.digest, **pictures)
+    key = key_of(
+        plain=plain_key, system=name, version=system.version, seed=settings.seed, vmaf=settings.vmaf
+    )
+    return MasterTask(
+        key=key,
+        plain_key=plain_key,
+        source=source,
+        stranger=stranger,
+        system=name,
+        seed=settings.seed,
+        vmaf=settings.vmaf,
+        folder=folder,
+        **pictures,
+    )
+
+
+def _cells(
+    master: MasterTask,
+    attack: Attack,
+    strength: float,
+    draw: int,
+    suite: Suite,
+    settings: Settings,
+    *,
+    shown: bool,
+) -> Iterator[CellTask]:
+    rng = np.random.default_rng(
+        _number(master.source.digest, attack.name, strength, draw, settings.seed)
+    )
+    transform = attack.draw(strength, rng)
+    arms: list[Arm] = ["forged" if attack.family == "forgery" else "marked"]
+    if attack.name in suite.controls and draw == 0:
+        arms += ["unmarked", "wrong_key"]
+    for arm in arms:
+        causes: dict[str, Any] = {
+            "master": master.key,
+            "arm": arm,
+            "transform": describe(transform),
+            "code": code_of(transform),
+            "then_crf": None if attack.encoded else settings.then_crf,
+        }
+        if attack.family == "forgery":
+            causes["stranger"] = master.stranger and file_digest(master.stranger)
+        yield CellTask(
+            key=key_of(**causes),
+            master=master,
+            arm=arm,
+            attack=attack.name,
+            strength=strength,
+            seed=draw,
+            transform=describe(transform),
+            then_crf=settings.then_crf,
+            thumbnail=shown and arm in ("marked", "forged") and not attack.hears,
+        )
+
+
+def code_of(transform: Transform) -> str:
+    """Digest of the code of a transform, or of every step of a chain."""
+    if isinstance(transform, Chain):
+        return key_of(steps=[code_of(step) for step in transform.steps])
+    return code_digest(type(transform))
+
+
+def _number(*causes: object) -> int:
+    """A seed that follows from what is drawn for, and not from the order of drawing."""
+    return int.from_bytes(hashlib.sha256(repr(causes).encode()).digest()[:8], "big")
+
+
+def moved(task: MasterTask | CellTask, folder: Path) -> MasterTask | CellTask:
+    """The same task for a run in another ``folder``."""
+    if isinstance(task, CellTask):
+        return replace(task, master=replace(task.master, folder=folder))
+    return replace(task, folder=folder)
+
+
+def facts_of(settings: Settings) -> dict[str, Any]:
+    return asdict(settings)

@@ -1,0 +1,5 @@
+"""Which pictures there are, and when."""
+
+from attacks.temporal.rate import ATTACKS, KINDS
+
+__all__ = ["ATTACKS", "KINDS"]
