@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from provenance.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import numpy as np
 
@@ -153,7 +153,3 @@ def within(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:
         raise OptionError(f"{name} of {value:g} is impossible", hint=f"{low:g} to {high:g}")
     return value
-
-
-def names(attacks: Sequence[Attack]) -> list[str]:
-    return [attack.name for attack in attacks]

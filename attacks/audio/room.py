@@ -57,7 +57,6 @@ class Room:
     seed: int
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         within("a reverberation time", self.reverberation_s, 0.01, 10)
 
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from attacks.base import Attack, Chain, within
 from attacks.codec.encode import Encode
-from attacks.codec.rendition import KINDS as RENDITION_KINDS
-from attacks.codec.rendition import CentreCrop, RateCap, Scale
+from attacks.codec.rendition import RateCap, Scale
+from attacks.geometric.frame import Crop
 from provenance.errors import OptionError
 
 if TYPE_CHECKING:
@@ -227,7 +227,8 @@ RECIPES = (YOUTUBE_AVC, YOUTUBE_VP9, TIKTOK, INSTAGRAM, FACEBOOK, X, TELEGRAM, W
 
 def _reshared(strength: float, _: np.random.Generator) -> Transform:
     rounds = round(within("a number of rounds", strength, 1, 20))
-    steps = (CentreCrop(share=0.8), Scale(side=480), RateCap(rate=24), Encode(crf=32))
+    middle = Crop(width=0.8, height=0.8, x=0.5, y=0.5)
+    steps = (middle, Scale(side=480), RateCap(rate=24), Encode(crf=32))
     return Chain(steps=steps * rounds)
 
 
@@ -260,4 +261,4 @@ ATTACKS: tuple[Attack, ...] = (
         encoded=True,
     ),
 )
-KINDS: dict[str, type[Transform]] = {"Encode": Encode, **RENDITION_KINDS}
+KINDS: dict[str, type[Transform]] = {"RateCap": RateCap, "Scale": Scale}

@@ -1,7 +1,6 @@
 """Photometric attacks: brightness, colour and tone of single pixels.
 
-Most are one table from level to level. The registries at the end hold these, and those of the
-rooms beside this one: noise, filters, quantise.
+Most are one table from level to level.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import numpy as np
 
 from attacks.base import Attack, within
 from attacks.clip import on_frames
-from attacks.photometric import filters, noise, quantise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -280,18 +278,10 @@ ATTACKS: tuple[Attack, ...] = (
         default=0.4,
         draw=lambda s, _rng: Vignette(depth=within("depth", s, 0, 0.99)),
     ),
-    *noise.ATTACKS,
-    *filters.ATTACKS,
-    *quantise.ATTACKS,
 )
 KINDS: dict[str, type[Any]] = {
-    **{
-        kind.__name__: kind
-        for kind in (
-            Brightness, Contrast, Gamma, SCurve, ToneMap, WhiteBalance, Saturation, Hue, Vignette,
-        )
-    },
-    **noise.KINDS,
-    **filters.KINDS,
-    **quantise.KINDS,
+    kind.__name__: kind
+    for kind in (
+        Brightness, Contrast, Gamma, SCurve, ToneMap, WhiteBalance, Saturation, Hue, Vignette,
+    )
 }  # fmt: skip

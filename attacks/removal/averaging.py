@@ -45,7 +45,6 @@ class SubtractStatic:
     psnr_db: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         change = -at_psnr(static_residual(clip).mean, self.psnr_db)
         bits = clip.video.bits
         return on_luma(clip, lambda luma, _: with_added(luma, change, bits))
@@ -62,7 +61,6 @@ class SubtractTile:
     psnr_db: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         width, height, bits = clip.video.width, clip.video.height, clip.video.bits
         period = tile_period(width, height)
         tile = mean_tile(static_residual(clip), period)

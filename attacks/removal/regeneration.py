@@ -44,7 +44,6 @@ class Regenerate:
     threshold: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         code = principal_patches(clip)
 
         def again(frame: NDArray[np.uint8], _: float) -> NDArray[np.uint8]:
@@ -112,8 +111,6 @@ class DenoiseNonLocal:
     levels: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
-
         def clean(frame: NDArray[np.uint8], _: float) -> NDArray[np.uint8]:
             cleaned = cv2.fastNlMeansDenoisingColored(frame, None, self.levels, self.levels, 3, 11)
             return np.asarray(cleaned, np.uint8)
@@ -129,7 +126,6 @@ class DenoiseTemporal:
     _STILL_LEVELS = 4.0
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         most_kept = 1 - 1 / self.frames
 
         def pictures() -> Iterator[Picture]:

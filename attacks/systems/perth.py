@@ -56,7 +56,6 @@ class Perth:
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Raises :class:`~provenance.errors.PackageMissing`, and ``OptionError`` for no sound."""
-        _ = seed
         _check_sound(clip)
         load("perth", package=_PACKAGE, needed_by=self.name)
 
@@ -75,7 +74,6 @@ class Perth:
 
     def read(self, clip: Clip, *, seed: int) -> Reading:
         """Raises :class:`~provenance.errors.PackageMissing`."""
-        _ = seed
         load("perth", package=_PACKAGE, needed_by=self.name)
         if clip.audio is None:
             return Reading(recovered=False, present=False)

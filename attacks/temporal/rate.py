@@ -1,8 +1,4 @@
-"""Attacks on time: frames lost, doubled, swapped, another frame rate, another speed.
-
-The registries at the end hold these, and those of the rooms beside this one: editing (cuts and
-orders), stills (pauses, black) and mixing (frames out of their neighbours).
-"""
+"""Attacks on time: frames lost, doubled, swapped, another frame rate, another speed."""
 
 from __future__ import annotations
 
@@ -16,7 +12,6 @@ import numpy as np
 
 from attacks.base import Attack, Chain, within
 from attacks.clip import at
-from attacks.temporal import editing, mixing, stills
 from attacks.temporal.mixing import Interpolate, frames_over, mixed
 from attacks.temporal.soundtrack import varispeed
 
@@ -229,13 +224,7 @@ ATTACKS: tuple[Attack, ...] = (
             )
         ),
     ),
-    *mixing.ATTACKS,
-    *editing.ATTACKS,
-    *stills.ATTACKS,
 )
 KINDS: dict[str, type[Any]] = {
-    **{kind.__name__: kind for kind in (DropFrames, DuplicateFrames, SwapFrames, FrameRate, Speed)},
-    **mixing.KINDS,
-    **editing.KINDS,
-    **stills.KINDS,
+    kind.__name__: kind for kind in (DropFrames, DuplicateFrames, SwapFrames, FrameRate, Speed)
 }
