@@ -26,7 +26,7 @@ from scipy import signal
 from attacks.audio.filters import BandLimit, SoundCodec, SoundNoise
 from attacks.audio.sound import on_sound, rechunk
 from attacks.audio.time import SoundSpeed
-from attacks.base import Chain, within
+from attacks.base import Chain, drawn_seed, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +91,7 @@ def rerecording(reverberation_s: float, rng: np.random.Generator) -> Transform:
                 reverberation_s=reverberation_s,
                 direct_db=round(float(rng.uniform(-6, 6)), 2),
                 gap_s=round(float(rng.uniform(0.001, 0.006)), 5),
-                seed=int(rng.integers(2**31)),
+                seed=drawn_seed(rng),
             ),
             BandLimit(
                 low_hz=round(float(rng.uniform(150, 400))),
@@ -100,7 +100,7 @@ def rerecording(reverberation_s: float, rng: np.random.Generator) -> Transform:
             SoundNoise(
                 snr_db=round(float(rng.uniform(15, 35)), 2),
                 colour="pink",
-                seed=int(rng.integers(2**31)),
+                seed=drawn_seed(rng),
             ),
             SoundSpeed(factor=round(1 + float(rng.uniform(-1e-3, 1e-3)), 6)),
             SoundCodec(codec="aac", kbps=round(float(rng.uniform(64, 128)))),

@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import cv2
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, whole_within
 from attacks.clip import on_luma
 from attacks.removal.estimation import (
     at_psnr,
+    budget,
     laid_out,
-    levels,
     mean_tile,
     static_residual,
     tile_period,
     with_added,
 )
 from provenance.errors import OptionError
+from provenance.quality.levels import levels
 from provenance.video import picture_from_rgb, rgb_from_picture
 from provenance.watermark.perception import visibility_bound
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from provenance.video import Picture
 
 Mean = Literal["mean", "median"]
-_PSNR_DB = (30.0, 60.0)
-_COPIES = (2, 32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +100,7 @@ class Collude:
             raise OptionError(f"colluding by {self.by!r} is unknown", hint="mean or median")
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        others = desk.ally("collusion").copies(self.copies - 1)
+        others = desk.require_accomplice("collusion").copies(self.copies - 1)
         clips = (clip, *others)
         for other in others:
             if (other.video.width, other.video.height, other.frames) != (
@@ -136,11 +135,11 @@ def _together(frames: list[NDArray[np.uint8]], by: Mean) -> NDArray[np.uint8]:
 
 
 def draw_static(strength: float, _: np.random.Generator) -> Transform:
-    return SubtractStatic(psnr_db=within("psnr", strength, *_PSNR_DB))
+    return SubtractStatic(psnr_db=budget(strength))
 
 
 def draw_tile(strength: float, _: np.random.Generator) -> Transform:
-    return SubtractTile(psnr_db=within("psnr", strength, *_PSNR_DB))
+    return SubtractTile(psnr_db=budget(strength))
 
 
 def draw_mean(strength: float, _: np.random.Generator) -> Transform:
@@ -152,9 +151,7 @@ def draw_median(strength: float, _: np.random.Generator) -> Transform:
 
 
 def _copies(strength: float) -> int:
-    if strength != round(strength):
-        raise OptionError(f"{strength:g} copies are impossible", hint="give a whole number")
-    return int(within("copies", strength, *_COPIES))
+    return whole_within("copies", strength, 2, 32)
 
 
 _BUDGET = "PSNR of the change in dB"

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, drawn_seed, within
 from attacks.clip import encode
 from attacks.rerecord.shooting import Shoot, Shown, on_screen
 from provenance.video import EncodeSettings, picture_from_rgb
@@ -200,7 +200,7 @@ def draw(strength: float, random: np.random.Generator) -> Rerecord:
     aim, turn = drawn.pop("aim"), random.uniform(0, 2 * np.pi)
     rate = CAMERA_RATES[random.integers(2)]
     return Rerecord(
-        seed=int(random.integers(1 << 31)),
+        seed=drawn_seed(random),
         rate=(rate.numerator, rate.denominator),
         phase=float(random.uniform()),
         mains_hz=float(random.choice(MAINS_HZ)),

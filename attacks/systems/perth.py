@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from attacks.systems.ally import Ally
+from attacks.systems.accomplice import SystemAccomplice
 from attacks.systems.base import Reading
 from attacks.systems.packages import load
 from provenance.errors import OptionError
@@ -90,7 +90,7 @@ class Perth:
         )
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
-        return Ally(system=self, original=original, seed=seed, other=stranger)
+        return SystemAccomplice(system=self, original=original, seed=seed, other=stranger)
 
 
 def _check_sound(clip: Clip) -> None:

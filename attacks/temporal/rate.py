@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.base import Attack, Chain, within
+from attacks.base import Attack, Chain, drawn_seed, within
 from attacks.clip import at
 from attacks.temporal.mixing import Interpolate, frames_over, mixed
 from attacks.temporal.soundtrack import varispeed
@@ -149,10 +149,6 @@ def _factor(factor: float) -> float:
     return within("factor", factor, 0.05, 8.0)
 
 
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31))
-
-
 _temporal = partial(Attack, family="temporal")
 ATTACKS: tuple[Attack, ...] = (
     _temporal(
@@ -161,7 +157,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share lost",
         ladder=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9),
         default=0.25,
-        draw=lambda s, rng: DropFrames(share=_share(s), seed=_seed(rng)),
+        draw=lambda s, rng: DropFrames(share=_share(s), seed=drawn_seed(rng)),
     ),
     _temporal(
         name="duplicate_frames",
@@ -169,7 +165,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share replaced",
         ladder=(0.05, 0.1, 0.25, 0.5, 0.75),
         default=0.25,
-        draw=lambda s, rng: DuplicateFrames(share=_share(s), seed=_seed(rng)),
+        draw=lambda s, rng: DuplicateFrames(share=_share(s), seed=drawn_seed(rng)),
     ),
     _temporal(
         name="swap_frames",
@@ -177,7 +173,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share of pairs swapped",
         ladder=(0.1, 0.25, 0.5, 1.0),
         default=0.5,
-        draw=lambda s, rng: SwapFrames(share=_share(s), seed=_seed(rng)),
+        draw=lambda s, rng: SwapFrames(share=_share(s), seed=drawn_seed(rng)),
     ),
     _temporal(
         name="frame_rate",

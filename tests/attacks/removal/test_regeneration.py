@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from attacks.base import Desk, describe, restore
+from attacks.catalog import kinds
 from attacks.clip import frames_of
+from attacks.photometric.filters import NonLocalMeans
 from attacks.removal.regeneration import (
     ATTACKS,
-    KINDS,
-    DenoiseNonLocal,
     DenoiseTemporal,
     Regenerate,
     Remark,
@@ -63,7 +63,7 @@ def test_a_mark_that_the_code_cannot_say_fades_with_the_threshold(clip, pattern,
 def test_nonlocal_means_take_noise_and_leave_edges(tmp_path):
     noise = np.random.default_rng(0).normal(0, 3, (256, 384)).astype(np.float32)
     noisy = marked_clip(tmp_path / "n.mp4", noise, frames=1)
-    clean = DenoiseNonLocal(levels=8.0).apply(noisy, Desk(folder=tmp_path))
+    clean = NonLocalMeans(h=8.0).apply(noisy, Desk(folder=tmp_path))
     original = lumas(marked_clip(tmp_path / "o.mp4", None, frames=1))[0]
     error = [np.abs(lumas(c)[0] - original).mean() for c in (noisy, clean)]
     assert error[1] < 0.6 * error[0]
@@ -103,7 +103,7 @@ def test_marking_again_is_left_to_who_can_mark(clip, tmp_path):
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_what_is_drawn_replays(attack, tmp_path):
     transform = attack.draw(attack.default, np.random.default_rng(0))
-    again = restore(json.loads(json.dumps(describe(transform))), KINDS)
+    again = restore(json.loads(json.dumps(describe(transform))), kinds())
     assert again == transform
     if attack.needs:
         return

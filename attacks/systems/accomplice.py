@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from attacks.clip import Clip
     from attacks.systems.base import System
 
-_OTHERS = 1_000_003  # steps between the seeds of copies: cells of one evaluation do not use them
+# Between the seeds of copies. Not the step to a wrong key (attacks.bench.plan), or a copy's mark
+# would be read under it.
+_OTHERS = 7_368_787
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ally:
+class SystemAccomplice:
     """An :class:`~attacks.accomplice.Accomplice` for ``original`` as ``system`` marks it.
 
     ``hears``: what the reader hears as a function that keeps gradients, where there is one.
