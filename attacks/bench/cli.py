@@ -198,11 +198,13 @@ def _span(seconds: float) -> str:
 
 
 def _show_lists() -> None:
+    from attacks.bench.bench import suite_of
     from attacks.systems.catalog import names
 
     click.echo("suites:")
-    for suite in SUITES.values():
-        click.echo(f"  {suite.name:10} {suite.summary} ({len(suite.entries)} attacks)")
+    for name in SUITES:
+        suite = suite_of(name)
+        click.echo(f"  {name:10} {suite.summary} ({len(suite.entries)} attacks)")
     click.echo("systems:")
     for name in names():
         click.echo(f"  {name}")

@@ -135,9 +135,9 @@ class Remark:
     times: int
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        ally = desk.require_accomplice("re-watermarking")
+        accomplice = desk.require_accomplice("re-watermarking")
         for index in range(self.times):
-            clip = ally.mark(clip, seed=self.seed + index)
+            clip = accomplice.mark(clip, seed=self.seed + index)
         return clip
 
 

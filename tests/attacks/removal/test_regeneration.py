@@ -17,12 +17,15 @@ from attacks.removal.regeneration import (
     principal_patches,
     regenerated,
 )
-from tests.attacks.marked import Friend, heard, lumas, marked_clip, psnr_between, spread_pattern
-
-
-def held(clip):
-    pictures = list(clip.pictures())
-    return clip.changed(pictures=lambda: iter(pictures))
+from tests.attacks.marked import (
+    Friend,
+    heard,
+    held,
+    lumas,
+    marked_clip,
+    psnr_between,
+    spread_pattern,
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,6 @@ def test_most_of_a_picture_is_in_a_few_components(clip):
 def test_a_mark_that_the_code_cannot_say_fades_with_the_threshold(clip, pattern, tmp_path):
     desk = Desk(folder=tmp_path)
     marked = heard(clip, pattern)
-    # Drawn once: what is lazy would be drawn anew by each look.
     drawn = [held(Regenerate(threshold=t).apply(clip, desk)) for t in (8.0, 32.0)]
     assert heard(drawn[0], pattern) > heard(drawn[1], pattern)
     assert heard(drawn[1], pattern) < 0.8 * marked
