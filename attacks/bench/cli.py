@@ -49,13 +49,20 @@ UNREADABLE = 3
     default="quick",
     help="; ".join(f"{suite.name}: {suite.summary}" for suite in SUITES.values()) + ".",
 )
-@click.option("--attack", "only", multiple=True, metavar="NAME", help="Only these of the suite.")
+@click.option(
+    "--attack",
+    "only",
+    multiple=True,
+    metavar="NAME",
+    help="Only these, be they in the suite or not.",
+)
 @click.option(
     "--system", "systems", multiple=True, default=[OURS], metavar="NAME", help="Marks to test."
 )
 @click.option(
     "--peers",
     default="",
+    show_default=False,
     metavar="NAME,…",
     help="Further marks to test beside them, separated by commas; 'all' for all there are.",
 )

@@ -5,9 +5,10 @@ numbers come from; a number without a source is marked "estimate". Recipes use x
 FFmpeg's AAC where platforms have own or hardware encoders. The strength of a recipe is the
 shorter side of the rendition that a viewer gets.
 
-What is common to all (estimates, after Huang et al. 2017, "SVE: Distributed Video Processing at
-Facebook Scale", doi:10.1145/3132747.3132775, section 2): video is decoded, scaled by a bicubic
-filter, never up, and encoded in pieces that start with a key frame. Sound becomes stereo at most.
+What is common to all: video is decoded, scaled by a bicubic filter, never up, and encoded in pieces
+that start with a key frame, as Huang et al. 2017 describe it for Facebook ("SVE: Distributed Video
+Processing at Facebook Scale", doi:10.1145/3132747.3132775). The filter, and that sound becomes
+stereo at most, are estimates.
 """
 
 from __future__ import annotations
@@ -151,9 +152,9 @@ INSTAGRAM = Recipe(
     ),
     default=720,
 )
-# Facebook: H.264 with AAC in HD and SD (the renditions that Wolanin 2018 downloads, "Analysis of
-# Facebook's Video Encoders", University of Colorado Denver), encoded in pieces that are independent
-# (Huang et al., above). Sides, bit rates, CRF, 30 frames and 5 s are estimates.
+# Facebook: H.264 with AAC in HD and SD (the renditions that Wolanin downloads, "Analysis of
+# Facebook's Video Encoders", thesis, University of Colorado Denver 2018), encoded in pieces that are
+# independent (Huang et al., above). Sides, bit rates, CRF, 30 frames and 5 s are estimates.
 FACEBOOK = Recipe(
     name="facebook",
     summary="Facebook, HD and SD",

@@ -35,7 +35,7 @@ def pattern():
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory, pattern):
-    return marked_clip(tmp_path_factory.mktemp("regeneration") / "clip.mp4", pattern, frames=10)
+    return marked_clip(tmp_path_factory.mktemp("regeneration") / "clip.mp4", pattern, frames=6)
 
 
 def test_the_code_is_orthonormal_and_says_everything_without_a_threshold(clip):
@@ -95,7 +95,7 @@ def test_marking_again_is_left_to_who_can_mark(clip, tmp_path):
     class Marker(Friend):
         def mark(self, given, *, seed):
             frames = [p for _, p in frames_of(given)]
-            assert len(frames) == 10
+            assert len(frames) == 6
             return given.changed(duration_s=given.duration_s + seed)
 
     twice = Remark(seed=5, times=2).apply(clip, Desk(folder=tmp_path, accomplice=Marker()))
