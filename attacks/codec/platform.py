@@ -84,8 +84,8 @@ def _averages(kbps: Mapping[int, float], **fields: object) -> Mapping[int, Encod
 
 # YouTube, H.264. Heights, 30 frames a second outside of the high-rate formats and AAC at 128
 # kbit/s: the list of formats 133 … 137 and 140
-# (gist.github.com/AgentOak/34d47c65b1d28829bb17c24c04a0096f). Bit rates: measured on downloads,
-# 3.4 to 3.5 Mbit/s at 1080p, 2.0 at 720p, 0.8 at 480p, 0.5 at 360p
+# (gist.github.com/AgentOak/34d47c65b1d28829bb17c24c04a0096f). Bit rates: measured on downloads
+# in 2010, 3.4 to 3.5 Mbit/s at 1080p, 2.0 at 720p, 0.8 at 480p, 0.5 at 360p
 # (adterrasperaspera.com/blog/2010/05/24/approximate-youtube-bitrates). Estimates: 240p, the CRF
 # below those caps, and 5 s between key frames.
 YOUTUBE_AVC = Recipe(
@@ -153,8 +153,8 @@ INSTAGRAM = Recipe(
     default=720,
 )
 # Facebook: H.264 with AAC in HD and SD (the renditions that Wolanin downloads, "Analysis of
-# Facebook's Video Encoders", thesis, University of Colorado Denver 2018), encoded in pieces that are
-# independent (Huang et al., above). Sides, bit rates, CRF, 30 frames and 5 s are estimates.
+# Facebook's Video Encoders", thesis, University of Colorado Denver 2018), encoded in pieces that
+# are independent (Huang et al., above). Sides, bit rates, CRF, 30 frames and 5 s are estimates.
 FACEBOOK = Recipe(
     name="facebook",
     summary="Facebook, HD and SD",

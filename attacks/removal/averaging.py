@@ -87,9 +87,9 @@ class Collude:
     """The clip and ``copies`` − 1 others of the same original, marked under other keys, become
     one: each sample is their mean, or median.
 
-    What they share is the picture; marks that differ lose 1/√n of their size against noise in a
-    mean, and more in a median (Stone, "Analysis of attacks on image watermarks with randomized
-    coefficients", 1996).
+    What they share is the picture. In a mean of n copies each mark keeps 1/n of its amplitude;
+    order statistics such as the median can leave less (Stone, "Analysis of attacks on image
+    watermarks with randomized coefficients", 1996).
     """
 
     copies: int

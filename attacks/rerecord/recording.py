@@ -64,10 +64,10 @@ RANGES: Mapping[str, tuple[Range, Range, Range]] = {
     # arm: estimates. How hands shake before it is measured by Golik ("Development of a test method
     # for image stabilizing systems", Cologne 2006) and laid down in CIPA DC-011 (ISO 20954-1).
     "sway_deg": ((0.0, 0.01), (0.1, 0.35), (0.4, 1.0)),
-    # Gaussian sigma in pixels of the recording beyond the lens's own 0.2 (half a photosite);
+    # Gaussian sigma in pixels of the recording beyond the lens's own 0.2;
     # StegaStamp blurs by 1 to 3 of 400 pixels.
     "defocus_px": ((0.0, 0.3), (0.15, 0.7), (0.6, 1.5)),
-    # Light lost in the corner: cos⁴ of 40° is 0.66, and phones correct most of it.
+    # Share of light lost in the corner: two thirds by cos⁴ of 40°, and phones correct most of it.
     "vignette": ((0.03, 0.12), (0.08, 0.25), (0.2, 0.4)),
     # Readout of a frame: 14 to 32 ms measured in phones and a GoPro (the table of rolling
     # shutters in Kalibr's documentation, after Ringaby, Forssén and others); newer ones less.
