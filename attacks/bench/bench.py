@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attacks.bench.drawn import draw_clips
-from attacks.bench.plan import Settings, plan, sources
+from attacks.bench.plan import Settings, facts_of, plan, sources
 from attacks.bench.report import RunFacts, write_report
 from attacks.bench.run import Outcome, evaluate
 from attacks.bench.suite import SUITES, Suite
@@ -99,7 +99,7 @@ def bench(
     facts = RunFacts(
         suite=suite.name,
         seconds=settings.seconds,
-        settings=asdict(settings),
+        settings=facts_of(settings),
         versions=_versions(),
         started=started,
         cpus=os.cpu_count(),

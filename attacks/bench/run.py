@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
@@ -138,6 +139,7 @@ class _Left:
             self._count[system] = self._count.get(system, 0) + 1
         self._jobs = getattr(executor, "jobs", 1)
         self._spent: dict[str, list[float]] = {}
+        self._started = time.monotonic()
 
     def after(self, result: Master | Cell) -> tuple[int, float | None]:
         """(results left, seconds left or None while nothing is known)."""
