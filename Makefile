@@ -31,7 +31,7 @@ peers: $(READY)
 	@$(BIN)/python -m pip install --quiet $(PEERS_IMPORT)
 
 demo: $(READY)
-	@$(BIN)/python -m detectors.demo
+	@$(BIN)/python -m attacks.demo
 
 lint: $(READY)
 	$(BIN)/ruff check .

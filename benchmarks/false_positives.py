@@ -26,6 +26,7 @@ from provenance.video import open_media
 from provenance.watermark import too_small
 from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.evidence import Evidence
+from provenance.watermark.keystone import SLANTS, slants
 from provenance.watermark.search import KeySearch
 from provenance.watermark.sync import Folds, clipped
 from provenance.watermark.tile import lay_out
@@ -43,23 +44,35 @@ class Outcome:
     wall_s: float
 
 
-def _hear(source: Path, seconds: float) -> tuple[list[Folds], int, int]:
+def _hear(source: Path, seconds: float) -> tuple[Evidence, int, int]:
     with open_media(source) as reader:
         video = reader.info.video
-        evidence = Evidence(MatchedFilterExtractor(), width=video.width, height=video.height)
+        evidence = Evidence(
+            MatchedFilterExtractor(), width=video.width, height=video.height, pictures=True
+        )
         for time_s, picture in pictures(reader, seconds):
             evidence.add(picture.luma, time_s=time_s, bits=picture.bits)
     evidence.flush()
-    return [Folds(clipped(total)) for total in evidence.totals], video.width, video.height
+    return evidence, video.width, video.height
 
 
 def _search(source: Path, keys: Iterable[CarrierKey], seconds: float) -> Outcome:
-    maps, width, height = _hear(source, seconds)
+    evidence, width, height = _hear(source, seconds)
+    maps = [Folds(clipped(total)) for total in evidence.totals]
+    total = evidence.fine_total()
+    assert total is not None
+    fine = clipped(total)
+    slanted = slants(fine, SLANTS)
     tried, found = [], 0
     started = time.perf_counter()
     for key in keys:
         search = KeySearch(lay_out(key), width, height)
-        found += search.look(maps, "any") is not None
+        payload = (
+            search.look(maps, "any")
+            or search.look_slanted(fine, slanted)
+            or search.look_small(fine)
+        )
+        found += payload is not None
         tried.append(search.tried)
     return Outcome(tried=tried, found=found, wall_s=time.perf_counter() - started)
 

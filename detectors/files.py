@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".3gp", ".3g2"}
+    | {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".oga", ".opus"}
 )
 """What is taken from a folder; a file that is named itself may be called anything."""
 
@@ -18,9 +19,9 @@ SUFFIXES = frozenset(
 def expand(named: Iterable[str]) -> tuple[str, ...]:
     """The files meant by ``named``, in order, each once.
 
-    A folder stands for the videos under it. A name that exists is never read as a pattern. What
-    leads to nothing (a missing file, an empty folder, a pattern without matches) is kept as it is,
-    so that it gets its own result and stops no other.
+    A folder stands for the videos and the files of sound under it. A name that exists is never read
+    as a pattern. What leads to nothing (a missing file, an empty folder, a pattern without matches)
+    is kept as it is, so that it gets its own result and stops no other.
     """
     found: dict[str, None] = {}
     for name in named:
@@ -33,7 +34,7 @@ def _one(name: str) -> list[str]:
         return []  # an unset variable of a shell: not the current folder
     path = Path(name)
     if path.is_dir():
-        return sorted(str(file) for file in path.rglob("*") if _is_video(file))
+        return sorted(str(file) for file in path.rglob("*") if _is_media(file))
     if path.exists() or not glob.has_magic(name):
         return [name]
     # Path.glob takes no pattern that starts at the root.
@@ -43,5 +44,5 @@ def _one(name: str) -> list[str]:
     ]
 
 
-def _is_video(path: Path) -> bool:
+def _is_media(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()

@@ -21,17 +21,17 @@ Predicate: TypeAlias = Callable[["Result"], str | None]
 
 
 def _present(result: Result) -> str | None:
-    return None if result.watermark.detected else "no watermark was found"
+    return None if result.mark.detected else "no watermark was found"
 
 
 def _marked(result: Result) -> str | None:
-    if result.watermark.content_id is not None:
+    if result.mark.content_id is not None:
         return None
     return _present(result) or "the message of the watermark could not be read"
 
 
 def _authenticated(result: Result) -> str | None:
-    if result.watermark.authenticated:
+    if result.mark.authenticated:
         return None
     return _marked(result) or "the watermark was placed with the published key"
 

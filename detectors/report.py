@@ -35,7 +35,7 @@ def to_text(result: Result, *, titled: bool = False) -> str:
     """
     head = [
         f"Watermark detected: {_detected(result)}",
-        f"Confidence: {_confidence(result.watermark)}",
+        f"Confidence: {_confidence(result.mark)}",
         f"Generation date: {_date(result)}",
         f"Prompt hash: {_prompt(result)}",
         f"Tampered: {_tampered(result)}",
@@ -50,10 +50,11 @@ def percent(confidence: float) -> str:
 
 
 def _detected(result: Result) -> str:
-    mark = result.watermark
+    mark = result.mark
     if mark.detected:
         return mark.model_name or "yes, message not readable"
-    return "not checked" if _state(result, "watermark") != "done" else "none"
+    searched = _state(result, "watermark") or _state(result, "audio_watermark")
+    return "not checked" if searched != "done" else "none"
 
 
 def _confidence(mark: WatermarkFacts) -> str:
@@ -61,15 +62,15 @@ def _confidence(mark: WatermarkFacts) -> str:
 
 
 def _date(result: Result) -> str:
-    if result.watermark.date:
-        return f"{result.watermark.date} (approximate)"
+    if result.mark.date:
+        return f"{result.mark.date} (approximate)"
     if result.manifest.generation_date and _counts(result.manifest):
         return f"{result.manifest.generation_date} (from the credentials)"
     return "unknown"
 
 
 def _prompt(result: Result) -> str:
-    manifest, prefix = result.manifest, result.watermark.prompt_hash_prefix
+    manifest, prefix = result.manifest, result.mark.prompt_hash_prefix
     fits = result.verdict != "conflicting" and _counts(manifest)
     digest = manifest.prompt_hash if fits else None
     # Over another video's credentials the mark's own prefix is what belongs to these pictures.
@@ -78,7 +79,7 @@ def _prompt(result: Result) -> str:
     if prefix:
         # The mark does not say which of the two digests it was cut from.
         return f"(hmac-)sha256:{prefix}… (prefix)"
-    return "none" if result.watermark.content_id else "unknown"
+    return "none" if result.mark.content_id else "unknown"
 
 
 def _tampered(result: Result) -> str:
@@ -94,13 +95,14 @@ def _grounds(result: Result) -> list[str]:
         lines.append(f"Error: {printable(result.error.message)} [{result.error.code}]")
         if result.error.hint:
             lines.append(f"  hint: {printable(result.error.hint)}")
-    mark = result.watermark
+    mark = result.mark
     if mark.detected and mark.content_id is None:
         lines.append(f"Presence: under key {mark.key}, by chance with p = {mark.presence_p:.1e}")
     elif mark.detected:
         lines.append(f"Authenticated: {_authenticated(mark)}")
         lines.append(f"Content id: {mark.content_id}")
         lines += [_clock(run) for run in mark.clock]
+    lines += _sound(result)
     lines.append(f"Credentials: {_credentials(result.manifest)}")
     if result.modified:
         lines.append(f"Modified: {', '.join(result.modified)} (ordinary handling, not tampering)")
@@ -112,6 +114,22 @@ def _grounds(result: Result) -> list[str]:
         lines.append("Not checked:")
         lines += [f"  - {check.name}: {printable(check.detail)}" for check in open_checks]
     return lines
+
+
+def _sound(result: Result) -> list[str]:
+    """One line on a mark in the sound; nothing where none was sought."""
+    facts = result.audio_watermark
+    if facts is None:
+        return []
+    if not facts.detected:
+        return ["Sound: no watermark was found in it"]
+    if facts.content_id is None:
+        p = facts.presence_p or 0.0
+        return [f"Sound: a watermark is present under key {facts.key}, by chance with p = {p:.1e}"]
+    offset = result.audio_offset_ms
+    beside = "" if offset is None else f", {offset} ms later than its pictures"
+    sure = percent(facts.confidence or 0.0)
+    return [f"Sound: watermark {facts.content_id} of {facts.model_name}, {sure} sure{beside}"]
 
 
 def _clock(run: ClockFacts) -> str:

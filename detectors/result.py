@@ -168,6 +168,7 @@ class Result:
 
     ``tampered`` is None where it was not, or not completely, checked. ``modified`` is ordinary
     handling (cropped, resized…) and never tampering. ``audio_watermark`` is None: not searched.
+    ``audio_offset_ms``: how much later than its pictures the sound comes, by both marks' clocks.
     """
 
     file: FileFacts
@@ -179,7 +180,18 @@ class Result:
     tampering: tuple[Tampering, ...] = ()
     watermark: WatermarkFacts = field(default_factory=lambda: WatermarkFacts(detected=False))
     audio_watermark: WatermarkFacts | None = None
+    audio_offset_ms: int | None = None
     manifest: ManifestFacts = field(default_factory=lambda: ManifestFacts(present=False))
     checks: tuple[Check, ...] = ()
     error: Failure | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def mark(self) -> WatermarkFacts:
+        """The mark that the verdict rests on: the pictures', else the sound's."""
+        sound = self.audio_watermark
+        if sound is None or self.watermark.content_id is not None or not sound.detected:
+            return self.watermark
+        if sound.content_id is not None or not self.watermark.detected:
+            return sound
+        return self.watermark

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Mark: TypeAlias = Literal["none", "unread", "public", "private"]
 Credentials: TypeAlias = Literal["none", "invalid", "valid", "trusted"]
+Medium: TypeAlias = Literal["pictures", "sound", "sound_alone"]
 Claim: TypeAlias = Literal["unstated", "generated", "edited", "other"]
 Agreement: TypeAlias = Literal["unknown", "agrees", "disagrees"]
 
@@ -30,10 +31,13 @@ class Signals:
     ``unread``: one is there, and what it says, even whether it means AI, is not known.
     ``mark_claim``: the source that the mark states, ``claim``: the one that the credentials state:
     generated or edited with AI, or another one.
+    ``medium``: where the mark is: in the pictures (and perhaps the sound), in the sound of a file
+    without pictures, or in the sound alone of one that has pictures.
     ``agreement``: whether mark and credentials name the same content and model.
     """
 
     readable: bool = True
+    medium: Medium = "pictures"
     mark: Mark = "none"
     mark_claim: Claim = "generated"
     credentials: Credentials = "none"
@@ -55,6 +59,15 @@ def decide(signals: Signals) -> Verdict:
 
 
 def _name(signals: Signals) -> VerdictName:
+    name = _name_of_all(signals)
+    # What is known of the sound says nothing about pictures that carry no mark.
+    no_good_credentials = signals.credentials in {"none", "invalid"}
+    if signals.medium == "sound_alone" and name == "ai_generated" and no_good_credentials:
+        return "ai_edited"
+    return name
+
+
+def _name_of_all(signals: Signals) -> VerdictName:
     if signals.mark in _SILENT:
         return _name_by_credentials(signals)
     if signals.credentials in {"none", "invalid"}:
@@ -89,6 +102,8 @@ def _name_by_both(signals: Signals) -> VerdictName:
 
 def _reasons(signals: Signals) -> tuple[str, ...]:
     reasons = [_MARK[signals.mark]]
+    if signals.mark != "none" and signals.medium != "pictures":
+        reasons.append(_MEDIUM[signals.medium])
     if signals.mark not in _SILENT and signals.mark_claim != "generated":
         reasons.append(_MARK_CLAIM[signals.mark_claim])
     if signals.credentials == "invalid":
@@ -115,6 +130,10 @@ _MARK = {
     "unread": "a watermark is present but its message could not be read",
     "public": "a watermark was found under the published key, with which anybody can place one",
     "private": "a watermark was found that only the holders of a private key can have made",
+}
+_MEDIUM = {
+    "sound": "it is the sound that carries it",
+    "sound_alone": "only the sound carries it; none was found in the pictures",
 }
 _MARK_CLAIM = {
     "unstated": "the watermark does not say how the video was made",

@@ -12,26 +12,37 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from detectors.manifest import agreement_of, claim_of, find_credentials
 from detectors.result import Check, Failure, FileFacts, ManifestFacts, Result, WatermarkFacts
+from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
 from detectors.tamper import Evidence, Original, examine
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
-from provenance.errors import IdentityError, InputError, UnreadableMedia
+from provenance.errors import (
+    IdentityError,
+    InputError,
+    NoVideo,
+    UnreadableMedia,
+    UnsupportedMedia,
+)
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory, load_identity
 from provenance.store import EmptyStore, Store, default_store_path, open_store
 from provenance.trust import TrustSettings
-from provenance.video import open_media
+from provenance.video import MediaReader, SoundInfo, SoundReader, open_media, open_sound
+from provenance.watermark import Detection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from detectors.manifest import Credentials
-    from detectors.verdict import Claim, Mark
-    from provenance.video import MediaReader
+    from detectors.verdict import Claim, Mark, Medium
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
 StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
 
 _HASH_BLOCK = 1 << 20
+NO_PICTURES = Search(detection=Detection(detected=False), complete=True)
 _MARK_CLAIMS: dict[str, Claim] = {"generated": "generated", "edited": "edited"}
 
 
@@ -44,7 +55,7 @@ def verify(
     fast: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Result:
-    """What the video at ``path`` says about its origin.
+    """What the video, or the file of sound, at ``path`` says about its origin.
 
     ``keys``: carrier keys or a keys directory, default ``$LTX_KEYS`` or the user's; the published
     key is always tried. ``store``: an open store or where one is, default ``$LTX_STORE`` or the
@@ -65,36 +76,118 @@ def verify(
         facts = FileFacts(name=file.name, path=str(path))
         try:
             with bench.timed("open"):
-                media = open_media(file)
+                media = _opened(file)
             with media:
                 facts = _facts(facts, media)
                 with bench.timed("hash"):
                     facts = _hashed(facts, media)
-                with bench.timed("watermark"):
-                    found = search(
-                        media, tried, fast=fast, progress=_fraction(progress, facts.duration_s)
-                    )
-            if found.damaged is not None and not found.detection.detected:
+                if isinstance(media, MediaReader):
+                    with bench.timed("watermark"):
+                        found = search(
+                            media, tried, fast=fast, progress=_fraction(progress, facts.duration_s)
+                        )
+                else:
+                    found = NO_PICTURES
+                with bench.timed("audio_watermark"):
+                    sound = _listened(media, tried, found, fast=fast)
+            damage = found.damaged if found is not NO_PICTURES else sound.damage
+            read = _Read(pictures=watermark_facts(found.detection), search=found, sound=sound)
+            if damage is not None and not read.mark.detected:
                 # What was not read may hold the mark: absence cannot be stated.
-                raise _incomplete(path, found.damaged)
-            mark = watermark_facts(found.detection)
+                raise _incomplete(path, damage)
             with bench.timed("credentials"):
-                credentials = find_credentials(file, mark, open_one, _trust(trust, keys))
+                credentials = find_credentials(file, read.mark, open_one, _trust(trust, keys))
         except InputError as error:
             return _unreadable(facts, error, bench)
-        return _judge(facts, found, mark, credentials, fast=fast, bench=bench)
+        return _judge(facts, read, credentials, damage=damage, fast=fast, bench=bench)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What was searched, and ``mark``: what the verdict rests on, the pictures' before the sound's.
+
+    ``by_sound``: ``mark`` is that of the sound.
+    """
+
+    pictures: WatermarkFacts
+    search: Search
+    sound: HeardSound
+
+    @property
+    def by_sound(self) -> bool:
+        facts = self.sound.facts
+        if facts is None or self.pictures.content_id is not None:
+            return False
+        # A message that can be read says more than a mark that is merely there.
+        return facts.detected and (facts.content_id is not None or not self.pictures.detected)
+
+    @property
+    def mark(self) -> WatermarkFacts:
+        facts = self.sound.facts
+        return facts if self.by_sound and facts is not None else self.pictures
+
+    @property
+    def complete(self) -> bool:
+        if self.search is NO_PICTURES or self.by_sound:
+            return self.sound.complete
+        return self.search.complete
+
+
+def _opened(file: Path) -> MediaReader | SoundReader:
+    """The file as video or, where it holds no pictures, as sound."""
+    try:
+        return open_media(file)
+    except (UnsupportedMedia, NoVideo) as error:
+        try:
+            return open_sound(file)
+        except (UnsupportedMedia, NoVideo):
+            raise error from None
+
+
+def _listened(
+    media: MediaReader | SoundReader, keys: Sequence[CarrierKey], found: Search, *, fast: bool
+) -> HeardSound:
+    if isinstance(media, SoundReader):
+        ending = Ending()
+        return listen(
+            _blocks(media, ending),
+            media.info.audio,
+            keys,
+            ending,
+            pictures=found.detection,
+            fast=fast,
+        )
+    if media.info.audio is None:
+        return skipped("there is no sound")
+    if fast and found.detection.detected:
+        return skipped("the search stopped at the mark in the pictures")
+    ending = Ending()
+    return listen(
+        _blocks(media, ending), media.info.audio, keys, ending, pictures=found.detection, fast=fast
+    )
+
+
+def _blocks(media: MediaReader | SoundReader, ending: Ending) -> Iterator[NDArray[np.float32]]:
+    """The sound of ``media``; why it ended early, if it did, goes to ``ending``."""
+    if isinstance(media, SoundReader):
+        yield from media.blocks()
+    else:
+        media.damaged = None
+        yield from media.sound()
+    ending.damage = media.damaged
 
 
 def _judge(
     facts: FileFacts,
-    found: Search,
-    mark: WatermarkFacts,
+    read: _Read,
     credentials: Credentials,
     *,
+    damage: str | None,
     fast: bool,
     bench: _Bench,
 ) -> Result:
-    manifest, stored = credentials.manifest, credentials.stored
+    manifest, stored, mark = credentials.manifest, credentials.stored, read.mark
+    beside = Comparison() if read.search is NO_PICTURES else compare(read.pictures, read.sound)
     original = None
     if stored is not None and stored.width and stored.height:
         original = Original(width=stored.width, height=stored.height, duration_s=stored.duration_s)
@@ -103,36 +196,50 @@ def _judge(
             file=facts,
             watermark=mark,
             manifest=manifest,
-            complete=found.complete,
+            complete=read.complete,
             original=original,
         )
     )
-    verdict = decide(signals_of(mark, manifest))
+    tampering = (*examination.tampering, *beside.tampering)
+    has_pictures = read.search is not NO_PICTURES
+    verdict = decide(signals_of(mark, manifest, _medium(read)))
     stopped_early = fast and mark.detected
     return Result(
         file=facts,
         verdict=verdict.name,
         reasons=verdict.reasons,
         # --fast promises nothing about tampering, but what it stumbles on is told.
-        tampered=None if stopped_early and not examination.tampering else examination.tampered,
+        tampered=True if tampering else (None if stopped_early else examination.tampered),
         modified=examination.modified,
-        tampering=examination.tampering,
-        watermark=mark,
+        tampering=tampering,
+        watermark=read.pictures,
+        audio_watermark=read.sound.facts,
+        audio_offset_ms=beside.offset_ms,
         manifest=manifest,
         checks=(
-            _watermark_check(found),
-            _sound_check(facts),
+            *((_watermark_check(read.search),) if has_pictures else ()),
+            read.sound.check,
+            *beside.checks,
             *credentials.checks,
             *examination.checks,
         ),
-        error=None if found.damaged is None else _failure(_incomplete(facts.path, found.damaged)),
+        error=None if damage is None else _failure(_incomplete(facts.path, damage)),
         timings_ms=bench.finish(),
     )
 
 
-def signals_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Signals:
+def _medium(read: _Read) -> Medium:
+    if not read.by_sound:
+        return "pictures"
+    return "sound" if read.search is NO_PICTURES else "sound_alone"
+
+
+def signals_of(
+    mark: WatermarkFacts, manifest: ManifestFacts, medium: Medium = "pictures"
+) -> Signals:
     """The facts, reduced to what the verdict depends on."""
     return Signals(
+        medium=medium,
         mark=_mark_of(mark),
         mark_claim=_MARK_CLAIMS.get(mark.source or "", "other"),
         credentials=(manifest.state or "invalid") if manifest.present else "none",
@@ -160,11 +267,6 @@ def _watermark_check(found: Search) -> Check:
     return Check(name=name, state="done", detail=detail)
 
 
-def _sound_check(facts: FileFacts) -> Check:
-    what = "a mark in the sound is not looked for" if facts.has_audio else "there is no sound"
-    return Check(name="audio_watermark", state="skipped", detail=what)
-
-
 def _unreadable(facts: FileFacts, error: InputError, bench: _Bench) -> Result:
     verdict = decide(Signals(readable=False))
     return Result(
@@ -186,8 +288,16 @@ def _failure(error: InputError) -> Failure:
     return Failure(code=error.code, message=error.message, hint=error.hint)
 
 
-def _facts(facts: FileFacts, media: MediaReader) -> FileFacts:
+def _facts(facts: FileFacts, media: MediaReader | SoundReader) -> FileFacts:
     info = media.info
+    if isinstance(info, SoundInfo):
+        return replace(
+            facts,
+            bytes=info.bytes,
+            container=info.container,
+            duration_s=None if info.duration_s is None else round(info.duration_s, 3),
+            has_audio=True,
+        )
     return FileFacts(
         name=facts.name,
         path=facts.path,
@@ -201,7 +311,7 @@ def _facts(facts: FileFacts, media: MediaReader) -> FileFacts:
     )
 
 
-def _hashed(facts: FileFacts, media: MediaReader) -> FileFacts:
+def _hashed(facts: FileFacts, media: MediaReader | SoundReader) -> FileFacts:
     digest, cursor = hashlib.sha256(), media.source.cursor()
     while block := cursor.read(_HASH_BLOCK):
         digest.update(block)

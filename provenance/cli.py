@@ -90,6 +90,11 @@ class _Day(click.DateTime):
     default="keep",
     help="What to do with input that is marked already.",
 )
+@click.option(
+    "--no-audio-mark",
+    is_flag=True,
+    help="Carry the sound over as it is, without a mark.",
+)
 @click.option("--codec", type=click.Choice(["h264", "hevc", "av1"]), default="h264")
 @click.option("--crf", type=int, help="Constant quality. [default: 23, hevc 28, av1 35]")
 @click.option("--preset", metavar="NAME", help="Speed of the encoder. [default: medium]")
@@ -111,6 +116,7 @@ def main(
     psnr: float | None,
     vmaf: bool,
     if_marked: Any,
+    no_audio_mark: bool,
     codec: Any,
     crf: int | None,
     preset: str | None,
@@ -163,6 +169,7 @@ def main(
             settings=settings,
             vmaf=vmaf,
             if_marked=if_marked,
+            audio_mark=not no_audio_mark,
             progress=_progress(check_interrupt, quiet=quiet),
         )
     for warning in _warnings(stamped):

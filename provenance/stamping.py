@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from provenance.audio_watermark import LOWEST_RATE, SoundMarker
 from provenance.errors import AlreadyMarked, OptionError, UnknownModel, UnreadableMedia
 from provenance.keys import carrier_keys, default_keys_directory, ensure_identity
 from provenance.manifest import container_of, has_manifest
@@ -25,12 +26,14 @@ from provenance.watermark import ClipDetector, ClipMarker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from provenance.keys import Identity
+    from provenance.clip import AudioSpec
+    from provenance.keys import CarrierKey, Identity
     from provenance.payload import Payload, Source
     from provenance.quality import Quality, Vmaf
     from provenance.sealing import Sealed
     from provenance.store import Store
     from provenance.video import EncodeSettings, MediaReader
+    from provenance.video.carried_sound import ChangeSound
     from provenance.watermark import Detection
 
 IfMarked = Literal["keep", "add", "refuse"]
@@ -90,6 +93,7 @@ def stamp(
     settings: EncodeSettings | None = None,
     vmaf: bool = False,
     if_marked: IfMarked = "keep",
+    audio_mark: bool = True,
     progress: Callable[[float], None] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     draw_bits: Callable[[int], int] = secrets.randbits,
@@ -102,7 +106,9 @@ def stamp(
     ``vmaf`` measures that too, for about as long again as encoding takes.
     ``if_marked`` says what to do with input that carries a readable mark already: *keep* it and
     only sign (the pictures are not encoded again), *add* a second one, or *refuse*. Credentials
-    in the input become the parent of the new ones. ``progress`` is told the share done, 0…1.
+    in the input become the parent of the new ones. ``audio_mark``: all sound tracks are marked too,
+    and encoded again for that; else their packets are carried over. ``progress`` is told the share
+    done, 0…1.
 
     ``output`` appears complete or not at all, and the input is never touched. Raises
     :class:`~provenance.errors.InputError` for input that cannot be used and the writing errors
@@ -171,9 +177,12 @@ def stamp(
             else:
                 shift = _ADDED_SHIFT if present.detected else (0, 0)
                 marker = new_marker(payload=sealing.payload, shift=shift)
+                change = None
+                if audio_mark:
+                    change = partial(_marked_sound, sealing.payload, identity.carrier_key)
                 if meter is not None:
                     opened.enter_context(meter)
-                carried = _mark(media, marker, sealing.unsigned, settings, meter, progress)
+                carried = _mark(media, marker, sealing.unsigned, settings, meter, change, progress)
         with clock.timed("read_back"):
             read = (
                 kept
@@ -242,12 +251,19 @@ def _mark(
     target: Path,
     settings: EncodeSettings | None,
     meter: VmafMeter | None,
+    change_sound: ChangeSound | None,
     progress: Callable[[float], None] | None,
 ) -> Carried:
     info = media.info
     quality = LumaQuality(every=SAMPLED_EVERY)
     frames, last_s = 0, 0.0
-    with MediaWriter(target, video=info.video, settings=settings, copy_audio_from=media) as writer:
+    with MediaWriter(
+        target,
+        video=info.video,
+        settings=settings,
+        copy_audio_from=media,
+        change_sound=change_sound,
+    ) as writer:
         for picture in media.pictures():
             last_s = float(picture.time - info.start)
             marked = marker.mark(picture.luma, time_s=last_s, bits=picture.bits)
@@ -266,6 +282,21 @@ def _mark(
         quality=quality.result(),
         vmaf=None if meter is None else meter.result(),
         sound_damaged=writer.sound_damaged,
+    )
+
+
+def _marked_sound(
+    payload: Payload, key: CarrierKey, spec: AudioSpec
+) -> Callable[[float], SoundMarker] | None:
+    """How a track is marked, once the time of its first sample is known; None: it is too narrow."""
+    if spec.sample_rate < LOWEST_RATE:
+        return None
+    return lambda start_s: SoundMarker(
+        payload=payload,
+        key=key,
+        rate=spec.sample_rate,
+        channels=spec.channels,
+        start_s=start_s,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from provenance.audio_watermark import SoundMarker
 from provenance.errors import FrameError, OutputError
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.payload import model_by_key
@@ -19,7 +20,7 @@ from provenance.quality import SAMPLED_EVERY, LumaQuality
 from provenance.sealing import Sealing, check_output, state
 from provenance.store import default_store_path, open_store
 from provenance.video import MediaWriter, picture_from_rgb
-from provenance.video.sound import check_samples
+from provenance.video.sound import check_audio_spec, check_samples
 from provenance.watermark import ClipMarker
 
 if TYPE_CHECKING:
@@ -131,10 +132,25 @@ class ProvenanceWriter:
                     height=video.height,
                     strength=strength,
                 )
+                sound = None
+                if audio is not None:
+                    check_audio_spec(audio)
+                    sound = SoundMarker(
+                        payload=sealing.payload,
+                        key=signer.carrier_key,
+                        rate=audio.sample_rate,
+                        channels=audio.channels,
+                    )
                 media = opened.enter_context(
                     MediaWriter(sealing.unsigned, video=video, settings=settings, audio=audio)
                 )
-                return _Line(sealing=sealing, marker=marker, media=media, opened=opened.pop_all())
+                return _Line(
+                    sealing=sealing,
+                    marker=marker,
+                    media=media,
+                    opened=opened.pop_all(),
+                    sound=sound,
+                )
 
         self._begin = begin
 
@@ -164,6 +180,8 @@ class ProvenanceWriter:
                 )
             if not self._frames:
                 raise FrameError("no frame was written", hint="write frames before closing")
+            if line.sound is not None:
+                line.media.write_audio(line.sound.finish())
             line.media.close()
             duration_s = float(self._frames / self._video.rate)
             sealed = line.sealing.complete(
@@ -203,8 +221,8 @@ class ProvenanceWriter:
             self._quality.add(picture.luma, marked, bits=picture.bits)
             line.media.write(picture.with_luma(marked))
             self._frames += 1
-        if samples is not None:
-            line.media.write_audio(samples)
+        if samples is not None and line.sound is not None:
+            line.media.write_audio(line.sound.push(samples))
         line.broken = False
 
     def _check(self, block: NDArray[Any], samples: NDArray[Any] | None) -> None:
@@ -241,6 +259,7 @@ class _Line:
     marker: ClipMarker
     media: MediaWriter
     opened: ExitStack
+    sound: SoundMarker | None
     broken: bool = False
 
 

@@ -29,7 +29,8 @@ UNREADABLE = {
     "no_frame": "media.no_video",
     "bomb": "media.too_large",
 }
-"""What no command can do anything with."""
+"""What no command can do anything with, but for sound, which can be verified."""
+SOUND = frozenset({"wav", "m4a"})
 
 
 def make_bad(kind: str, folder: Path, clip: Path) -> Path:

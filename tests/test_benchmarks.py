@@ -9,10 +9,21 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import convolutional
+from benchmarks.audio import ATTACKS, attacks, draw, mark, read, snr_db
 from benchmarks.fec import approximation
+from benchmarks.masking import noise_to_mask_db
 from benchmarks.tables import markdown
 
-COMMANDS = ("false_positives", "fec", "stamping", "verifying")
+COMMANDS = (
+    "audio",
+    "audio_false_positives",
+    "false_positives",
+    "fec",
+    "geometry",
+    "gpu",
+    "stamping",
+    "verifying",
+)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -50,3 +61,31 @@ def test_the_bound_grows_from_never_to_always():
 
 def test_tables_are_markdown():
     assert markdown(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | ---: |\n| 1 | 2 |"
+
+
+def test_louder_noise_lies_higher_above_the_mask_and_shaped_noise_below_white():
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal(32_000).astype(np.float32)
+    sound = np.convolve(noise, np.ones(30) / 30, "same").astype(np.float32)
+    white = 0.05 * rng.standard_normal(len(sound)).astype(np.float32) * sound.std()
+    quiet_db, few = noise_to_mask_db(sound, sound + 0.1 * white, 16_000)
+    loud_db, many = noise_to_mask_db(sound, sound + 10 * white, 16_000)
+    assert loud_db - quiet_db == pytest.approx(40, abs=0.5)
+    assert few < 0.1
+    assert many > 0.7
+    shaped_db, _ = noise_to_mask_db(sound, 1.05 * sound, 16_000)
+    assert shaped_db < noise_to_mask_db(sound, sound + white, 16_000)[0]
+
+
+def test_drawn_sound_is_marked_and_read():
+    sounds = list(draw(8, 1))
+    assert [sound.seconds for sound in sounds] == [8, 8, 8]
+    for sound in sounds:
+        marked = mark(sound)
+        assert snr_db(sound, marked) > 27
+        assert read(marked.samples, sound.rate)[0] == "read"
+    assert read(sounds[0].samples[:32_000], sounds[0].rate)[0] == "-"
+
+
+def test_every_attack_of_the_table_can_be_drawn():
+    assert len(list(attacks())) == len(ATTACKS)

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from attacks.bench.mastering import complete
-from detectors.scene import SOUND_RATE, draw_frames, draw_sound
+from attacks.scene import SOUND_RATE, draw_frames, draw_sound
 from provenance.clip import AudioSpec, VideoSpec
 from provenance.video import EncodeSettings, MediaWriter, picture_from_rgb
 

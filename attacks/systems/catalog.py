@@ -48,6 +48,7 @@ _OWN: Mapping[str, _Own] = MappingProxyType(
             kind="Everyframe",
             settings={"name": "everyframe-8f", "frames_most": 8},
         ),
+        "everyframe-audio": _Own(module="everyframe_audio", kind="EveryframeAudio", settings={}),
         "dwtdct": _Own(
             module="invisible_watermark",
             kind="InvisibleWatermark",

@@ -14,22 +14,34 @@ from provenance.video.rgb import picture_from_rgb, rgb_from_picture
 from provenance.video.scaling import scaled
 from provenance.video.settings import EncodeSettings
 from provenance.video.sound_codec import coded_sound, filtered_sound
+from provenance.video.sound_file import (
+    SOUND_SUFFIXES,
+    SoundInfo,
+    SoundReader,
+    SoundWriter,
+    open_sound,
+)
 from provenance.video.sound_settings import SoundSettings
 from provenance.video.writer import MediaWriter
 
 __all__ = [
     "OUTPUT_SUFFIXES",
+    "SOUND_SUFFIXES",
     "EncodeSettings",
     "Limits",
     "MediaInfo",
     "MediaReader",
     "MediaWriter",
     "Picture",
+    "SoundInfo",
+    "SoundReader",
     "SoundSettings",
+    "SoundWriter",
     "coded_sound",
     "describe_ffmpeg",
     "filtered_sound",
     "open_media",
+    "open_sound",
     "picture_from_rgb",
     "remux",
     "rgb_from_picture",

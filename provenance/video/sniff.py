@@ -31,6 +31,11 @@ WEBM = Kind(container="webm", mime="video/webm", demuxer="matroska")
 MKV = Kind(container="mkv", mime="video/x-matroska", demuxer="matroska")
 AVI = Kind(container="avi", mime="video/x-msvideo", demuxer="avi")
 MPEGTS = Kind(container="mpegts", mime="video/mp2t", demuxer="mpegts")
+WAV = Kind(container="wav", mime="audio/wav", demuxer="wav")
+MP3 = Kind(container="mp3", mime="audio/mpeg", demuxer="mp3")
+AAC = Kind(container="aac", mime="audio/aac", demuxer="aac")
+FLAC = Kind(container="flac", mime="audio/flac", demuxer="flac")
+OGG = Kind(container="ogg", mime="audio/ogg", demuxer="ogg")
 
 # The box types that an ISO or QuickTime file may start with; without "ftyp" it is QuickTime.
 FIRST_BOXES = frozenset(
@@ -84,6 +89,27 @@ def sniff(head: bytes, name: str) -> Kind:
         message = f"{name} is not a video file that can be opened: it looks like {describe(head)}"
         raise UnsupportedMedia(message, hint=HINT)
     return kind
+
+
+def sniff_sound(head: bytes, name: str) -> Kind:
+    """As :func:`sniff`, for files of sound too: WAV, MP3, AAC, FLAC and Ogg."""
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return WAV
+    named = {b"fLaC": FLAC, b"OggS": OGG}.get(head[:4])
+    return named or _framed_sound(head) or sniff(head, name)
+
+
+def _framed_sound(head: bytes) -> Kind | None:
+    """Sound that is nothing but frames, or has a note of titles before them."""
+    if head.startswith(b"ID3"):
+        return MP3
+    if len(head) < 2 or head[0] != 0xFF:
+        return None
+    # Eleven bits of synchronisation, then version and layer (ISO/IEC 11172-3, 13818-7): layer 0
+    # is AAC.
+    if head[1] & 0xF6 == 0xF0:
+        return AAC
+    return MP3 if head[1] & 0xE0 == 0xE0 and head[1] & 0x06 == 0x02 else None
 
 
 def describe(head: bytes) -> str:

@@ -1,9 +1,9 @@
-"""Sound: read as samples, carried over as packets, encoded again where it must be."""
+"""Sound: read as samples, encoded from samples."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import av.error
@@ -12,10 +12,9 @@ import numpy as np
 from av.stream import Discard
 
 from provenance.errors import FrameError, OptionError, UnreadableMedia
-from provenance.video.demux import reading
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
@@ -146,19 +145,19 @@ def sound_blocks(
     packets = container.demux(stream)
     for packet in packets:
         for frame in packet.decode():
-            _shift(frame, start)
+            shift(frame, start)
             for ready in resampler.push(frame):
-                yield _samples(ready, spec.channels)
+                yield samples_of(ready, spec.channels)
     for ready in resampler.push(None):
-        yield _samples(ready, spec.channels)
+        yield samples_of(ready, spec.channels)
 
 
-def _samples(frame: AudioFrame, channels: int) -> NDArray[np.float32]:
+def samples_of(frame: AudioFrame, channels: int) -> NDArray[np.float32]:
     flat: NDArray[np.float32] = np.frombuffer(memoryview(frame.planes[0]), np.float32)
     return flat[: frame.samples * channels].reshape(-1, channels).copy()
 
 
-def _shift(item: Any, origin: Fraction) -> None:
+def shift(item: Any, origin: Fraction) -> None:
     """Moves a frame or packet so that ``origin`` seconds becomes 0."""
     if item.time_base:
         ticks = round(origin / Fraction(item.time_base))
@@ -182,6 +181,19 @@ def new_sound_stream(
     return stream
 
 
+def sound_frame(samples: NDArray[np.float32], spec: AudioSpec, first: int) -> AudioFrame:
+    """(N, channels) ``samples`` whose first has the number ``first``."""
+    frame = av.AudioFrame.from_ndarray(
+        np.ascontiguousarray(samples).reshape(1, -1),
+        format="flt",
+        layout=LAYOUT_NAMES[spec.channels],
+    )
+    frame.sample_rate = spec.sample_rate
+    frame.time_base = Fraction(1, spec.sample_rate)
+    frame.pts = first
+    return frame
+
+
 class GeneratedSound:
     """Samples in, packets out; the first sample is at time 0."""
 
@@ -195,14 +207,7 @@ class GeneratedSound:
         self._count = 0
 
     def encode(self, samples: NDArray[np.float32]) -> list[Packet[Any]]:
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(samples).reshape(1, -1),
-            format="flt",
-            layout=LAYOUT_NAMES[self._spec.channels],
-        )
-        frame.sample_rate = self._spec.sample_rate
-        frame.time_base = Fraction(1, self._spec.sample_rate)
-        frame.pts = self._count
+        frame = sound_frame(samples, self._spec, self._count)
         self._count += len(samples)
         return list(self._stream.encode(frame))
 
@@ -226,131 +231,3 @@ def check_audio_spec(spec: AudioSpec) -> None:
         raise OptionError(f"{spec.channels} channels of sound", hint="1 to 8 are possible")
     if not 1000 <= spec.sample_rate <= 768_000:
         raise OptionError(f"a sample rate of {spec.sample_rate} Hz", hint="common is 48000")
-
-
-class Track(Protocol):
-    """One sound track on its way from a file to another."""
-
-    def carry(self, packet: Packet[Any]) -> list[Packet[Any]]:
-        """What to write for this packet; the empty packet at the end flushes."""
-        ...
-
-
-class CopiedTrack:
-    """Packets as they are, with new times."""
-
-    def __init__(self, output: OutputContainer, stream: AudioStream, origin: Fraction) -> None:
-        self._stream = output.add_stream_from_template(stream)
-        self._origin = origin
-        self._last: int | None = None
-        _describe(self._stream, stream)
-
-    def carry(self, packet: Packet[Any]) -> list[Packet[Any]]:
-        if packet.dts is None:
-            return []
-        _shift(packet, self._origin)
-        # Decoders need what an edit list hides just before the start; more was cut away on purpose.
-        if packet.is_discard and packet.dts * Fraction(packet.time_base) < -PREROLL_S:
-            return []
-        # Broken recordings step back in time, which no container can hold.
-        if self._last is not None and packet.dts <= self._last:
-            packet.dts = self._last + 1
-        if packet.pts is None or packet.pts < packet.dts:
-            packet.pts = packet.dts
-        self._last = packet.dts
-        packet.stream = self._stream
-        return [packet]
-
-
-class EncodedTrack:
-    """Sound that the target container cannot hold as it is: decoded and encoded again."""
-
-    def __init__(
-        self, output: OutputContainer, stream: AudioStream, origin: Fraction, codec: str
-    ) -> None:
-        self._stream = new_sound_stream(
-            output, codec, stream.sample_rate, kept_channels(stream.channels)
-        )
-        self._origin = origin
-        context = self._stream.codec_context
-        self._resampler = Resampler(
-            context.sample_rate, context.layout.name, context.format.name, None
-        )
-        _describe(self._stream, stream)
-
-    def carry(self, packet: Packet[Any]) -> list[Packet[Any]]:
-        with reading("the sound"):
-            frames = cast("list[AudioFrame]", packet.decode())
-        ready: list[AudioFrame] = []
-        for frame in frames:
-            _shift(frame, self._origin)
-            ready.extend(self._resampler.push(frame))
-        encoded = [new for frame in ready for new in self._stream.encode(frame)]
-        if packet.size == 0:
-            rest = self._resampler.push(None)
-            encoded += [new for frame in rest for new in self._stream.encode(frame)]
-            encoded += self._stream.encode(None)
-        return encoded
-
-
-def _describe(target: AudioStream, source: AudioStream) -> None:
-    if source.language:
-        target.metadata["language"] = source.language
-    target.disposition = source.disposition
-
-
-class CarriedSound:
-    """All sound tracks of a file on their way to ``output``, read one packet at a time.
-
-    ``copied``: names of codecs that ``output`` can hold; others become ``codec``. ``origin``: the
-    time in the file, in seconds, that becomes 0.
-    """
-
-    def __init__(
-        self,
-        container: InputContainer,
-        output: OutputContainer,
-        copied: Collection[str],
-        codec: str,
-    ) -> None:
-        self._container = container
-        self.origin = _origin(container)
-        self._streams = sound_streams(container)
-        self._tracks: dict[int, Track] = {
-            stream.index: CopiedTrack(output, stream, self.origin)
-            if stream.codec_context.codec.canonical_name in copied
-            else EncodedTrack(output, stream, self.origin, codec)
-            for stream in self._streams
-        }
-
-    def packets(self, name: str) -> Iterator[tuple[Fraction, list[Packet[Any]]]]:
-        """(seconds from ``origin``, packets to write), in the order of the file.
-
-        Raises :class:`~provenance.errors.UnreadableMedia` where the file ``name`` breaks off.
-        """
-        if not self._streams:
-            return
-        source = self._container.demux(*self._streams)
-        seconds = Fraction(0)
-        while True:
-            with reading(name):
-                packet = next(source, None)
-            if packet is None:
-                return
-            if packet.dts is not None:
-                seconds = packet.dts * Fraction(packet.time_base) - self.origin
-            yield seconds, self._tracks[packet.stream.index].carry(packet)
-
-    def close(self) -> None:
-        self._container.close()
-
-
-def _origin(container: InputContainer) -> Fraction:
-    """The earliest time that is shown or heard, in seconds."""
-    streams = (*container.streams.video, *container.streams.audio)
-    starts = [
-        s.start_time * Fraction(s.time_base)
-        for s in streams
-        if s.start_time is not None and s.time_base
-    ]
-    return min(starts, default=Fraction(0))

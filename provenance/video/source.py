@@ -22,22 +22,28 @@ from provenance.video.completeness import missing_bytes
 from provenance.video.sniff import HEAD_BYTES, Kind, sniff
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from provenance.video.limits import Limits
 
 
 class SourceFile:
-    """An open media file: ``name`` for messages, ``size`` in bytes, ``kind`` by its first bytes."""
+    """An open media file: ``name`` for messages, ``size`` in bytes, ``kind`` by its first bytes.
+
+    ``sniffed`` says which kinds are taken: video, unless told otherwise.
+    """
 
     __slots__ = ("_file", "kind", "name", "size")
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(
+        self, path: Path, limits: Limits, *, sniffed: Callable[[bytes, str], Kind] = sniff
+    ) -> None:
         self.name = str(path)
         self._file = _open(path)
         try:
             self.size = _checked_size(self.name, os.fstat(self._file.fileno()).st_size, limits)
-            self.kind: Kind = sniff(os.pread(self._file.fileno(), HEAD_BYTES, 0), self.name)
+            self.kind: Kind = sniffed(os.pread(self._file.fileno(), HEAD_BYTES, 0), self.name)
         except BaseException:
             self._file.close()
             raise

@@ -13,6 +13,7 @@ import av.error
 from av.codec.context import ThreadType
 
 from provenance.errors import FrameError, OptionError, OutputIsInput, UnreadableMedia
+from provenance.video.carried_sound import CarriedSound
 from provenance.video.containers import container_for, sound_encoder_for
 from provenance.video.demux import open_container, reading, reason
 from provenance.video.layout import convert
@@ -22,7 +23,6 @@ from provenance.video.picture import FULL_RANGE
 from provenance.video.reader import MediaReader
 from provenance.video.settings import EncodeSettings, encoded_layout
 from provenance.video.sound import (
-    CarriedSound,
     GeneratedSound,
     check_audio_spec,
     check_samples,
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.clip import AudioSpec, VideoSpec
+    from provenance.video.carried_sound import ChangeSound
     from provenance.video.layout import Layout
     from provenance.video.picture import Picture
 
@@ -65,8 +66,9 @@ class MediaWriter:
     first picture), or all sound tracks of ``copy_audio_from`` are carried over: packets as they are
     where the container can hold their codec, else encoded again (AAC; Opus in WebM), in the same
     place relative to the pictures, whose times must be those of that file. ``sound`` says how
-    written sound is encoded. Other tracks (subtitles,
-    data) are left behind. ``sound_damaged`` says where carried sound broke off, or is None.
+    written sound is encoded. ``change_sound`` is asked what to do with each carried track: what it
+    changes is decoded and encoded again. Other tracks (subtitles, data) are left behind.
+    ``sound_damaged`` says where carried sound broke off, or is None.
 
     Raises :class:`~provenance.errors.OptionError` for what cannot be encoded,
     :class:`~provenance.errors.OutputForbidden`, :class:`~provenance.errors.DiskFull` or
@@ -84,6 +86,7 @@ class MediaWriter:
         copy_audio_from: Path | MediaReader | None = None,
         metadata: Mapping[str, str] | None = None,
         sound: SoundSettings | None = None,
+        change_sound: ChangeSound | None = None,
     ) -> None:
         self.path = path
         self.sound_damaged: str | None = None
@@ -92,6 +95,7 @@ class MediaWriter:
         self._audio = audio
         self._metadata = dict(metadata or {})
         self._sound = sound or SoundSettings()
+        self._change_sound = change_sound
         self._format = container_for(path, self._settings, video)
         self._sound_encoder = sound_encoder_for(path, self._format, self._sound)
         _check_options(video, audio, copy_audio_from)
@@ -275,10 +279,16 @@ class MediaWriter:
             self._early_sound.clear()
 
     def _start_carrying(self, source: SourceFile) -> None:
+        assert self._first is not None
         with reading(source.name):
             container = open_container(source, Limits())
         self._carried = CarriedSound(
-            container, self._output, self._format.sound, self._sound_encoder
+            container,
+            self._output,
+            self._format.sound,
+            self._sound_encoder,
+            first=self._first,
+            change=self._change_sound,
         )
         self._carried_packets = self._carried.packets(source.name)
         self._advance()

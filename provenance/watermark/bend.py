@@ -8,7 +8,7 @@ is looked for is the sum of the others, never of the place that is compared with
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -17,12 +17,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_REACHES = (1.0, 1.4, 2.0, 2.8, 4.0, 6.0, 6.0)  # tiles from the middle, round by round
-_AFFINE_ROUNDS = 2
+_REACHES = (2.0, 2.8, 4.0, 6.0, 6.0)  # tiles from the middle, round by round
 _MOST_SLIP = 10  # pixels in one round
 _TRUSTED = 3.5  # standard deviations of a slip's peak
 _FEWEST = 6  # slips for a fit
-_LEAN = 0.18  # change of scale across the map in a rough first try
 _MOST_TILES = 24  # along a side: a plane that grows beyond is not a picture any more
 
 
@@ -39,45 +37,17 @@ class Bend:
     matrix: NDArray[np.float64]
     coherence: float
 
-    @property
-    def strength(self) -> float:
-        """To compare bends of one map: a tile too small by half holds half of what repeats."""
-        return self.coherence * abs(float(np.linalg.det(self.matrix)))
 
-    def after(self, homography: tuple[float, ...]) -> Bend:
-        """The bend of the map that ``homography`` had been taken out of before."""
-        both = np.reshape(homography, (3, 3)) @ np.reshape(self.homography, (3, 3))
-        return replace(self, homography=tuple((both / both[2, 2]).ravel().tolist()))
+def straighten(soft_map: NDArray[np.float32], start: NDArray[np.float64], side: int) -> Bend | None:
+    """The bend of ``soft_map`` (H, W), if tiles of ``side`` lie on it about as ``start`` says.
 
-
-def leans(shape: tuple[int, ...]) -> list[tuple[float, ...]]:
-    """Homographies that lean a map of (H, W) ``shape`` about its middle, eight ways."""
-    height, width = shape
-    to_middle = np.eye(3)
-    to_middle[:2, 2] = (width - 1) / 2, (height - 1) / 2
-    found = []
-    for down in (-_LEAN, 0.0, _LEAN):
-        for right in (-_LEAN, 0.0, _LEAN):
-            if down or right:
-                lean = np.eye(3)
-                lean[2, :2] = right / width, down / height
-                moved = to_middle @ lean @ np.linalg.inv(to_middle)
-                found.append(tuple((moved / moved[2, 2]).ravel().tolist()))
-    return found
-
-
-def straighten(
-    soft_map: NDArray[np.float32], matrix: NDArray[np.float64], side: int
-) -> Bend | None:
-    """The bend of ``soft_map`` (H, W), if in its middle tiles of ``side`` have shape ``matrix``.
-
-    None where too few tiles can be recognised.
+    ``start``: (3, 3) homography from the tiles' pixels to those of the map, both counted from
+    corners of pixels. None where too few tiles can be recognised.
     """
-    plane = np.eye(3)
-    plane[:2, :2] = matrix
+    plane = start
     height, width = soft_map.shape
     middle = np.array([width / 2, height / 2])
-    for turn, reach in enumerate(_REACHES):
+    for reach in _REACHES:
         cut = _cut(soft_map, plane, side)
         if cut is None:
             return None
@@ -87,8 +57,7 @@ def straighten(
         )
         if len(centres) < _FEWEST:
             return None
-        fit = _affine if turn < _AFFINE_ROUNDS else _homography
-        plane = fit(centres - slips, _applied(plane, centres), weights)
+        plane = _homography(centres - slips, _applied(plane, centres), weights)
     cut = _cut(soft_map, plane, side)
     if cut is None:
         return None

@@ -20,6 +20,7 @@ from provenance.watermark.perception import visibility_bound
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+PATTERN_SIGMA = 0.6  # pixels, two a cell: what a codec would take away is not written
 _BLOCK = 4
 _BAND_ENERGY_WINDOW = 7
 _NOISE_FLOOR = 6.0  # levels²: below this a quiet band is the codec's doing, not a clear view
@@ -52,7 +53,7 @@ class SpreadSpectrumEmbedder:
         pattern: NDArray[np.float32],
         previous: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
-        soft = cv2.GaussianBlur(pattern, (0, 0), 0.6)
+        soft = cv2.GaussianBlur(pattern, (0, 0), PATTERN_SIGMA)
         return soft * visibility_bound(luma, previous)
 
 

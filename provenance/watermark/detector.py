@@ -19,7 +19,8 @@ from provenance.watermark import sync
 from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.clock import read_clock
 from provenance.watermark.detection import Detection, Geometry
-from provenance.watermark.evidence import Evidence
+from provenance.watermark.evidence import FINE, Evidence
+from provenance.watermark.keystone import SLANTS, slants
 from provenance.watermark.presence import PRESENT_P, presence
 from provenance.watermark.search import KeySearch, Reach
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX, lay_out, too_small
@@ -77,7 +78,12 @@ class ClipDetector:
         self._fast = fast
         self._reach: Reach = reach
         self._readable = not too_small(width, height)
-        self._evidence = Evidence(extractor or MatchedFilterExtractor(), width=width, height=height)
+        self._evidence = Evidence(
+            extractor or MatchedFilterExtractor(),
+            width=width,
+            height=height,
+            pictures=not fast and reach == "any",
+        )
         self._searches = [KeySearch(lay_out(key), width, height) for key in keys]
         self._found: _Found | None = None
         self._track: list[Heard] = []
@@ -167,7 +173,12 @@ class ClipDetector:
         return replace(searched, detected=True, key=tiles[index].key, presence_p=p)
 
     def _follow(self, found: _Found) -> None:
-        self._track += [heard(w, found.level, found.placement) for w in self._evidence.take()]
+        for window in self._evidence.take():
+            heeded, level = window, found.level
+            if level == FINE:
+                fine = self._evidence.fine_map(window).astype(np.float16)
+                heeded, level = replace(window, maps=(fine,)), 0
+            self._track.append(heard(heeded, level, found.placement))
 
     def _look(self, totals: Sequence[NDArray[np.float32]], reach: Reach) -> None:
         maps = [sync.Folds(sync.clipped(total)) for total in totals]
@@ -187,6 +198,21 @@ class ClipDetector:
         while self._found is None and not self._fast and seconds < self._evidence.seconds:
             self._look(self._evidence.beginning(seconds), _reach_at(seconds))
             seconds *= 2
+        if self._found is None:
+            self._look_closely()
+
+    def _look_closely(self) -> None:
+        """Ask a finer map for slanted pictures, and for small ones."""
+        total = self._evidence.fine_total()
+        if total is None:
+            return
+        fine = sync.clipped(total)
+        slanted = slants(fine, SLANTS)
+        for search in self._searches:
+            found = search.look_slanted(fine, slanted) or search.look_small(fine)
+            if found is not None:
+                self._found = _Found(search, *found)
+                return
 
     def _geometry(self, level: int, placement: sync.Placement) -> Geometry:
         width, height = self._size
@@ -194,7 +220,7 @@ class ClipDetector:
         grid = min(width, height) / (CELLS_PER_SHORT_SIDE * sync.FOLD_GRAIN) * 2**level
         cell = sync.FOLD_GRAIN * grid * (placement.scale_x + placement.scale_y) / 2
         # Of the picture's corners, turned as the tile lies, the top-left one.
-        rows, columns = self._evidence.totals[level].shape
+        rows, columns = self._evidence.shape(level)
         far = sync.upright((rows / placement.scale_y, columns / placement.scale_x), placement)
         corner = (min(far[0], 0.0), min(far[1], 0.0))
         row, column = (

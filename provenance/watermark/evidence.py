@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _FRAMES_PER_MEAN = 8
 _MEAN_S = 0.25
 _MOST_WINDOWS = 128
+FINE = -1  # the level for cells half as large, made only when it is asked for
 LEVELS = 2  # level n listens for cells 2ⁿ times as large as a frame of this size is marked with
 
 
@@ -31,25 +32,34 @@ class Window:
     """What ``frames`` frames from ``start_s`` to ``end_s`` said: a soft map for each level.
 
     ``maps``: float16, level 0 about 240 pixels on the short side, each further level half of that.
+    ``picture``: the mean of the frames, uint8, 480 pixels on the short side, of which a finer map
+    can be made; of merged windows, one of theirs. None where it was not kept.
     """
 
     start_s: float
     end_s: float
     frames: int
     maps: tuple[NDArray[np.float16], ...]
+    picture: NDArray[np.uint8] | None = None
 
 
 class Evidence:
-    """Collects the soft maps of frames of one size, (``height``, ``width``)."""
+    """Collects the soft maps of frames of one size, (``height``, ``width``).
 
-    def __init__(self, extractor: Extractor, *, width: int, height: int) -> None:
+    With ``pictures``, what a finer map can be made of is kept as well.
+    """
+
+    def __init__(
+        self, extractor: Extractor, *, width: int, height: int, pictures: bool = False
+    ) -> None:
         self._extractor = extractor
         grain = extractor.pixels_per_cell * CELLS_PER_SHORT_SIDE
         scale = grain / min(width, height)
         self._sizes = [
             (max(8, round(width * scale / 2**n)), max(8, round(height * scale / 2**n)))
-            for n in range(LEVELS)
+            for n in (FINE, *range(LEVELS))
         ]
+        self._keeps = pictures
         self._sum: NDArray[np.float32] | None = None
         self._count = 0
         self._first_s = 0.0
@@ -57,7 +67,7 @@ class Evidence:
         self._last_s = 0.0
         self._step_s = 0.0
         self._windows: list[Window] = []
-        self.totals = [np.zeros(size[::-1], np.float32) for size in self._sizes]
+        self.totals = [np.zeros(size[::-1], np.float32) for size in self._sizes[1:]]
         self.frames = 0
 
     @property
@@ -96,24 +106,51 @@ class Evidence:
             return
         maps = []
         mean: NDArray[Any] = self._sum / np.float32(self._count)
-        for level, size in enumerate(self._sizes):
-            shrinking = size[0] < mean.shape[1]
-            mean = cv2.resize(
-                mean, size, interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-            )
+        picture = None
+        if self._keeps:
+            # Rounded to a quarter of a step of noise: the codec's own is far above.
+            shown = _resized(mean, self._sizes[0])
+            picture = np.rint(shown).astype(np.uint8)
+        for level, size in enumerate(self._sizes[1:]):
+            mean = _resized(mean, size)
             # Not times the count: averaging has already quietened what the bands divide by.
             soft = self._extractor.soft_map(np.asarray(mean, np.float32))
             self.totals[level] += soft
             maps.append(soft.astype(np.float16))
         end_s = self._last_s + self._step_s
         self._windows.append(
-            Window(start_s=self._start_s, end_s=end_s, frames=self._count, maps=tuple(maps))
+            Window(
+                start_s=self._start_s,
+                end_s=end_s,
+                frames=self._count,
+                maps=tuple(maps),
+                picture=picture,
+            )
         )
         self._count = 0
         if len(self._windows) > _MOST_WINDOWS:
             pairs = zip(self._windows[::2], self._windows[1::2], strict=False)
             rest = self._windows[-1:] if len(self._windows) % 2 else []
             self._windows = [_merged(a, b) for a, b in pairs] + rest
+
+    def shape(self, level: int) -> tuple[int, int]:
+        """(H, W) of a map of ``level``."""
+        width, height = self._sizes[level - FINE]
+        return height, width
+
+    def fine_map(self, window: Window) -> NDArray[np.float32]:
+        """The map of level ``FINE`` of a window that has a picture."""
+        assert window.picture is not None
+        return self._extractor.soft_map(window.picture.astype(np.float32))
+
+    def fine_total(self) -> NDArray[np.float32] | None:
+        """The sum of the fine maps of the windows kept; None where no pictures are."""
+        if not self._keeps or not self._windows:
+            return None
+        total = np.zeros(self.shape(FINE), np.float32)
+        for window in self._windows:
+            total += self.fine_map(window)
+        return total
 
     @property
     def full(self) -> bool:
@@ -139,10 +176,17 @@ class Evidence:
         return tuple(self._windows)
 
 
+def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
+    shrinking = size[0] < plane.shape[1]
+    way = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(plane, size, interpolation=way), np.float32)
+
+
 def _merged(first: Window, second: Window) -> Window:
     return Window(
         start_s=first.start_s,
         end_s=second.end_s,
         frames=first.frames + second.frames,
         maps=tuple(a + b for a, b in zip(first.maps, second.maps, strict=True)),
+        picture=first.picture,
     )

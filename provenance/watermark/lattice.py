@@ -49,16 +49,10 @@ class Lattice:
     score: float
 
 
-def lattices(soft_map: NDArray[np.float32], count: int, *, uneven: bool = True) -> list[Lattice]:
-    """The best ``count`` suppositions for ``soft_map`` (H, W, outliers cut off), best first.
-
-    Without ``uneven``, stretching and shear are left to what climbing finds: half the work.
-    """
+def lattices(soft_map: NDArray[np.float32], count: int) -> list[Lattice]:
+    """The best ``count`` suppositions for ``soft_map`` (H, W, outliers cut off), best first."""
     spectrum = _whitened(soft_map)
-    starts = _turned_and_scaled(spectrum, count)
-    if not uneven:
-        return _distinct(_climbed(spectrum, np.array(starts)), count)
-    starts += _stretched(spectrum, count)
+    starts = _turned_and_scaled(spectrum, count) + _stretched(spectrum, count)
     found = _distinct(_climbed(spectrum, np.array(starts)), count)
     # Uneven stretching or shear leaves one side of the tile found and the other wrong.
     freed = [m for seen in found[:_FREED] for m in _with_a_side_freed(spectrum, seen.matrix)]

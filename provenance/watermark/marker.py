@@ -13,6 +13,8 @@ from provenance.watermark.carrier import SpreadSpectrumEmbedder
 from provenance.watermark.tile import SLOT_S, TILE, cell_size, lay_out, too_small
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from provenance.keys import CarrierKey
@@ -28,15 +30,19 @@ def _loudness(cell_px: float) -> float:
     return min(max(6.0 / cell_px, 0.9), 1.5)
 
 
-def _levels_at(residual: NDArray[np.float32], psnr: float) -> float:
-    """The largest factor with which the rounded ``residual`` stays at ``psnr`` dB or above."""
+def louder_until(error: Callable[[float], float], psnr: float) -> float:
+    """The largest factor, up to 4, whose ``error`` (mean square, levels) stays at ``psnr`` dB."""
     allowed = 255.0**2 / 10 ** (psnr / 10)
     low, high = 0.0, _STRENGTHS[1]
     for _ in range(9):
         middle = (low + high) / 2
-        error = float(np.mean(np.square(np.rint(residual * np.float32(middle)))))
-        low, high = (middle, high) if error <= allowed else (low, middle)
+        low, high = (middle, high) if error(middle) <= allowed else (low, middle)
     return low
+
+
+def moment_of(time_s: float) -> tuple[int, int]:
+    """(second of the clock, update within it): frames with the same moment share a residual."""
+    return int(time_s // SLOT_S), int(time_s % SLOT_S / _UPDATE_S)
 
 
 class ClipMarker:
@@ -77,15 +83,15 @@ class ClipMarker:
                 f"a PSNR of {psnr} dB is outside {_PSNR_DB[0]}…{_PSNR_DB[1]}",
                 hint="44 dB is a usual wish",
             )
-        self._psnr = psnr
+        self.psnr = psnr
         self._bits = pack(payload, key.secret)
         self._tile = lay_out(key)
         self._shift = shift
-        self._levels = strength * _loudness(cell_size(width, height))
+        self.levels = strength * _loudness(cell_size(width, height))
         self._embedder: Embedder = embedder or SpreadSpectrumEmbedder()
         self._size = (width, height)
         scale = self._embedder.pixels_per_cell / cell_size(width, height)
-        self._working = (round(width * scale), round(height * scale))
+        self.working = (round(width * scale), round(height * scale))
         self._previous: NDArray[np.float32] | None = None
         self._louder: NDArray[Any] | None = None
         self._quieter: NDArray[Any] | None = None
@@ -105,10 +111,9 @@ class ClipMarker:
                 f"({height}, {width}) {np.dtype(wanted)}",
                 hint="all frames of a clip have one size and depth",
             )
-        slot = int(time_s // SLOT_S)
-        moment = (slot, int(time_s % SLOT_S / _UPDATE_S), bits)
+        moment = (*moment_of(time_s), bits)
         if moment != self._drawn_at:
-            self._draw(luma, slot, bits)
+            self._draw(luma, moment[0], bits)
             self._drawn_at = moment
         assert self._louder is not None
         assert self._quieter is not None
@@ -119,13 +124,18 @@ class ClipMarker:
 
     def _draw(self, luma: NDArray[Any], slot: int, bits: int) -> None:
         """Compute the residual for the frames from here on: what to add and what to take away."""
-        small = cv2.resize(luma, self._working, interpolation=cv2.INTER_AREA).astype(np.float32)
+        small = cv2.resize(luma, self.working, interpolation=cv2.INTER_AREA).astype(np.float32)
         unit = float(1 << (bits - 8))
         small /= unit
-        residual = self._embedder.residual(small, self._pattern(slot), self._previous)
+        residual = self._embedder.residual(small, self.pattern(slot), self._previous)
         drawn = cv2.resize(residual, self._size, interpolation=cv2.INTER_CUBIC)
         full = np.asarray(drawn, np.float32)
-        levels = self._levels if self._psnr is None else _levels_at(full, self._psnr)
+        levels = self.levels
+        if self.psnr is not None:
+            levels = louder_until(
+                lambda factor: float(np.mean(np.square(np.rint(full * np.float32(factor))))),
+                self.psnr,
+            )
         full *= np.float32(levels * unit)
         # Small integers first: what follows then moves a quarter of the memory.
         signed = np.dtype(np.int8 if bits == 8 else np.int16)
@@ -134,9 +144,9 @@ class ClipMarker:
         self._quieter = np.maximum(-change, 0).view(luma.dtype)
         self._previous = small
 
-    def _pattern(self, slot: int) -> NDArray[np.float32]:
+    def pattern(self, slot: int) -> NDArray[np.float32]:
         """The tile of ``slot`` repeated over the working picture, ``pixels_per_cell`` a cell."""
-        width, height = self._working
+        width, height = self.working
         grain = self._embedder.pixels_per_cell
         tile = np.roll(self._tile.pattern(self._bits, slot), self._shift[::-1], (0, 1))
         drawn = np.kron(tile, np.ones((grain, grain), np.float32))

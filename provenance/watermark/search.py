@@ -9,13 +9,15 @@ stated bound on false positives is made of that.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from provenance import fec
 from provenance.payload import unpack
-from provenance.watermark.evidence import LEVELS
+from provenance.watermark.evidence import FINE, LEVELS
+from provenance.watermark.inset import framed, insets
 from provenance.watermark.sync import PilotSearch, Placement, cells_at, shape_of
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX
 
@@ -54,6 +56,8 @@ _WORTH_DECODING = 4.0  # pilot peak, in standard deviations, below which nothing
 _LIKELY_DECODES = 3
 _REPEATING_DECODES = 4
 _SWEPT_DECODES = 4
+_SMALL_DECODES = 3
+_SMALL_DOUBT = 0.008
 _ALIKE = 0.008  # change of a shape, relative to its own sides, that refining makes up for
 
 
@@ -105,6 +109,32 @@ class KeySearch:
         refined = self._pilot.refine(maps[loudest[0]].soft_map, loudest[1])
         return [(level, Placement(scale_x=whole, scale_y=whole)), (loudest[0], refined)]
 
+    def look_slanted(
+        self, fine_map: NDArray[np.float32], slanted: Sequence[tuple[Placement, Folds]]
+    ) -> tuple[Payload, int, Placement] | None:
+        """As :meth:`look`, for the ways in which ``fine_map`` may be slanted."""
+        for shape, straight in slanted:
+            best = self._pilot.best(straight, [shape])[0]
+            if best.score < _WORTH_DECODING:
+                continue
+            refined = self._pilot.refine(fine_map, best, doubt=0.0)
+            payload = self._read(fine_map, refined)
+            if payload is not None:
+                return payload, FINE, refined
+        return None
+
+    def look_small(self, fine_map: NDArray[np.float32]) -> tuple[Payload, int, Placement] | None:
+        """As :meth:`look`, for small pictures anywhere in ``fine_map``, outliers cut off."""
+        found = [replace(place, window=window) for place, window in insets(fine_map, self._pilot)]
+        for placement in sorted(found, key=lambda p: -p.score)[:_SMALL_DECODES]:
+            near = self._pilot.refine(fine_map, placement, doubt=_SMALL_DOUBT)
+            for view in (*framed(fine_map, self.tile.pilot_pattern(), near), near):
+                final = self._pilot.refine(fine_map, view, doubt=_SMALL_DOUBT / 2)
+                payload = self._read(fine_map, final)
+                if payload is not None:
+                    return payload, FINE, final
+        return None
+
     def _suppositions(
         self, maps: Sequence[Folds], reach: Reach
     ) -> Iterator[tuple[int, Placement, float]]:
@@ -126,10 +156,6 @@ class KeySearch:
         yield from ((*item, 0.0) for item in decoded)
         swept = _best(self._at(maps, self._every), _SWEPT_DECODES, beside=[*likely, *decoded])
         yield from ((*item, _SWEEP_STEP) for item in swept)
-        # The coarser levels have too few tiles to see a bend in.
-        for shape, straight in maps[0].straightened():
-            bent = [(0, placement) for placement in self._pilot.best(straight, [shape])]
-            yield from ((*item, 0.0) for item in _best(bent, 1))
 
     def _at(self, maps: Sequence[Folds], ratios: Sequence[float]) -> list[tuple[int, Placement]]:
         found = []

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from provenance.watermark.bend import leans, straighten
 from provenance.watermark.lattice import lattices
 from provenance.watermark.tile import TILE
 
@@ -24,8 +23,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from provenance.watermark.bend import Bend
     from provenance.watermark.lattice import Lattice
+
+Window = tuple[int, int, int, int]
+"""Top, left, bottom and right in pixels of a map."""
 
 FOLD_GRAIN = 2  # pixels a cell in a folded tile
 SIDE = TILE * FOLD_GRAIN
@@ -42,10 +43,8 @@ _DOUBT_STEP = 0.001
 _WORTH_MOVING = 0.05  # gain in score; less is noise, and would tilt what is straight
 _REFINING_STEPS = (0.004, 0.002, 0.001, 0.0005)
 _MOST_LATTICES = 6
-_WORTH_STRAIGHTENING = 8.0  # score of a lattice; no unmarked map was seen to reach it
-_COHERENT = 1.5
-_MOST_BENDS = 3
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
+_UPRIGHT = ((False, 0), (True, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +55,8 @@ class Placement:
     and across them. ``rotation_deg``: how far the tile's rows point downwards in the map (clockwise
     as seen), beyond quarter turns. ``shear``: how far its columns lean along the rows, in pixels
     per pixel. ``bend``: None, or the homography (row by row) that takes pixels of a straightened
-    map to pixels of the map, where no plain affine shape fits.
+    map to pixels of the map, where no plain affine shape fits. ``window``: the part of the map that
+    shows the tile, if not all of it.
     ``flipped`` and ``quarter_turns``: the map's fold is mirrored left to right, then turned
     counter-clockwise so often, to give the tile. ``shift``: (row, column) of the tile's origin in
     that fold, in pixels, with fractions. ``score``: height of the pilot's peak in standard
@@ -68,6 +68,7 @@ class Placement:
     rotation_deg: float = 0.0
     shear: float = 0.0
     bend: tuple[float, ...] | None = None
+    window: Window | None = None
     flipped: bool = False
     quarter_turns: int = 0
     shift: tuple[float, float] = (0.0, 0.0)
@@ -97,8 +98,19 @@ def shaped(placement: Placement, matrix: NDArray[np.float64]) -> Placement:
     )
 
 
-def _laid(matrix: NDArray[np.float64]) -> Placement:
+def laid(matrix: NDArray[np.float64]) -> Placement:
+    """A supposition of the shape of ``matrix`` (2, 2) and nothing else."""
     return shaped(Placement(scale_x=1.0, scale_y=1.0), matrix)
+
+
+def cut_out(soft_map: NDArray[np.float32], window: Window | None) -> NDArray[np.float32]:
+    """``soft_map`` with 0 above and left of ``window``, and nothing below and right of it."""
+    if window is None:
+        return soft_map
+    top, left, bottom, right = window
+    kept = soft_map[:bottom, :right].copy()
+    kept[:top], kept[:, :left] = 0, 0
+    return kept
 
 
 def straightened(
@@ -165,7 +177,6 @@ class Folds:
         self.soft_map = soft_map
         self._spectra: dict[tuple[float, ...], NDArray[np.complex64]] = {}
         self._repeating: list[Lattice] | None = None
-        self._straight: list[tuple[Placement, Folds]] | None = None
 
     def spectrum(self, placement: Placement) -> NDArray[np.complex64]:
         """(64, 33) Fourier transform of the fold with the shape of ``placement``, unbent."""
@@ -177,33 +188,7 @@ class Folds:
 
     def shapes(self) -> list[Placement]:
         """The shapes in which the map repeats, the most striking first."""
-        return [_laid(found.matrix / SIDE) for found in self._lattices()]
-
-    def straightened(self) -> list[tuple[Placement, Folds]]:
-        """The map with its keystone taken out, in a few ways: shape and bend, and folds of it."""
-        if self._straight is None:
-            found = sorted(self._bends(), key=lambda b: -b.strength)[:_MOST_BENDS]
-            self._straight = [
-                (
-                    replace(_laid(b.matrix), bend=b.homography),
-                    Folds(straightened(self.soft_map, b.homography)),
-                )
-                for b in found
-            ]
-        return self._straight
-
-    def _bends(self) -> list[Bend]:
-        """The bends that make tiles of the map alike; none where it does not repeat at all."""
-        starts = [f for f in self._lattices() if f.score >= _WORTH_STRAIGHTENING]
-        bends = [straighten(self.soft_map, f.matrix / SIDE, SIDE) for f in starts]
-        # A strong keystone blurs the lattice: lean the map roughly first, then look again.
-        for lean in leans(self.soft_map.shape):
-            leant = straightened(self.soft_map, lean)
-            for found in lattices(leant, 1, uneven=False):
-                if found.score >= _WORTH_STRAIGHTENING:
-                    more = straighten(leant, found.matrix / SIDE, SIDE)
-                    bends.append(more and more.after(lean))
-        return [b for b in bends if b is not None and b.coherence >= _COHERENT]
+        return [laid(found.matrix / SIDE) for found in self._lattices()]
 
     def _lattices(self) -> list[Lattice]:
         if self._repeating is None:
@@ -227,11 +212,20 @@ class PilotSearch:
         found = [self._peak(folds.spectrum(shape), shape, _ORIENTATIONS) for shape in shapes]
         return sorted(found, key=lambda p: -p.score)
 
+    def upright(self, folds: NDArray[np.float32], shape: Placement) -> tuple[int, Placement]:
+        """The best of (n, 64, 64) ``folds`` of one ``shape``, mirrored or not, never turned."""
+        pilots = self._spectra[[_ORIENTATIONS.index(o) for o in _UPRIGHT]]
+        spectra = _transform(folds)
+        correlation = np.fft.irfft2(spectra[:, None] * pilots, s=(SIDE, SIDE))
+        heights = correlation.max((2, 3)) / (correlation.std((2, 3)) + 1e-20)
+        which = int(heights.max(1).argmax())
+        return which, self._peak(spectra[which], shape, _UPRIGHT)
+
     def refine(
         self, soft_map: NDArray[np.float32], start: Placement, *, doubt: float = 0.015
     ) -> Placement:
         """The best placement near ``start``: first any scale up to ``doubt`` off, then uphill."""
-        straight = straightened(soft_map, start.bend)
+        straight = straightened(cut_out(soft_map, start.window), start.bend)
         shape = shape_of(start)
         reach = round(doubt / _DOUBT_STEP)
         around = np.exp(np.arange(-reach, reach + 1) * _DOUBT_STEP).tolist()
@@ -258,8 +252,7 @@ class PilotSearch:
         orientations: Sequence[tuple[bool, int]],
     ) -> Placement:
         """The highest peak over its own noise, among ``orientations`` (flipped, quarter turns)."""
-        first = _ORIENTATIONS.index(orientations[0])
-        pilots = self._spectra[first : first + len(orientations)]
+        pilots = self._spectra[[_ORIENTATIONS.index(o) for o in orientations]]
         correlation = np.fft.irfft2(spectrum * pilots, s=(SIDE, SIDE))
         spread = correlation.std((1, 2))
         heights = correlation.max((1, 2)) / np.where(spread > 0, spread, 1)
@@ -294,7 +287,7 @@ def orient(folded: NDArray[np.float32], placement: Placement) -> NDArray[np.floa
 
 def cells_at(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
     """(32, 32) evidence for each cell of the tile, folded from ``soft_map`` at ``placement``."""
-    straight = straightened(soft_map, placement.bend)
+    straight = straightened(cut_out(soft_map, placement.window), placement.bend)
     folded = orient(fold(straight, shape_of(placement)), placement)
     # Shift by fractions in the Fourier domain: the tile repeats, so that wrapping round is right.
     row, column = placement.shift

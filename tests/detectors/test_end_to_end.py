@@ -27,7 +27,7 @@ from provenance.video import (
     remux,
     rgb_from_picture,
 )
-from tests.bad_inputs import UNREADABLE, make_bad
+from tests.bad_inputs import SOUND, UNREADABLE, make_bad
 from tests.desk import PROMPT, Desk, names, small_clip
 from tests.drawn import as_nobody, draw_clip, moving_luma, write_raw, yuv_frame
 
@@ -121,7 +121,21 @@ def test_stamp_strip_reencode_crop_verify(tmp_path, call):
     assert "Verdict: no_evidence" in unmarked.stdout
 
 
-@pytest.mark.parametrize("kind", UNREADABLE)
+@pytest.mark.parametrize("kind", sorted(SOUND))
+def test_sound_alone_is_verified_and_not_stamped(desk, kind):
+    path = make_bad(kind, desk.folder, desk.clip)
+    stamped, verified = desk.stamp(source=path), desk.verified(path)
+    assert stamped.exit_code == 3
+    assert f"[{UNREADABLE[kind]}]" in stamped.stderr
+    assert verified["verdict"] == "no_evidence"
+    assert verified["audio_watermark"]["detected"] is False
+    assert (verified["file"]["container"], verified["file"]["width"]) == (
+        "mp4" if kind == "m4a" else kind,
+        None,
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(set(UNREADABLE) - SOUND))
 def test_both_commands_refuse_what_is_no_video(desk, kind):
     path = make_bad(kind, desk.folder, desk.clip)
     before = names(desk.folder)

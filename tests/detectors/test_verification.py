@@ -50,7 +50,8 @@ def test_the_file_is_described(untouched, studio):
     assert (file.container, file.width, file.height, file.fps) == ("mp4", WIDTH, HEIGHT, 10.0)
     assert file.duration_s == pytest.approx(4.0, abs=0.05)
     assert file.has_audio is False
-    assert set(untouched.timings_ms) == {"open", "hash", "watermark", "credentials", "total"}
+    steps = {"open", "hash", "watermark", "audio_watermark", "credentials", "total"}
+    assert set(untouched.timings_ms) == steps
 
 
 def test_the_published_key_authenticates_nothing(untouched):

@@ -173,10 +173,17 @@ def test_an_empty_prompt_is_none_and_the_date_is_today(desk):
     assert desk.verified(desk.folder / "out.mp4")["watermark"]["prompt_hash_prefix"] is None
 
 
-def test_sound_is_carried_bit_by_bit(done):
-    sound = packets_of(done.desk.clip, "audio")
+def test_without_a_mark_sound_is_carried_bit_by_bit(desk):
+    sound = packets_of(desk.clip, "audio")
     assert len(sound) > 50
-    assert packets_of(done.out, "audio") == sound
+    desk.stamped("--no-audio-mark")
+    assert packets_of(desk.folder / "out.mp4", "audio") == sound
+
+
+def test_sound_is_marked_unless_told_otherwise(done):
+    assert packets_of(done.out, "audio") != packets_of(done.desk.clip, "audio")
+    with av.open(str(done.out)) as media:
+        assert media.streams.audio[0].codec_context.codec.canonical_name == "aac"
 
 
 @pytest.mark.parametrize(

@@ -111,24 +111,26 @@ def agreement(soft, bend):
 
 def test_a_keystone_is_straightened():
     soft = drawn_map(KEYSTONE, amplitude=1.0)
-    starts = lattices(soft, 4)
-    bends = [bend for s in starts if (bend := straighten(soft, s.matrix / SIDE, SIDE)) is not None]
-    best = max(bends, key=lambda bend: bend.strength)
-    assert best.coherence > 5
-    assert agreement(soft, best) > 0.75
+    near = KEYSTONE.copy()
+    near[0, 0] += 0.01
+    near[2, :2] *= 0.9  # about as slanted, and moved
+    near[:2, 2] += 20, 7
+    bend = straighten(soft, near, SIDE)
+    assert bend.coherence > 5
+    assert agreement(soft, bend) > 0.75
 
 
 def test_a_straight_map_stays_straight():
-    bend = straighten(drawn_map(np.eye(3)), np.eye(2), SIDE)
+    bend = straighten(drawn_map(np.eye(3)), np.eye(3), SIDE)
     assert np.array(bend.homography).reshape(3, 3) == pytest.approx(np.eye(3), abs=0.02, rel=0.02)
     assert bend.matrix == pytest.approx(np.eye(2), abs=0.01)
 
 
 def test_noise_cannot_be_straightened():
     noise = drawn_map(np.eye(3), amplitude=0)
-    bend = straighten(noise, np.eye(2), SIDE)
+    bend = straighten(noise, np.eye(3), SIDE)
     assert bend is None or bend.coherence < 1.5
 
 
 def test_a_shape_that_leans_to_the_horizon_is_given_up():
-    assert straighten(drawn_map(np.eye(3)), np.diag([0.1, 0.1]), SIDE) is None
+    assert straighten(drawn_map(np.eye(3)), np.diag([0.1, 0.1, 1.0]), SIDE) is None

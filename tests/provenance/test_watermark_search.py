@@ -10,6 +10,8 @@ import pytest
 
 from provenance.keys import CarrierKey
 from provenance.payload import Payload, pack
+from provenance.watermark.evidence import FINE
+from provenance.watermark.keystone import slants
 from provenance.watermark.search import KeySearch
 from provenance.watermark.sync import SIDE, Folds, clipped
 from provenance.watermark.tile import lay_out
@@ -79,17 +81,68 @@ def test_any_shape_is_found_by_the_sweep_alone(matrix, rotation, turns, flipped)
     assert tried > 1
 
 
-@pytest.mark.parametrize("keystone", [(1e-3, 0), (7e-4, -8e-4), (0, 2e-3)])
-def test_a_keystone_is_found_and_its_bend_told(keystone):
-    # Leaning about the middle of the map, which keeps its scale.
-    middle, back = np.eye(3), np.eye(3)
-    middle[:2, 2] = WIDTH / 2, HEIGHT / 2
-    back[:2, 2] = -middle[:2, 2]
+def fine(matrix, *, amplitude=0.6, window=None, seed=1):
+    """(480, 854) finer map, whose tile of 64 pixels a side was moved by ``matrix`` (3, 3).
+
+    ``window``: top, left, bottom and right of the part that shows it.
+    """
+    origin = np.eye(3)
+    origin[:2, 2] = -8 * SIDE
+    plane = np.tile(TILE, (40, 40)).astype(np.float32)
+    mark = cv2.warpPerspective(plane, matrix @ origin, (2 * WIDTH, 2 * HEIGHT))
+    if window is not None:
+        top, left, bottom, right = window
+        hidden = np.ones_like(mark)
+        hidden[top:bottom, left:right] = 0
+        mark = np.where(hidden > 0, 0, mark)
+    noise = np.random.default_rng(seed).normal(size=mark.shape)
+    return clipped(np.asarray(amplitude * mark + noise, np.float32))
+
+
+def leaning(right, down, scale=2.0):
+    """Homography that enlarges, and leans about the middle of a finer map."""
+    back = np.eye(3)
+    back[:2, 2] = -WIDTH, -HEIGHT
     lean = np.eye(3)
-    lean[2, :2] = keystone
-    (payload, level, placement), _ = search(levels(middle @ lean @ back))
-    assert (payload, level) == (PAYLOAD, 0)
+    lean[2, :2] = right / WIDTH, down / HEIGHT
+    return np.linalg.inv(back) @ lean @ back @ np.diag([scale, scale, 1.0])
+
+
+@pytest.mark.parametrize("lean", [(0.12, 0.0), (0.1, -0.12), (-0.2, 0.1), (0.0, 0.22)])
+def test_a_keystone_is_found_and_its_bend_told(lean):
+    seen = fine(leaning(*lean))
+    asked = KeySearch(LAYOUT, 1280, 720)
+    payload, level, placement = asked.look_slanted(seen, slants(seen, 3))
+    assert (payload, level) == (PAYLOAD, FINE)
     assert placement.bend is not None
+    assert 1 <= asked.tried <= 3 * 128
+
+
+def test_a_small_picture_is_found_where_it_is():
+    top, left, bottom, right = window = (40, 500, 232, 842)
+    moved = np.diag([0.8, 0.8, 1.0])
+    moved[:2, 2] = left, top
+    asked = KeySearch(LAYOUT, 1280, 720)
+    payload, level, placement = asked.look_small(fine(moved, window=window, amplitude=0.5))
+    assert (payload, level) == (PAYLOAD, FINE)
+    assert placement.scale_x == pytest.approx(0.8, abs=0.005)
+    assert placement.window == pytest.approx(window, abs=3)
+    # The same, mirrored: its tiles begin on the right.
+    mirrored = fine(moved, window=window, amplitude=0.5)[:, ::-1].copy()
+    payload, _, placement = asked.look_small(mirrored)
+    assert payload == PAYLOAD
+    assert placement.flipped
+    assert placement.window == pytest.approx(
+        (top, 2 * WIDTH - right, bottom, 2 * WIDTH - left), abs=3
+    )
+
+
+def test_nothing_small_or_slanted_is_found_under_another_key():
+    seen = fine(leaning(0.1, -0.12))
+    asked = KeySearch(lay_out(OTHER), 1280, 720)
+    assert asked.look_slanted(seen, slants(seen, 3)) is None
+    assert asked.look_small(seen) is None
+    assert 0 < asked.tried <= (3 + 12) * 128  # every word is counted
 
 
 def test_nothing_is_found_in_noise_or_under_another_key():

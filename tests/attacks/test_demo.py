@@ -5,15 +5,17 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from detectors import demo
+from attacks import demo
 from tests.desk import names
 
 HANDLED = {
     "nothing: as stamped": "embedded, trusted",
     "metadata stripped (remux)": "recovered, trusted",
     "re-encoded at CRF 28": "recovered, trusted",
-    "cropped to 70 % a side, CRF 28": "recovered, trusted",
-    "mirrored, CRF 28": "recovered, trusted",
+    "cropped to 70 % a side": "recovered, trusted",
+    "mirrored": "recovered, trusted",
+    "sent through a messenger": "recovered, trusted",
+    "filmed off a screen (simulated)": "recovered, trusted",
     "never stamped: the original": "none",
 }
 
@@ -51,10 +53,12 @@ def test_the_demo(tmp_path, small):
     assert names(tmp_path / "demo") == {
         "1-original.mp4",
         "2-stamped.mp4",
-        "3-stripped.mp4",
-        "4-reencoded.mp4",
-        "5-cropped.mp4",
-        "6-mirrored.mp4",
+        "3-identity.mp4",
+        "4-x264.mp4",
+        "5-crop.mp4",
+        "6-hflip.mp4",
+        "7-whatsapp.mp4",
+        "8-rerecord.mp4",
         "keys",
         "manifests.sqlite",
     }

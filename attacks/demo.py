@@ -1,12 +1,11 @@
 """``make demo``: the main job from end to end, on a clip that the project draws itself.
 
-Drawn, stamped, handled by others in four ways, verified each time. The files stay in ``demo/``.
+Drawn, stamped, handled by others in several ways, verified each time. The files stay in ``demo/``.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,33 +13,32 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from attacks.scene import SOUND_RATE, draw_frames, draw_sound
+from attacks.single import attack
 from detectors.report import percent, to_text
-from detectors.scene import SOUND_RATE, draw_frames, draw_sound
 from detectors.verification import verify
 from provenance import stamp
 from provenance.clip import AudioSpec, VideoSpec
 from provenance.config import LtxCommand
 from provenance.keys import ensure_identity
 from provenance.store import open_store
-from provenance.video import (
-    EncodeSettings,
-    MediaWriter,
-    open_media,
-    picture_from_rgb,
-    remux,
-    rgb_from_picture,
-)
+from provenance.video import EncodeSettings, MediaWriter, picture_from_rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterator
 
     from detectors.result import Result
 
-    Frame = NDArray[np.uint8]
-
 WIDTH, HEIGHT, RATE = 1280, 720, Fraction(30)
+# What is done, which attack that is, and how hard.
+_CHANGES = (
+    ("metadata stripped (remux)", "identity", None),
+    ("re-encoded at CRF 28", "x264", 28),
+    ("cropped to 70 % a side", "crop", 0.7),
+    ("mirrored", "hflip", None),
+    ("sent through a messenger", "whatsapp", None),
+    ("filmed off a screen (simulated)", "rerecord", 1),
+)
 PROMPT = "a red ball bouncing over hills at dusk"
 
 
@@ -119,52 +117,11 @@ def _draw(path: Path, seconds: float) -> None:
 
 def _handle(stamped: Path, folder: Path) -> dict[str, Path]:
     """What others do to a video: each way a file of its own, without our manifest."""
-    made = {
-        "metadata stripped (remux)": folder / "3-stripped.mp4",
-        "re-encoded at CRF 28": folder / "4-reencoded.mp4",
-        "cropped to 70 % a side, CRF 28": folder / "5-cropped.mp4",
-        "mirrored, CRF 28": folder / "6-mirrored.mp4",
-    }
-    changes = (None, _whole, _crop, _mirror)
-    steps = list(zip(made.values(), changes, strict=True))
-    with click.progressbar(steps, label="Changing it     ", file=sys.stderr) as bar:
-        for path, change in bar:
-            if change is None:
-                remux(stamped, path)
-            else:
-                _reencode(stamped, path, change)
+    made = {what: folder / f"{n}-{name}.mp4" for n, (what, name, _) in enumerate(_CHANGES, 3)}
+    with click.progressbar(_CHANGES, label="Changing it     ", file=sys.stderr) as bar:
+        for what, name, strength in bar:
+            attack(stamped, made[what], name, strength=strength, seed=2026)
     return made
-
-
-def _whole(frame: Frame) -> Frame:
-    return frame
-
-
-def _mirror(frame: Frame) -> Frame:
-    return frame[:, ::-1]
-
-
-def _crop(frame: Frame) -> Frame:
-    """70 % a side, from a place that fits no grid."""
-    height, width = (int(0.7 * side) // 2 * 2 for side in frame.shape[:2])
-    top, left = int(0.11 * frame.shape[0]), int(0.17 * frame.shape[1])
-    return frame[top : top + height, left : left + width]
-
-
-def _reencode(source: Path, target: Path, change: Callable[[Frame], Frame]) -> None:
-    with open_media(source) as media:
-        video = media.info.video
-        sample = change(np.zeros((video.height, video.width, 3), np.uint8))
-        video = replace(video, width=sample.shape[1], height=sample.shape[0])
-        with MediaWriter(
-            target,
-            video=video,
-            settings=EncodeSettings(crf=28, preset="fast"),
-            copy_audio_from=media,
-        ) as writer:
-            for picture in media.pictures():
-                frame = change(rgb_from_picture(picture))
-                writer.write(picture_from_rgb(frame, time=picture.time, spec=video))
 
 
 def _shown(files: dict[str, Path], label: str) -> Iterator[tuple[str, Path]]:

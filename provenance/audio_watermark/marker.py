@@ -1,0 +1,254 @@
+"""Writing the mark into sound: every cell of the tile is made a little louder or softer.
+
+The sound is taken apart by a short-time Fourier transform and put together again after each bin has
+been multiplied. What is changed is a share of what is there, so that silence stays silence and the
+mark stays at the place, in time and frequency, of the sound that hides it. How large a share, says
+the budget: the mark's power is spread evenly over the bins, at a fixed distance below the power of
+the second around it, and never more than ± 6 dB. Loud bins are thus changed by a tenth of a
+decibel, and what the loud ones mask by more: the shape of the thresholds of simultaneous masking
+(ISO/IEC 11172-3, annex D), and for a given signal-to-noise ratio the most that can be heard by a
+detector which the sound itself disturbs.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.audio_watermark.tile import (
+    COLUMN_S,
+    COLUMNS,
+    ROWS,
+    band_edges,
+    lay_out,
+)
+from provenance.errors import FrameError, OptionError
+from provenance.payload import pack
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from provenance.keys import CarrierKey
+    from provenance.payload import Payload
+
+LOWEST_RATE = 8000
+FRAME_S = 0.04
+_OVERLAP = 4  # frames over every sample
+_BUDGET_DB = 20.0  # below the sound, of a mark that is nowhere at its limit
+_LEAST_SNR_DB = 25.7  # of every second: where little is at its limit, the budget shrinks to this
+_MOST = 6.0 / 8.686  # nepers
+_AROUND_S = 0.5  # on either side, over which the sound's power is averaged
+_SOFTEST = 1e-6  # mean square, full scale 1, below which sound fades into silence: -60 dB
+_CLEAR = 1.6  # steepness of the way from one cell to the next
+_BATCH = 64  # frames
+_REMEMBERED = 1024  # frames more than are needed, so that forgetting is rare
+
+
+class SoundMarker:
+    """Marks blocks of (N, channels) float32 sound with ``payload`` under ``key``.
+
+    ``rate`` in samples a second, at least 8,000; any number of channels, which are all changed
+    alike, so that the image between them stays. ``strength`` scales the mark's amplitude;
+    ``start_s`` is the time of the first sample on the mark's clock: that of the pictures.
+    :meth:`push` gives as many samples as are ready, :meth:`finish` the rest: together as many as
+    came in, each at its place. How the sound is cut into blocks changes nothing.
+
+    Raises :class:`~provenance.errors.OptionError` for a rate or a strength that cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        payload: Payload,
+        key: CarrierKey,
+        rate: int,
+        channels: int,
+        strength: float = 1.0,
+        start_s: float = 0.0,
+    ) -> None:
+        if rate < LOWEST_RATE:
+            raise OptionError(
+                f"sound of {rate} samples a second is too narrow for a mark",
+                hint=f"at least {LOWEST_RATE}, or leave the sound without a mark",
+            )
+        if not 0 < strength <= 4:
+            raise OptionError(f"a strength of {strength:g}", hint="0 to 4, 1 is usual")
+        self._tile = lay_out(key)
+        self._bits = pack(payload, key.secret)
+        self._channels = channels
+        self._hop = round(rate * FRAME_S / _OVERLAP)
+        self._frame = _OVERLAP * self._hop
+        self._hop_s = self._hop / rate
+        self._start_s = start_s
+        steps = np.arange(self._frame) + 0.5
+        self._window = np.sin(np.pi * steps / self._frame).astype(np.float32)[:, None]
+        frequency = np.arange(self._frame // 2 + 1) * rate / self._frame
+        edges = band_edges()
+        self._bins = np.flatnonzero((frequency > edges[0]) & (frequency < edges[-1]))
+        place = np.interp(frequency[self._bins], edges, np.arange(ROWS + 1))
+        self._rows = _between_cells(place, ROWS)
+        self._budget = strength * 10 ** (-_BUDGET_DB / 20) / max(len(self._bins), 1) ** 0.5
+        self._most = _MOST * min(strength, 2.0)
+        # A window of sin² over noise of power p gives bins of power p · frame / 2.
+        self._floor = _SOFTEST * self._frame / 2
+        self._around = max(1, round(_AROUND_S / self._hop_s))
+        # The first frame is centred on the first sample.
+        self._input = np.zeros((self._frame // 2, channels), np.float32)
+        self._sums = np.zeros((self._frame, channels), np.float32)
+        self._spectra: list[NDArray[np.complex64]] = []
+        self._original = np.zeros((0, channels), np.float32)
+        self._powers = _RunningSum()  # of all frames
+        self._spent = _RunningSum()  # of the mark, in all frames marked
+        self._allowed = strength**2 * 10 ** (-_LEAST_SNR_DB / 10)
+        self._next = 0  # the frame that is marked next
+        self._lead = self._frame // 2  # samples before the first that are still to be dropped
+        self._finished = False
+
+    def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The (M, channels) marked samples that are ready once ``samples`` (N, channels) came."""
+        if samples.ndim != 2 or samples.shape[1] != self._channels:
+            raise FrameError(
+                f"sound of shape {samples.shape}", hint=f"give (N, {self._channels}) samples"
+            )
+        samples = samples.astype(np.float32, copy=False)
+        self._original = np.concatenate([self._original, samples])
+        return self._run(samples, last=False)
+
+    def finish(self) -> NDArray[np.float32]:
+        """The (M, channels) marked samples that are left; nothing can be pushed after it."""
+        waiting = len(self._original)
+        silence = np.zeros((2 * self._frame, self._channels), np.float32)
+        return self._run(silence, last=True)[:waiting]
+
+    def _run(self, samples: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
+        self._input = np.concatenate([self._input, samples])
+        self._analyse()
+        total = self._powers.count
+        ready = total if last else total - self._around
+        parts = []
+        while self._next < ready:
+            # Always the same batches, however the sound was cut: sums come out the same.
+            count = min(_BATCH, ready - self._next)
+            if count < _BATCH and not last:
+                break
+            parts.append(self._synthesise(count))
+        marked = np.concatenate(parts) if parts else self._sums[:0]
+        dropped = min(self._lead, len(marked))
+        self._lead -= dropped
+        marked = marked[dropped:][: len(self._original)]
+        original, self._original = self._original[: len(marked)], self._original[len(marked) :]
+        # No louder than full scale because of the mark.
+        most = np.maximum(np.abs(original), 1.0)
+        return np.asarray(np.clip(original + marked, -most, most), np.float32)
+
+    def _analyse(self) -> None:
+        count = (len(self._input) - self._frame) // self._hop + 1
+        if count <= 0:
+            return
+        frames = np.lib.stride_tricks.sliding_window_view(self._input, self._frame, axis=0)
+        frames = frames[:: self._hop][:count].transpose(0, 2, 1)  # count, frame, channels
+        spectrum = np.fft.rfft(frames * self._window, axis=1)
+        power = (np.abs(spectrum) ** 2).sum((1, 2), dtype=np.float64)
+        self._spectra += list(spectrum[:, self._bins].astype(np.complex64))
+        self._powers.add(power)
+        self._input = self._input[count * self._hop :]
+
+    def _synthesise(self, count: int) -> NDArray[np.float32]:
+        """The mark alone, of the next ``count`` frames: ``count`` hops of samples."""
+        spectra = np.stack(self._spectra[:count])
+        del self._spectra[:count]
+        numbers = np.arange(self._next, self._next + count)
+        self._next += count
+        power = (np.abs(spectra) ** 2).sum(2)
+        share = self._budget * np.sqrt(self._loudness(numbers))[:, None]
+        share = np.minimum(self._most, share / np.sqrt(power + 1e-20))
+        share *= power / (power + self._floor)
+        share *= self._thrift((np.square(share) * power).sum(1), numbers)[:, None]
+        gain = np.exp(share * (self._signs(numbers) @ self._rows.T)) - 1
+        full = np.zeros((count, self._frame // 2 + 1, self._channels), np.complex64)
+        full[:, self._bins] = spectra * gain[:, :, None].astype(np.float32)
+        # sin² windows a quarter of a frame apart add up to 2.
+        pieces = np.fft.irfft(full, n=self._frame, axis=1).astype(np.float32) * (self._window / 2)
+        pieces = pieces.reshape(count, _OVERLAP, self._hop, self._channels)
+        sums = np.zeros((count + _OVERLAP, self._hop, self._channels), np.float32)
+        sums[:_OVERLAP] = self._sums.reshape(_OVERLAP, self._hop, self._channels)
+        for part in range(_OVERLAP):
+            sums[part : part + count] += pieces[:, part]
+        self._sums = sums[count:].reshape(-1, self._channels)
+        return sums[:count].reshape(-1, self._channels)
+
+    def _thrift(
+        self, energy: NDArray[np.floating], numbers: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """(frames,) what the mark is scaled with, so that none of its seconds is too loud.
+
+        ``energy``: of the mark in the frames with these ``numbers``.
+        """
+        self._spent.add(energy)
+        before = np.maximum(numbers + 1 - 2 * self._around, 0)
+        spent = self._spent.between(before, numbers + 1)
+        heard = np.maximum(self._powers.between(before, numbers + 1), self._loudness(numbers))
+        for sums in (self._spent, self._powers):
+            sums.forget(int(before[0]))
+        return np.minimum(1.0, np.sqrt(self._allowed * heard / np.maximum(spent, 1e-20)))
+
+    def _loudness(self, numbers: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Mean power around the frames with these ``numbers``."""
+        first = np.maximum(numbers - self._around, 0)
+        last = np.minimum(numbers + self._around + 1, self._powers.count)
+        mean = self._powers.between(first, last) / (last - first)
+        return np.asarray(np.maximum(mean, 0.0), np.float64)
+
+    def _signs(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
+        """(frames, 44): what the tile says at the middle of each frame, between −1 and 1."""
+        place = (self._start_s + numbers * self._hop_s) / COLUMN_S
+        first = math.floor(place[0]) - 1
+        columns = math.floor(place[-1]) + 2 - first
+        slots = range(first // COLUMNS, (first + columns - 1) // COLUMNS + 1)
+        signs = np.concatenate([self._tile.pattern(self._bits, slot).T for slot in slots])
+        before = first - slots[0] * COLUMNS
+        weights = _between_cells(place - first, columns)
+        return np.asarray(weights @ signs[before : before + columns], np.float32)
+
+
+class _RunningSum:
+    """Sums over stretches of a growing row of numbers, whose beginning may be forgotten."""
+
+    def __init__(self) -> None:
+        self._first = 0
+        self._sums = np.zeros(1)
+
+    @property
+    def count(self) -> int:
+        """How many numbers came, forgotten ones too."""
+        return self._first + len(self._sums) - 1
+
+    def add(self, numbers: NDArray[np.floating]) -> None:
+        self._sums = np.concatenate([self._sums, self._sums[-1] + np.cumsum(numbers)])
+
+    def between(self, first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float64]:
+        """The sums of the numbers from each of ``first`` up to, not with, each of ``last``."""
+        return np.asarray(self._sums[last - self._first] - self._sums[first - self._first])
+
+    def forget(self, before: int) -> None:
+        if before - self._first > _REMEMBERED:
+            self._sums = self._sums[before - self._first :]
+            self._first = before
+
+
+def _between_cells(place: NDArray[np.float64], cells: int) -> NDArray[np.float32]:
+    """(places, cells) weights that go smoothly from one cell's middle to the next one's.
+
+    Cell n reaches from n to n + 1.
+    """
+    centred = place - 0.5
+    before = np.floor(centred).astype(int)
+    way = np.clip((centred - before - 0.5) * _CLEAR + 0.5, 0, 1)
+    way = way * way * (3 - 2 * way)
+    weights = np.zeros((len(place), cells), np.float32)
+    for cell, weight in ((before, 1 - way), (before + 1, way)):
+        inside = np.flatnonzero((cell >= 0) & (cell < cells))
+        weights[inside, cell[inside]] += weight[inside].astype(np.float32)
+    return weights

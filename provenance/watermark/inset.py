@@ -1,0 +1,173 @@
+"""Small pictures: a marked one shrunk onto other content, or filling the frame at a small size.
+
+The cells of such a picture are too small for the usual maps, and most of the frame says nothing of
+it. So a finer map is folded at each small size, once for every place that a picture of that size
+can take, and where a pilot shows, the tiles that carry it are cut out before the mark is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from provenance.watermark import sync
+from provenance.watermark.sync import SIDE, Placement
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+_RATIOS = (0.32, 0.72)  # size of a cell over that of an uncropped frame's, least and most
+_STEP = 0.006
+_PER_BOX = 3  # places tried along a picture's own side
+_FEWEST = 4  # tiles in a rectangle
+
+
+def insets(
+    soft_map: NDArray[np.float32], pilot: sync.PilotSearch
+) -> Iterator[tuple[Placement, sync.Window]]:
+    """For each small size the best placement, and the part of ``soft_map`` that it shows in.
+
+    ``soft_map``: outliers cut off, four pixels a cell of a frame as it was marked.
+    """
+    low, high = _RATIOS
+    for index in range(int(np.log(high / low) / _STEP)):
+        ratio = low * float(np.exp(index * _STEP))
+        shape = Placement(scale_x=2 * ratio, scale_y=2 * ratio)
+        sheet, _ = sync.tiles(soft_map, sync.shape_of(shape))
+        boxes = _boxes(sheet.shape[0], sheet.shape[2], ratio)
+        total = np.zeros((sheet.shape[0] + 1, SIDE, sheet.shape[2] + 1, SIDE), np.float32)
+        np.cumsum(np.cumsum(sheet, 0), 2, out=total[1:, :, 1:])
+        folds = np.stack(
+            [
+                total[bottom, :, right]
+                - total[top, :, right]
+                - total[bottom, :, left]
+                + total[top, :, left]
+                for top, left, bottom, right in boxes
+            ]
+        )
+        which, found = pilot.upright(folds, shape)
+        top, left, bottom, right = (round(edge * SIDE * 2 * ratio) for edge in boxes[which])
+        yield found, (top, left, bottom, right)
+
+
+def _boxes(rows: int, columns: int, ratio: float) -> list[sync.Window]:
+    """Where a picture ``ratio`` times as large may lie in (rows, columns) tiles; all of them last.
+
+    Neighbours share two thirds of a side, so that one of them holds most of the picture.
+    """
+    high, wide = max(2, round(ratio * rows)), max(2, round(ratio * columns))
+    tops = _starts(rows, high)
+    lefts = _starts(columns, wide)
+    found = [(top, left, top + high, left + wide) for top in tops for left in lefts]
+    return [*found, (0, 0, rows, columns)]
+
+
+def _starts(length: int, size: int) -> list[int]:
+    room = max(0, length - size)
+    count = int(np.ceil(_PER_BOX * room / size)) + 1
+    return sorted({round(start) for start in np.linspace(0, room, count)})
+
+
+def framed(
+    soft_map: NDArray[np.float32], pilot: NDArray[np.float32], placement: Placement
+) -> list[Placement]:
+    """``placement`` limited to where in ``soft_map`` the (32, 32) ``pilot`` is heard, in two ways.
+
+    As a whole picture: its tiles begin in its corner, and its size follows from its scale. And
+    as any rectangle of tiles, for one that was cut. Each is the one over which the sum of the
+    tiles' correlations rises highest above what as many tiles would give by chance.
+    """
+    heard, (top, left) = _heard(soft_map, pilot, placement)
+    rows, columns = heard.shape
+    if min(rows, columns) < 2:
+        return []
+    total = np.zeros((rows + 1, columns + 1))
+    total[1:, 1:] = heard.cumsum(0).cumsum(1)
+    sides = placement.scale_y * SIDE, placement.scale_x * SIDE
+    height, width = (
+        n * scale / 2
+        for n, scale in zip(soft_map.shape, (sides[0] / SIDE, sides[1] / SIDE), strict=True)
+    )
+    found: list[Placement] = []
+    for row, column, last_row, last_column in (
+        _whole(total, round(height / sides[0]), round(width / sides[1])),
+        _rectangle(total),
+    ):
+        window = [
+            top + row * sides[0],
+            left + column * sides[1],
+            top + last_row * sides[0],
+            left + last_column * sides[1],
+        ]
+        if not found:  # of a mirrored picture, the tiles begin on the right
+            window[2] = window[0] + height
+            if placement.flipped:
+                window[1] = window[3] - width
+            else:
+                window[3] = window[1] + width
+        first, second, third, fourth = (max(0, round(edge)) for edge in window)
+        found.append(replace(placement, window=(first, second, third, fourth)))
+    return found
+
+
+def _whole(total: NDArray[np.float64], high: int, wide: int) -> sync.Window:
+    """The best (top, left, bottom, right) of so many tiles in a summed-area table."""
+    rows, columns = (n - 1 for n in total.shape)
+    high, wide = min(high, rows), min(wide, columns)
+    sums = total[high:, wide:] - total[:-high, wide:] - total[high:, :-wide] + total[:-high, :-wide]
+    top, left = (int(n) for n in np.unravel_index(int(sums.argmax()), sums.shape))
+    return top, left, top + high, left + wide
+
+
+def _rectangle(total: NDArray[np.float64]) -> sync.Window:
+    """The (top, left, bottom, right) with the highest sum for its size, of any size."""
+    rows, columns = (n - 1 for n in total.shape)
+    across = np.arange(columns + 1)
+    wide = across[None] - across[:, None]
+    best, window = -np.inf, (0, 0, rows, columns)
+    for top in range(rows):
+        for bottom in range(top + 1, rows + 1):
+            band = total[bottom] - total[top]
+            count = (bottom - top) * wide
+            scores = np.where(
+                count >= _FEWEST,
+                (band[None] - band[:, None]) / np.sqrt(np.maximum(count, 1)),
+                -np.inf,
+            )
+            if scores.max() > best:
+                best = float(scores.max())
+                left, right = np.unravel_index(int(scores.argmax()), scores.shape)
+                window = (top, int(left), bottom, int(right))
+    return window
+
+
+def _first_corner(placement: Placement) -> tuple[float, float]:
+    """(row, column), in pixels of the map, of the last corner of a tile above and left of it."""
+    row, column = placement.shift
+    if placement.flipped:
+        column = -column
+    return (row % SIDE - SIDE) * placement.scale_y, (column % SIDE - SIDE) * placement.scale_x
+
+
+def _heard(
+    soft_map: NDArray[np.float32], pilot: NDArray[np.float32], placement: Placement
+) -> tuple[NDArray[np.float64], tuple[float, float]]:
+    """(rows, columns) correlation of each tile with the pilot, in units of their spread.
+
+    Also the (row, column), in pixels of the map, of the first tile's corner.
+    """
+    top, left = _first_corner(placement)
+    # The first row and column of tiles begin outside of the map.
+    padded = np.pad(soft_map, ((-round(top), 0), (-round(left), 0)))
+    sheet, low = sync.tiles(padded, sync.shape_of(placement))
+    corner = (top + low[1] * placement.scale_y, left + low[0] * placement.scale_x)
+    drawn = np.kron(pilot, np.ones((sync.FOLD_GRAIN, sync.FOLD_GRAIN), np.float32))
+    if placement.flipped:
+        drawn = drawn[:, ::-1]
+    heard = np.einsum("rycx,yx->rc", sheet, drawn, optimize=True).astype(np.float64)
+    return np.asarray(heard / (heard.std() + 1e-12)), corner

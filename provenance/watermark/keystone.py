@@ -1,0 +1,214 @@
+"""The shape of the tile in a soft map that is seen at a slant, without any key.
+
+Under a perspective the tile has another size in every part of the picture, and the spectrum of the
+whole shows no lattice. In each part, though, the map repeats after one tile to the right and one
+down, and the autocorrelation of the part peaks there. How these two steps change from part to part
+is ruled by two numbers, the same for both steps: with X counted from the middle of the map, a step
+that is A there is (A − X (A·g)) (1 − g·X) at X (the derivative of a homography). So for every g the
+autocorrelations of all parts are summed where a step A would lie in each, for all A at once; the
+best pair of steps and its g are the shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from provenance.watermark.bend import straighten
+from provenance.watermark.sync import SIDE, Folds, clipped, laid, straightened
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from provenance.watermark.sync import Placement
+
+SLANTS = 3  # ways to take a keystone out that a search tries
+_COHERENT = 1.5  # energy of the sum of all tiles over that of the tiles
+_PART = 160  # pixels a side of a part: two and a half tiles as marked
+_PART_STEP = 56  # pixels between parts, at most
+_SMOOTHING = 15  # bins over which a part's spectrum is compared with its surroundings
+_OUTLIER = 8.0  # times the local mean
+_USUAL = 17  # pixels over which repeats are compared with their surroundings
+_MOST = 4.0  # times the usual
+_NEAR, _FAR, _ACROSS = 32, 98, 32  # of a step: pixels along, least and most, and aside
+_STEP = 2  # pixels between the steps tried
+_LEAN, _LEANS = 0.4, 17  # g times half of a side, at most, and how many values are tried
+_PAIRED = 6  # best steps to the right, and down, of which the best pair is taken
+_STARTS = 10
+_MOVES = ((2.0, 0.03), (1.0, 0.015), (0.5, 0.008), (0.25, 0.004))  # pixels, leans
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keystone:
+    """A supposition of how the tile lies.
+
+    ``plane``: (3, 3) homography from tiles (x, y) to pixels of the map, counted from its corner;
+    its middle is a corner of a tile. ``score``: height of the sum over the parts, in standard
+    deviations.
+    """
+
+    plane: NDArray[np.float64]
+    score: float
+
+
+class _Parts:
+    """The whitened autocorrelations of the parts of a map, and where their middles are."""
+
+    def __init__(self, soft_map: NDArray[np.float32]) -> None:
+        height, width = soft_map.shape
+        self.half = np.array([width / 2, height / 2], np.float32)
+        side = min(_PART, height, width)
+        tops, lefts = _spread(height, side), _spread(width, side)
+        window = np.sqrt(np.hanning(side)[:, None] * np.hanning(side)[None]).astype(np.float32)
+        reach = _FAR + _ACROSS
+        planes, middles = [], []
+        for top in tops:
+            for left in lefts:
+                part = soft_map[top : top + side, left : left + side] * window
+                power = np.square(np.abs(np.fft.rfft2(part, (2 * side, 2 * side))))
+                power = np.fft.fftshift(np.asarray(power, np.float32), 0)
+                mean = cv2.blur(power, (_SMOOTHING, _SMOOTHING), borderType=cv2.BORDER_REFLECT_101)
+                flat = np.minimum(power / (mean + np.float32(1e-20)), np.float32(_OUTLIER)) - 1
+                repeats = np.fft.irfft2(np.fft.ifftshift(flat, 0), (2 * side, 2 * side))
+                planes.append(_peaked(np.fft.fftshift(repeats).astype(np.float32), side, reach))
+                middles.append((left + side / 2, top + side / 2))
+        self.reach = (planes[0].shape[0] - 1) // 2
+        self.planes = np.stack(planes)
+        self.planes[:, [0, -1]] = 0
+        self.planes[:, :, [0, -1]] = 0
+        self.middles = np.array(middles, np.float32) - self.half
+
+    def heard(self, steps: NDArray[np.float64], leans: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n,) sums over the parts for (n, 2) ``steps`` under (n, 2) or (2,) ``leans``."""
+        g = leans / self.half
+        along = (steps * g).sum(-1)[None]  # (1, n)
+        nearer = 1 - self.middles @ g.reshape(-1, 2).T  # (parts, n or 1)
+        places = []
+        for axis in (0, 1):
+            moved = (steps[None, :, axis] - self.middles[:, axis, None] * along) * nearer
+            # Beyond the reach nothing is heard: the margin is 0.
+            places.append(np.clip(np.rint(moved), -self.reach, self.reach).astype(np.int32))
+        side = 2 * self.reach + 1
+        middle = self.reach * (side + 1)
+        index = places[1] * side + places[0] + middle
+        index += (np.arange(len(self.planes), dtype=np.int32) * side * side)[:, None]
+        values = self.planes.reshape(-1)[index]
+        return np.asarray(values.sum(0) / np.sqrt(len(self.planes)), np.float64)
+
+
+def keystones(soft_map: NDArray[np.float32], count: int) -> list[Keystone]:
+    """The best ``count`` suppositions for ``soft_map`` (H, W, outliers cut off), best first."""
+    parts = _Parts(soft_map)
+    along = np.arange(_NEAR, min(_FAR, parts.reach), _STEP)
+    aside = np.arange(-_ACROSS, _ACROSS + 1, _STEP)
+    right = np.stack(np.meshgrid(along, aside, indexing="ij"), -1).reshape(-1, 2)
+    right = right.astype(np.float32)
+    down = right[:, ::-1].copy()
+    found = []
+    for x in np.linspace(-_LEAN, _LEAN, _LEANS):
+        for y in np.linspace(-_LEAN, _LEAN, _LEANS):
+            lean = np.array([x, y], np.float32)
+            one, two = (s[np.argsort(parts.heard(s, lean))[-_PAIRED:]] for s in (right, down))
+            pairs = np.concatenate([np.repeat(one, _PAIRED, 0), np.tile(two, (_PAIRED, 1))], 1)
+            shapes = np.concatenate([np.tile(lean, (len(pairs), 1)), pairs], 1)
+            scores = _scores(parts, shapes)
+            best = int(scores.argmax())
+            found.append((float(scores[best]), shapes[best]))
+    found.sort(key=lambda item: -item[0])
+    climbed = [_climbed(parts, _shortest(start)) for _, start in found[:_STARTS]]
+    kept: list[tuple[float, NDArray[np.float64]]] = []
+    for score, shape in sorted(climbed, key=lambda item: -item[0]):
+        if all(np.abs(shape - other).max() > 1.0 for _, other in kept):
+            kept.append((score, shape))
+    return [Keystone(plane=_plane(shape, parts.half), score=score) for score, shape in kept[:count]]
+
+
+def _peaked(repeats: NDArray[np.float32], middle: int, reach: int) -> NDArray[np.float32]:
+    """The autocorrelation around its ``middle``, as peaks over what is usual at each place.
+
+    Pictures are alike near and far along their edges, in ridges; the tile is alike in one point.
+    """
+    around = slice(max(0, middle - reach), middle + reach + 1)
+    soft = repeats[around, around]
+    soft = cv2.GaussianBlur(soft, (0, 0), 1.0) - cv2.GaussianBlur(soft, (0, 0), 3.0)
+    power = cv2.blur(soft * soft, (_USUAL, _USUAL), borderType=cv2.BORDER_REFLECT_101)
+    usual = np.sqrt(np.maximum(power, 0))
+    return np.asarray(np.clip(soft / (usual + np.float32(1e-12)), -_MOST, _MOST), np.float32)
+
+
+def _spread(length: int, side: int) -> list[int]:
+    room = length - side
+    return [round(p) for p in np.linspace(0, room, int(np.ceil(room / _PART_STEP)) + 1)]
+
+
+def _scores(parts: _Parts, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) scores of (n, 6) shapes: lean, step to the right, step down."""
+    lean, right, down = shapes[:, :2], shapes[:, 2:4], shapes[:, 4:]
+    steps = (right, down, right + down, right - down)
+    heard = sum(parts.heard(step, lean) for step in steps) / np.sqrt(len(steps))
+    # A shape without area repeats in every map.
+    area = np.abs(right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0])
+    return np.where(area > _NEAR**2 / 2, heard, -np.inf)
+
+
+def _shortest(shape: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``shape`` with the shortest steps that give the same lattice (Lagrange's reduction).
+
+    A tile is about square: of all the parallelograms that a lattice can be cut into, these.
+    """
+    right, down = shape[2:4].copy(), shape[4:].copy()
+    for _ in range(4):
+        down -= np.rint(right @ down / (right @ right)) * right
+        right -= np.rint(right @ down / (down @ down)) * down
+    return np.concatenate([shape[:2], right, down])
+
+
+def _climbed(parts: _Parts, start: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    best, score = start, float(_scores(parts, start[None])[0])
+    for pixels, lean in _MOVES:
+        sizes = np.array([lean, lean, pixels, pixels, pixels, pixels])
+        for _ in range(6):
+            near = best + np.concatenate([np.diag(sizes), -np.diag(sizes)])
+            scores = _scores(parts, near)
+            if scores.max() <= score:
+                break
+            best, score = near[int(scores.argmax())], float(scores.max())
+    return score, best
+
+
+def _plane(shape: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.float64]:
+    lean, right, down = shape[:2] / half, shape[2:4], shape[4:]
+    plane = np.eye(3)
+    plane[:2, 0], plane[:2, 1] = right, down
+    plane[2, :2] = right @ lean, down @ lean
+    to_middle = np.eye(3)
+    to_middle[:2, 2] = half
+    return np.asarray(to_middle @ plane, np.float64)
+
+
+def slants(fine_map: NDArray[np.float32], count: int) -> list[tuple[Placement, Folds]]:
+    """How ``fine_map`` may be slanted, and folds of it with that taken out, the best first.
+
+    The shapes are looked for at half of its size, where a part holds enough to repeat.
+    """
+    height, width = fine_map.shape
+    size = (width // 2, height // 2)
+    small = clipped(
+        np.asarray(cv2.resize(fine_map, size, interpolation=cv2.INTER_AREA), np.float32)
+    )
+    found = []
+    for keystone in keystones(small, count):
+        plane = keystone.plane @ np.diag([1 / SIDE, 1 / SIDE, 1.0])
+        bend = straighten(small, plane, SIDE)
+        if bend is None or bend.coherence < _COHERENT:
+            continue
+        # The same homography between pixels half as large.
+        grow = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5], [0, 0, 1]])
+        whole = grow @ np.reshape(bend.homography, (3, 3)) @ np.linalg.inv(grow)
+        taken = tuple((whole / whole[2, 2]).ravel().tolist())
+        shape = replace(laid(2 * bend.matrix), bend=taken)
+        found.append((shape, Folds(straightened(fine_map, taken))))
+    return found

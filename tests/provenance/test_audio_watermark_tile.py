@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from provenance import fec
+from provenance.audio_watermark import tile as layout
+from provenance.audio_watermark.tile import COLUMNS, ROWS, band_edges, lay_out
+from provenance.keys import DEFAULT_CARRIER_KEY, CarrierKey
+from provenance.payload import pack, unpack
+from tests.drawn_sound import PAYLOAD
+
+OTHER = CarrierKey(name="other", secret=b"o" * 32)
+
+
+def test_the_layout_on_the_wire_never_changes():
+    tile = lay_out(DEFAULT_CARRIER_KEY)
+    pattern = tile.pattern(pack(PAYLOAD, DEFAULT_CARRIER_KEY.secret), 70)
+    digest = hashlib.sha256(pattern.astype(np.int8).tobytes() + np.rint(band_edges()).tobytes())
+    assert digest.hexdigest()[:16] == "c8131872a21fba1e"
+
+
+def test_every_cell_has_one_use():
+    tile = lay_out(DEFAULT_CARRIER_KEY)
+    cells = np.concatenate([tile.pilot, tile.payload, tile.clock])
+    assert np.array_equal(np.sort(cells), np.arange(ROWS * COLUMNS))
+    pattern = tile.pattern(pack(PAYLOAD, DEFAULT_CARRIER_KEY.secret), 3)
+    assert set(np.unique(pattern)) == {-1.0, 1.0}
+
+
+def test_every_coded_bit_lies_in_the_telephone_band_too():
+    edges = band_edges()
+    tile = lay_out(DEFAULT_CARRIER_KEY)
+    low = edges[1 + tile.payload // COLUMNS] < 3450
+    bits = np.arange(len(tile.payload)) % fec.CODED_BITS
+    assert set(bits[low]) == set(range(fec.CODED_BITS))
+    assert edges[0] == 280
+    assert 6300 < edges[-1] < 6600
+
+
+def test_keys_and_slots_differ_and_the_steady_part_stays():
+    bits = pack(PAYLOAD, DEFAULT_CARRIER_KEY.secret)
+    tile, other = lay_out(DEFAULT_CARRIER_KEY), lay_out(OTHER)
+    assert (tile.pilot_pattern() != other.pilot_pattern()).mean() > 0.1
+    first, second = tile.pattern(bits, 63).reshape(-1), tile.pattern(bits, 64).reshape(-1)
+    changed = np.flatnonzero(first != second)
+    assert set(changed) <= set(tile.clock)
+    assert 0.3 < len(changed) / layout.CLOCK_CELLS < 0.7
+
+
+def test_noisy_cells_give_the_payload_back_and_noise_does_not():
+    rng = np.random.default_rng(1)
+    tile = lay_out(DEFAULT_CARRIER_KEY)
+    pattern = tile.pattern(pack(PAYLOAD, DEFAULT_CARRIER_KEY.secret), 0)
+    noise = rng.normal(0, 1, pattern.shape).astype(np.float32)
+
+    def read(cells):
+        words = fec.decode(tile.payload_llr(cells))
+        return [unpack(word, DEFAULT_CARRIER_KEY.secret) for word in words]
+
+    assert PAYLOAD in read(0.5 * pattern + noise)
+    assert not any(read(noise))
