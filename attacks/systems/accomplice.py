@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from attacks.clip import Clip
     from attacks.systems.base import System
 
-# Between the seeds of copies. Not the step to a wrong key (attacks.bench.plan), or a copy's mark
-# would be read under it.
-_OTHERS = 7_368_787
+_OTHERS = 1_000_003  # steps between the seeds of copies: cells of one evaluation do not use them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
