@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from provenance.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import numpy as np
 
@@ -51,7 +51,7 @@ class Desk:
         """A name that no other file of the folder has, ending in ``suffix``."""
         return Path(tempfile.mkdtemp(dir=self.folder)) / f"clip{suffix}"
 
-    def ally(self, attack: str) -> Accomplice:
+    def require_accomplice(self, attack: str) -> Accomplice:
         """The accomplice. Raises :class:`~provenance.errors.OptionError` where there is none."""
         if self.accomplice is None:
             raise OptionError(
@@ -148,12 +148,23 @@ def ladder_step(attack: Attack, strength: float | None) -> float:
     return strength
 
 
+def drawn_seed(rng: np.random.Generator) -> int:
+    """A seed for what a transform leaves to chance while it is applied: 0 … 2³¹ − 1."""
+    return int(rng.integers(2**31))
+
+
+def whole_within(name: str, value: float, low: int, high: int) -> int:
+    """``value`` as a whole number.
+
+    Raises :class:`~provenance.errors.OptionError` outside ``low`` … ``high`` and between numbers.
+    """
+    if within(name, value, low, high) != round(value):
+        raise OptionError(f"{name} of {value:g} is impossible", hint="give a whole number")
+    return int(value)
+
+
 def within(name: str, value: float, low: float, high: float) -> float:
     """``value``. Raises :class:`~provenance.errors.OptionError` outside ``low`` … ``high``."""
     if not low <= value <= high:
         raise OptionError(f"{name} of {value:g} is impossible", hint=f"{low:g} to {high:g}")
     return value
-
-
-def names(attacks: Sequence[Attack]) -> list[str]:
-    return [attack.name for attack in attacks]

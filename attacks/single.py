@@ -98,7 +98,7 @@ def _open(source: PathLike, output: PathLike, alive: Callable[[], None]) -> Clip
 def _write(
     clip: Clip, output: Path, transform: Transform, others: Sequence[PathLike], crf: int
 ) -> dict[str, Any]:
-    from attacks.allies import FileAccomplice
+    from attacks.file_accomplice import FileAccomplice
 
     ally = FileAccomplice(others=tuple(Path(other) for other in others))
     with (

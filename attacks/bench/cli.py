@@ -49,13 +49,20 @@ UNREADABLE = 3
     default="quick",
     help="; ".join(f"{suite.name}: {suite.summary}" for suite in SUITES.values()) + ".",
 )
-@click.option("--attack", "only", multiple=True, metavar="NAME", help="Only these of the suite.")
+@click.option(
+    "--attack",
+    "only",
+    multiple=True,
+    metavar="NAME",
+    help="Only these, be they in the suite or not.",
+)
 @click.option(
     "--system", "systems", multiple=True, default=[OURS], metavar="NAME", help="Marks to test."
 )
 @click.option(
     "--peers",
     default="",
+    show_default=False,
     metavar="NAME,…",
     help="Further marks to test beside them, separated by commas; 'all' for all there are.",
 )
@@ -198,11 +205,13 @@ def _span(seconds: float) -> str:
 
 
 def _show_lists() -> None:
+    from attacks.bench.bench import suite_of
     from attacks.systems.catalog import names
 
     click.echo("suites:")
-    for suite in SUITES.values():
-        click.echo(f"  {suite.name:10} {suite.summary} ({len(suite.entries)} attacks)")
+    for name in SUITES:
+        suite = suite_of(name)
+        click.echo(f"  {name:10} {suite.summary} ({len(suite.entries)} attacks)")
     click.echo("systems:")
     for name in names():
         click.echo(f"  {name}")

@@ -12,7 +12,6 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -199,4 +198,4 @@ def _with_sound(clip: Clip, path: Path) -> Clip:
         for start in range(0, len(samples), step):
             yield np.array(samples[start : start + step])
 
-    return clip.changed(sound=sound, duration_s=float(Fraction(clip.duration_s)))
+    return clip.changed(sound=sound)

@@ -68,4 +68,4 @@ def test_desks_give_out_every_name_once(tmp_path):
 
 def test_knowing_the_system_cannot_be_assumed(tmp_path):
     with pytest.raises(OptionError, match="collusion"):
-        Desk(folder=tmp_path).ally("collusion")
+        Desk(folder=tmp_path).require_accomplice("collusion")

@@ -12,8 +12,9 @@ from attacks.bench.report import RunFacts, compare, summarize, to_text, write_re
 from attacks.bench.report.heat import colour
 from attacks.bench.results import Cell, ResultLog
 from attacks.bench.statistics import upper_bound, wilson
-from provenance.errors import InputMissing, OutputError
+from provenance.errors import DiskFull, InputMissing
 from tests.attacks.bench.report.results_drawn import cell, master, run
+from tests.full_disk import full_disk
 
 FACTS = RunFacts(suite="quick")
 PNG = bytes.fromhex("89504e470d0a1a0a") + b"rest"
@@ -200,9 +201,15 @@ def test_text_fits_a_terminal_and_has_intervals():
 
 
 def test_a_failed_write_keeps_the_old_report(tmp_path):
-    with pytest.raises(OutputError):
-        write_report(tmp_path / "gone", run(), FACTS)
-    assert not list(tmp_path.iterdir())
+    def files():
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    write_report(tmp_path, run()[:3], FACTS)
+    before = files()
+    assert set(before) == {"report.html", "report.json", "results.csv"}
+    with pytest.raises(DiskFull), full_disk(1000):
+        write_report(tmp_path, run(), FACTS)
+    assert files() == before
 
 
 def test_heat_is_readable():

@@ -19,7 +19,7 @@ _OTHERS = 1_000_003  # steps between the seeds of copies: cells of one evaluatio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ally:
+class SystemAccomplice:
     """An :class:`~attacks.accomplice.Accomplice` for ``original`` as ``system`` marks it.
 
     ``hears``: what the reader hears as a function that keeps gradients, where there is one.
