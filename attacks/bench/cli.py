@@ -163,7 +163,7 @@ class Terminal:
     """Progress on stderr, where that is a terminal: done of all, and the time left."""
 
     def __init__(self, check_interrupt: Callable[[], None], *, quiet: bool) -> None:
-        self._check = check_interrupt
+        self.check = check_interrupt
         self._quiet = quiet
         # None: closed by the caller.
         self._visible = not quiet and sys.stderr is not None and sys.stderr.isatty()
@@ -177,7 +177,6 @@ class Terminal:
             _say(f"{cells} results to compute{kept}")
 
     def done(self, result: Master | Cell, left: int, seconds_left: float | None) -> None:
-        self._check()
         self._failed += result.status == "failed"
         if not self._visible:
             return

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 # Always the same, whoever runs it: an encoder's output depends on its threads.
 ENCODER_THREADS = 2
 _BLOCK_S = 1
+MAKING = ".making-"
+"""How folders begin in which a file of a run is being made."""
 
 
 def encoding(crf: int) -> EncodeSettings:
@@ -164,7 +166,7 @@ def complete(path: Path) -> Iterator[Path]:
     Two processes that make the same file at a time both succeed; the later one stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".making-") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=MAKING) as folder:
         unfinished = Path(folder) / path.name
         yield unfinished
         unfinished.replace(path)
