@@ -192,7 +192,8 @@ def _desk(task: CellTask, folder: Path) -> Desk:
     master = task.master
     stranger = None
     if master.stranger is not None:
-        stranger = head(open_clip(master.stranger), seconds=master.seconds, frames=master.frames)
+        theirs = open_clip(master.stranger.path)
+        stranger = head(theirs, seconds=master.seconds, frames=master.frames)
         stranger = stranger.muted()
     ally = find_system(master.system).accomplice(
         original(master), seed=master.seed, stranger=stranger

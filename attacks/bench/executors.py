@@ -146,12 +146,8 @@ class Ray:
         if ours:
             address = os.environ.get("RAY_ADDRESS")
             local = {} if address else {"num_cpus": self.jobs, "include_dashboard": False}
-            # As for the processes above; and it takes SIGTERM for itself.
-            handler = signal.getsignal(signal.SIGTERM)
-            with _no_interrupts():
+            with _no_interrupts(), _own_end():
                 ray.init(address=address, log_to_driver=False, configure_logging=False, **local)
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, handler)
         running: dict[Any, Task] = {}
         try:
             # An attack is deterministic: what killed one process would kill the next.
@@ -186,6 +182,19 @@ def _no_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _own_end() -> Iterator[None]:
+    """Keeps how this process answers SIGTERM: Ray takes that for itself, and exits."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit as ended:
+        raise KeyboardInterrupt from ended
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _begin(parent: Connection) -> None:
