@@ -200,6 +200,39 @@ def test_text_fits_a_terminal_and_has_intervals():
     assert text.count("3 of 3 (44–100 %)") == 10
 
 
+def test_text_says_why_results_are_missing_and_never_untried_for_failed():
+    text = to_text(summarize(run()))
+    assert "1 skipped: ours: the clip is too short" in text
+    failed = [cell(n, status="failed", detail=f"reason {n % 9}") for n in range(18)]
+    text = to_text(summarize([*run(), *(replace(item, attack="crop") for item in failed)]))
+    assert re.search(r"^crop +failed", text, re.MULTILINE)
+    assert "2 failed: ours: reason 0" in text
+    assert "… and 2 more reasons" in text
+
+
+def test_every_strength_says_how_many_results_are_missing(tmp_path):
+    lost = cell(99, strength=40, status="failed", detail="no")
+    rows = report(tmp_path, [*run(), lost]).table("Every attack at every strength")
+    missing = {(row[1], row[2]): row[4] for row in rows[1:] if row[0] == "x264"}
+    assert missing[("40 CRF", "ours")] == "1"
+    assert missing[("28 CRF", "ours")] == "–"
+
+
+def test_runs_are_compared_by_what_they_reported(tmp_path):
+    a = logged(tmp_path / "a", run())
+    write_report(a, run(), FACTS)
+    # The same place, computed under other settings: the last run did not ask for it.
+    stale = [
+        replace(item, key=f"old {item.key}", recovered=False)
+        for item in run()
+        if isinstance(item, Cell)
+    ]
+    b = logged(tmp_path / "b", [*run(), *stale])
+    assert "lost" in compare(a, b).to_text()
+    write_report(b, run(), FACTS)
+    assert "every outcome is the same" in compare(a, b).to_text()
+
+
 def test_a_failed_write_keeps_the_old_report(tmp_path):
     def files():
         return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
