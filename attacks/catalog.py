@@ -14,7 +14,7 @@ from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from provenance.errors import OptionError, UnknownName
+from provenance.errors import OptionError, PackageMissing, UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -52,7 +52,8 @@ MODULES = (
 def attacks() -> Mapping[str, Attack]:
     """Every attack by its name, family after family.
 
-    Raises :class:`~provenance.errors.OptionError` when two have one name.
+    Raises :class:`~provenance.errors.OptionError` when two have one name, and
+    :class:`~provenance.errors.PackageMissing` for a package's that cannot be loaded.
     """
     found: dict[str, Attack] = {}
     for module in _modules():
@@ -102,4 +103,14 @@ def _modules() -> Iterator[Any]:
     """What has ``ATTACKS`` and ``KINDS``, imported."""
     yield from map(import_module, MODULES)
     for entry in entry_points(group=GROUP):
-        yield entry.load()
+        package = entry.dist.name if entry.dist else entry.value
+        try:
+            room = entry.load()
+            _ = room.ATTACKS, room.KINDS
+        except Exception as error:
+            raise PackageMissing(
+                f"the attacks {entry.name} of the package {package} cannot be loaded:"
+                f" {type(error).__name__}: {error}",
+                hint=f"install what it needs, or do without: pip uninstall {package}",
+            ) from error
+        yield room

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +26,17 @@ def _list(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
         if attack.family != family:
             family = attack.family
             click.echo(f"{family}:")
-        click.echo(f"  {attack.name:22} {attack.summary}")
+        click.echo(_wrapped(f"  {attack.name:22} ", attack.summary))
         if len(attack.ladder) > 1 or attack.unit != "none":
-            click.echo(f"  {'':22} {attack.unit}: {_ladder(attack)}")
+            click.echo(_wrapped(" " * 25, f"{attack.unit}: {_ladder(attack)}"))
     ctx.exit()
+
+
+def _wrapped(start: str, text: str) -> str:
+    width = shutil.get_terminal_size((80, 24)).columns
+    return textwrap.fill(
+        text, max(width, 60), initial_indent=start, subsequent_indent=" " * len(start)
+    )
 
 
 def _ladder(attack: Attack) -> str:

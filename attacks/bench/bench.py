@@ -18,6 +18,7 @@ from attacks.catalog import attacks, find_attack, unknown
 from attacks.systems.catalog import find_system
 from provenance import __version__
 from provenance.errors import EveryframeError, InputError, PackageMissing
+from provenance.quality import VmafMeter
 from provenance.sealing import disk_errors
 from provenance.video import open_media
 
@@ -81,11 +82,13 @@ def bench(
 
     A clip that cannot be read and a system whose package is missing are left out and named in the
     result. Raises :class:`~provenance.errors.InputError` when no clip is left,
-    :class:`~provenance.errors.PackageMissing` when no system is, and what
+    :class:`~provenance.errors.PackageMissing` when no system is or VMAF is not, and what
     :func:`attacks.bench.run.evaluate` raises.
     """
     for name in suite.entries:
         find_attack(name)
+    if settings.vmaf:
+        VmafMeter(width=16, height=16)  # says at once what it lacks
     usable, missing = _usable(systems)
     readable, unreadable = _readable(paths)
     if not readable and not drawn:

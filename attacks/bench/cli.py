@@ -162,7 +162,7 @@ def main(
     for name, error in (done.unreadable | done.missing).items():
         say(f"left out {printable(name)}: {error.diagnostics()}")
     click.echo(to_text(done.summary))
-    click.echo(f"report: {folder / 'report.html'}")
+    click.echo(f"report: {printable(str(folder / 'report.html'))}")
     sys.exit(UNREADABLE if done.unreadable else 0)
 
 

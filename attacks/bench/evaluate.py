@@ -149,9 +149,9 @@ def _measure(task: CellTask, folder: Path) -> Cell:
 def attack_clip(
     attack: Attack, transform: Transform, clip: Clip, desk: Desk, then_crf: int
 ) -> Clip:
-    """``clip`` after the attack, in a file: pictures that an attack changed are encoded again."""
+    """``clip`` after the attack: pictures that it changed are encoded again, sound never is."""
     attacked = transform.apply(clip, desk)
-    if attack.hears or attacked.file is not None:
+    if attack.hears or attack.encoded or attacked.file is not None:
         return attacked
     return encode(attacked, desk.new_file(".mp4"), encoding(then_crf))
 

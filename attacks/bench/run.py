@@ -1,7 +1,7 @@
 """An evaluation from end to end: plan, masters, cells, report; stopped and resumed as one likes.
 
 The folder of a run holds ``results.jsonl``, the marked clips (``masters/``), pictures of what
-attacks did (``thumbnails/``), and the report. All but the results can be deleted and come back.
+attacks did (``thumbnails/``), and the report. Marked clips and report come back when deleted.
 """
 
 from __future__ import annotations

@@ -21,11 +21,14 @@ from provenance.errors import OptionError, PackageMissing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import EntryPoint
 
     from attacks.systems.base import System
 
 GROUP = "everyframe.systems"
 
+_FACTS = ("name", "version", "medium", "message_bits", "frames_most")
+_MEMBERS = (*_FACTS, "mark", "read", "accomplice")
 _IMWATERMARK = (("imwatermark", "invisible-watermark"), ("pywt", "pywavelets"))
 
 
@@ -93,7 +96,7 @@ def find_system(name: str) -> System:
     """The system of this name; nothing heavy is loaded yet.
 
     Raises :class:`~provenance.errors.UnknownName` with the nearest name,
-    :class:`~provenance.errors.PackageMissing` for one whose packages are not installed, and
+    :class:`~provenance.errors.PackageMissing` for one that cannot be had, and
     :class:`~provenance.errors.OptionError` when two are called so.
     """
     brought = list(entry_points(group=GROUP, name=name))
@@ -107,14 +110,26 @@ def find_system(name: str) -> System:
     if not brought:
         raise unknown("system", name, names(), f"known: {', '.join(names())}")
     (entry,) = brought
+    return _brought(name, entry)
+
+
+def _brought(name: str, entry: EntryPoint) -> System:
+    """Whatever is wrong with another's package, the others can be tested without it."""
+    package = entry.dist.name if entry.dist else entry.value
     try:
         system: System = entry.load()()
-    except ImportError as error:
-        package = entry.dist.name if entry.dist else entry.value
+    except Exception as error:
         raise PackageMissing(
-            f"the system {name} of the package {package} cannot be imported: {error}",
+            f"the system {name} of the package {package} cannot be made:"
+            f" {type(error).__name__}: {error}",
             hint=f"install what {package} needs: pip install --upgrade {package}",
         ) from error
+    lacking = [member for member in _MEMBERS if not hasattr(system, member)]
+    if lacking:
+        raise PackageMissing(
+            f"the system {name} of the package {package} has no {', '.join(lacking)}",
+            hint="attacks.systems.base.System says what a system is",
+        )
     return system
 
 

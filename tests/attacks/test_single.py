@@ -61,6 +61,12 @@ def test_parameters_that_no_attack_draws_are_refused(clip, output, drawn):
     assert path.read_text() == "before"
 
 
+def test_the_list_fits_a_terminal_of_80_columns():
+    done = subprocess.run([ATTACK, "--list"], capture_output=True, text=True, check=True)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "  gamma  " in done.stdout
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -171,6 +171,8 @@ def test_short_clips_are_skipped_with_a_reason(environment, tmp_path):
         (["--attack", "cropp"], "name.unknown", "did you mean crop?"),
         (["--system", "colums"], "name.unknown", "columns"),
         (["--seconds", "-1"], "option.invalid", "positive"),
+        (["--seconds", "inf"], "option.invalid", "positive"),
+        (["--peers", "columns, colums"], "name.unknown", "did you mean columns?"),
     ],
 )
 def test_bad_options_are_refused_at_once(environment, clips, tmp_path, options, code, said):
@@ -179,6 +181,61 @@ def test_bad_options_are_refused_at_once(environment, clips, tmp_path, options, 
     assert f"[{code}]" in done.stderr
     assert said in done.stderr
     assert not (tmp_path / "run" / "results.jsonl").exists()
+
+
+def test_missing_vmaf_is_said_before_anything_is_computed(environment, clips, tmp_path):
+    hidden = tmp_path / "site" / "imageio_ffmpeg.py"
+    hidden.parent.mkdir()
+    hidden.write_text("raise ImportError('not here')")
+    path = f"{hidden.parent}{os.pathsep}{environment['PYTHONPATH']}"
+    options = ("--executor", "serial", "--vmaf")
+    done = run({**environment, "PYTHONPATH": path}, clips, tmp_path / "run", *options)
+    assert done.returncode == 2
+    assert "[package.missing]" in done.stderr
+    assert "imageio-ffmpeg" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def processes_of(session):
+    """Those of this session that run, by number."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            state, _, _, owner, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        if int(owner) == session and state != "Z":
+            found.append(folder.name)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_leaves_no_process_and_nothing_half_made(
+    environment, clips, tmp_path, number
+):
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        [*command(clips, folder, "--executor", "processes", "--jobs", "2"), "--suite", "full"],
+        env=environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    log = folder / "results.jsonl"
+    while process.poll() is None and (not log.exists() or log.read_bytes().count(b"\n") < 3):
+        time.sleep(0.01)
+    # As a terminal sends it: to the parent and the others alike.
+    (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
+    _, said = process.communicate(timeout=60)
+    if number != signal.SIGKILL:
+        assert process.returncode == 130
+        assert said.splitlines()[1:] == ["ltx-bench: interrupted"]
+        assert not (folder / "scratch").exists()
+    until = time.monotonic() + 10
+    while processes_of(process.pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert processes_of(process.pid) == []
 
 
 def test_two_runs_do_not_work_in_one_folder(environment, clips, tmp_path):

@@ -9,11 +9,14 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from attacks.base import Desk
 from attacks.bench import evaluate
-from attacks.bench.evaluate import compute, with_reading
+from attacks.bench.evaluate import attack_clip, compute, with_reading
 from attacks.bench.plan import Settings, plan, sources
 from attacks.bench.results import to_line
 from attacks.bench.suite import Suite
+from attacks.catalog import find_attack
+from attacks.clip import open_clip
 from attacks.systems.base import Reading
 from attacks.systems.catalog import find_system
 from provenance.errors import DiskFull, OutputError, PackageMissing
@@ -81,6 +84,17 @@ def test_numpy_values_are_taken():
         0,
     )
     assert to_line(found)
+
+
+def test_sound_that_nothing_happened_to_is_read_as_it_was_marked(tmp_path):
+    def sound():
+        yield np.full((4800, 1), 0.25, np.float32)
+
+    clip = open_clip(draw_clip(tmp_path / "clip.mp4", frames=3, channels=1)).changed(sound=sound)
+    attack = find_attack("identity")
+    transform = attack.draw(0.0, np.random.default_rng(0))
+    untouched = attack_clip(attack, transform, clip, Desk(folder=tmp_path), 28)
+    assert np.all(np.concatenate(list(untouched.sound())) == np.float32(0.25))
 
 
 def answer(monkeypatch, toy, read):

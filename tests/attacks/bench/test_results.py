@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import resource
+from dataclasses import replace
+
 import pytest
 
 from attacks.bench.results import Cell, Master, ResultLog, from_line, read_results, to_line
-from provenance.errors import RunMismatch
+from provenance.errors import DiskFull, RunMismatch
 
 CELL = Cell(
     key="k1",
@@ -57,6 +60,37 @@ def test_damaged_lines_are_named(tmp_path, line):
     path.write_text(f"{to_line(CELL)}\n{line}\n{to_line(CELL)}\n")
     with pytest.raises(RunMismatch, match="line 2"):
         list(read_results(path))
+
+
+@pytest.mark.parametrize("line", [b"\xff\xfe{}", b"3", b"null", b'"text"', b"\0"])
+def test_bytes_that_are_no_text_are_named(tmp_path, line):
+    path = tmp_path / "results.jsonl"
+    path.write_bytes(to_line(CELL).encode() + b"\n" + line + b"\n")
+    with pytest.raises(RunMismatch, match="line 2"):
+        list(read_results(path))
+
+
+def test_a_full_disk_is_said_and_the_log_goes_on_later(tmp_path):
+    path = tmp_path / "results.jsonl"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with ResultLog(path) as log:
+        log.add([CELL])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, hard))
+        try:
+            with pytest.raises(DiskFull):
+                log.add([MASTER])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with ResultLog(path) as log:
+        log.add([MASTER])
+    assert list(read_results(path)) == [CELL, MASTER]
+
+
+def test_names_that_are_no_text_are_written(tmp_path):
+    path = tmp_path / "results.jsonl"
+    with ResultLog(path) as log:
+        log.add([replace(CELL, clip="a\udcff")])
+    assert [cell.clip for cell in read_results(path)] == ["a?"]
 
 
 def test_no_file_holds_nothing(tmp_path):

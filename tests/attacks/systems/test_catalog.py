@@ -132,6 +132,11 @@ class Nothing:
     name, version, medium, message_bits, frames_most = "nothing", "1", "video", 1, None
     def mark(self, clip, *, seed): return clip
     def read(self, clip, *, seed): return Reading(recovered=False)
+    def accomplice(self, original, *, seed, stranger): return None
+class Half:
+    name = "half"
+class Bad:
+    def __init__(self): raise RuntimeError("no weights")
 """
 
 
@@ -141,14 +146,15 @@ def test_installed_packages_bring_systems(tmp_path):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: some-mark\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[everyframe.systems]\nnothing = some_mark:Nothing\nbroken = some_mark_of_nobody:Mark\n"
-        "perth = some_mark:Nothing\n"
+        "perth = some_mark:Nothing\nhalf = some_mark:Half\nbad = some_mark:Bad\n"
+        "gone = some_mark:Gone\n"
     )
     (tmp_path / "some_mark.py").write_text(BROUGHT)
     program = """
 from attacks.systems.catalog import find_system, names
 from provenance.errors import EveryframeError
-print(names()[-2:], find_system("nothing").name)
-for name in ("broken", "perth"):
+print(names()[-5:-3], find_system("nothing").name)
+for name in ("broken", "perth", "half", "bad", "gone"):
     try:
         find_system(name)
     except EveryframeError as error:
@@ -159,4 +165,5 @@ for name in ("broken", "perth"):
         "['nothing', 'broken'] nothing",
         "package.missing True",
         "option.invalid False",
+        *["package.missing True"] * 3,
     ]
