@@ -12,7 +12,7 @@ best pair of steps and its g are the shape.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -81,9 +81,7 @@ class _Parts:
         self.planes[:, :, [0, -1]] = 0
         self.middles = np.array(middles, np.float32) - self.half
 
-    def heard(
-        self, steps: NDArray[np.floating], leans: NDArray[np.floating]
-    ) -> NDArray[np.float64]:
+    def heard(self, steps: NDArray[Any], leans: NDArray[Any]) -> NDArray[np.float64]:
         """(n,) sums over the parts for (n, 2) ``steps`` under (n, 2) or (2,) ``leans``."""
         g = leans / self.half
         along = (steps * g).sum(-1)[None]  # (1, n)
@@ -182,7 +180,7 @@ def _climbed(parts: _Parts, start: NDArray[np.float64]) -> tuple[float, NDArray[
     return score, best
 
 
-def _plane(shape: NDArray[np.float64], half: NDArray[np.floating]) -> NDArray[np.float64]:
+def _plane(shape: NDArray[np.float64], half: NDArray[np.float32]) -> NDArray[np.float64]:
     lean, right, down = shape[:2] / half, shape[2:4], shape[4:]
     plane = np.eye(3)
     plane[:2, 0], plane[:2, 1] = right, down

@@ -112,7 +112,8 @@ CRUSHED = 36
 
 
 def detect(path, *, keys=(OTHER, KEY), fast=False):
-    detector = ClipDetector(keys=keys, width=1280, height=720, fast=fast)
+    # The finer map, which is asked last, still reads this one: without it, presence has to do.
+    detector = ClipDetector(keys=keys, width=1280, height=720, fast=fast, reach="straight")
     with open_media(path) as reader:
         for picture in reader.pictures():
             detector.add(picture.luma, time_s=float(picture.time))
