@@ -6,15 +6,27 @@ same attack can be replayed on another clip, written into a result, and compared
 
 from __future__ import annotations
 
+import reprlib
+import sys
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from types import NoneType, UnionType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    Protocol,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from provenance.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     import numpy as np
 
@@ -51,7 +63,7 @@ class Desk:
         """A name that no other file of the folder has, ending in ``suffix``."""
         return Path(tempfile.mkdtemp(dir=self.folder)) / f"clip{suffix}"
 
-    def ally(self, attack: str) -> Accomplice:
+    def require_accomplice(self, attack: str) -> Accomplice:
         """The accomplice. Raises :class:`~provenance.errors.OptionError` where there is none."""
         if self.accomplice is None:
             raise OptionError(
@@ -121,22 +133,50 @@ def restore(record: Mapping[str, Any], kinds: Mapping[str, type[Transform]]) -> 
 
     Raises :class:`~provenance.errors.OptionError` for a record that fits none.
     """
-    values = dict(record)
-    kind = values.pop("kind", None)
     try:
+        values = {name: _plain(value) for name, value in record.items()}
+        kind = values.pop("kind")
         if kind == "Chain":
-            return Chain(steps=tuple(restore(step, kinds) for step in values.pop("steps")))
-        return kinds[str(kind)](**{name: _plain(value) for name, value in values.items()})
-    except (KeyError, TypeError) as error:
+            steps = tuple(restore(step, kinds) for step in values.pop("steps"))
+            return Chain(steps=steps, **values)
+        hints = get_type_hints(kinds[kind])
+        return kinds[kind](**{name: _checked(values[name], hints[name]) for name in values})
+    except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise OptionError(
-            f"no attack has the parameters {dict(record)!r}",
+            f"no attack has the parameters {reprlib.repr(record)}",
             hint="give parameters as a result of ltx-bench states them",
         ) from error
+
+
+def _checked(value: Any, hint: Any) -> Any:
+    if not _fits(value, hint):
+        raise TypeError(f"{reprlib.repr(value)} is not {hint}")
+    return value
 
 
 def _plain(value: Any) -> Any:
     """JSON has lists where the parameters have tuples."""
     return tuple(map(_plain, value)) if isinstance(value, list) else value
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether ``value`` is of the type ``hint``; numbers must be finite. JSON knows no others than
+    those here: what else a field is declared as is not judged.
+    """
+    kind, inner = get_origin(hint), get_args(hint)
+    if kind is Literal:
+        return value in inner
+    if kind in (Union, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if kind is tuple:
+        if not isinstance(value, tuple):
+            return False
+        each = inner[:1] * len(value) if inner[-1] is Ellipsis else inner
+        return len(value) == len(each) and all(map(_fits, value, each))
+    if hint in (int, float):
+        number = isinstance(value, int if hint is int else (int, float))
+        return number and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    return isinstance(value, hint) if hint in (str, bool, NoneType) else True
 
 
 def ladder_step(attack: Attack, strength: float | None) -> float:
@@ -148,12 +188,23 @@ def ladder_step(attack: Attack, strength: float | None) -> float:
     return strength
 
 
+def drawn_seed(rng: np.random.Generator) -> int:
+    """A seed for what a transform leaves to chance while it is applied: 0 … 2³¹ − 1."""
+    return int(rng.integers(2**31))
+
+
+def whole_within(name: str, value: float, low: int, high: int) -> int:
+    """``value`` as a whole number.
+
+    Raises :class:`~provenance.errors.OptionError` outside ``low`` … ``high`` and between numbers.
+    """
+    if within(name, value, low, high) != round(value):
+        raise OptionError(f"{name} of {value:g} is impossible", hint="give a whole number")
+    return int(value)
+
+
 def within(name: str, value: float, low: float, high: float) -> float:
     """``value``. Raises :class:`~provenance.errors.OptionError` outside ``low`` … ``high``."""
     if not low <= value <= high:
         raise OptionError(f"{name} of {value:g} is impossible", hint=f"{low:g} to {high:g}")
     return value
-
-
-def names(attacks: Sequence[Attack]) -> list[str]:
-    return [attack.name for attack in attacks]

@@ -1,4 +1,4 @@
-"""Sizes of pictures, and frames that are brought to them."""
+"""Sizes of pictures, frames that are brought to them, and a backdrop to lay them on."""
 
 from __future__ import annotations
 

@@ -22,18 +22,30 @@ if TYPE_CHECKING:
     from attacks.base import Attack, Transform
 
 GROUP = "everyframe.attacks"
-FAMILIES = (
-    "codec",
-    "geometric",
-    "photometric",
-    "overlay",
-    "temporal",
-    "rerecord",
-    "removal",
-    "forgery",
-    "audio",
+MODULES = (
+    "attacks.codec.identity",
+    "attacks.codec.encode",
+    "attacks.codec.platform",
+    "attacks.geometric.frame",
+    "attacks.geometric.warps",
+    "attacks.geometric.layouts",
+    "attacks.photometric.tone",
+    "attacks.photometric.noise",
+    "attacks.photometric.filters",
+    "attacks.photometric.quantise",
+    "attacks.overlay.graphics",
+    "attacks.temporal.rate",
+    "attacks.temporal.mixing",
+    "attacks.temporal.editing",
+    "attacks.temporal.stills",
+    "attacks.rerecord.recording",
+    "attacks.removal.averaging",
+    "attacks.removal.regeneration",
+    "attacks.removal.descent",
+    "attacks.forgery.copying",
+    "attacks.audio.changes",
 )
-"""Packages beside this module, in the order in which their attacks are listed."""
+"""Where the project's own attacks are, in the order in which they are listed."""
 
 
 @lru_cache(maxsize=1)
@@ -43,8 +55,8 @@ def attacks() -> Mapping[str, Attack]:
     Raises :class:`~provenance.errors.OptionError` when two have one name.
     """
     found: dict[str, Attack] = {}
-    for room in _rooms():
-        for attack in room.ATTACKS:
+    for module in _modules():
+        for attack in module.ATTACKS:
             if attack.name in found:
                 raise OptionError(
                     f"two attacks are called {attack.name}",
@@ -56,8 +68,19 @@ def attacks() -> Mapping[str, Attack]:
 
 @lru_cache(maxsize=1)
 def kinds() -> Mapping[str, type[Transform]]:
-    """The classes of all transforms by name: what :func:`attacks.base.restore` needs."""
-    return MappingProxyType({name: kind for room in _rooms() for name, kind in room.KINDS.items()})
+    """The classes of all transforms by name: what :func:`attacks.base.restore` needs.
+
+    Raises :class:`~provenance.errors.OptionError` when two have one name.
+    """
+    found: dict[str, type[Transform]] = {}
+    for module in _modules():
+        for name, kind in module.KINDS.items():
+            if found.setdefault(name, kind) is not kind:
+                raise OptionError(
+                    f"two transforms are called {name}",
+                    hint=f"rename the one that comes by the entry point group {GROUP}",
+                )
+    return MappingProxyType(found)
 
 
 def find_attack(name: str) -> Attack:
@@ -75,9 +98,8 @@ def unknown(what: str, name: str, known: list[str], hint: str) -> UnknownName:
     return UnknownName(f"no {what} is called {name!r}", hint=guess + hint)
 
 
-def _rooms() -> Iterator[Any]:
-    """Modules with ``ATTACKS`` and ``KINDS``."""
-    for family in FAMILIES:
-        yield import_module(f"attacks.{family}")
+def _modules() -> Iterator[Any]:
+    """What has ``ATTACKS`` and ``KINDS``, imported."""
+    yield from map(import_module, MODULES)
     for entry in entry_points(group=GROUP):
         yield entry.load()

@@ -53,7 +53,7 @@ def _ladder(attack: Attack) -> str:
 )
 @click.option("--attack", "name", metavar="NAME", help="Which attack; --list shows all.")
 @click.option("--strength", type=float, help="How hard. [default: the attack's own]")
-@click.option("--seed", type=int, default=0, help="Of what is left to chance.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of what is left to chance.")
 @click.option(
     "--params",
     metavar="JSON",
@@ -120,7 +120,7 @@ def main(
 def _record(text: str) -> dict[str, Any]:
     try:
         record = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise click.BadParameter(f"is not JSON: {error}", param_hint="--params") from error
     if not isinstance(record, dict):
         raise click.BadParameter("is not a JSON object", param_hint="--params")

@@ -11,9 +11,15 @@ import hashlib
 import inspect
 import json
 import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
 from functools import lru_cache
+from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,21 +57,49 @@ def code_digest(*things: type | FunctionType) -> str:
         if name in seen:
             continue
         seen[name] = inspect.getsource(thing)
-        for used, value in _used(thing):
-            if isinstance(value, type | FunctionType):
-                if value.__module__.split(".")[0] == package:
-                    queue.append(value)
-            elif isinstance(value, int | float | str | tuple):
-                seen[f"{thing.__module__}.{used}"] = repr(value)
+        for used, value in _used(thing, package):
+            code: list[type | FunctionType] = []
+            written = _written(value, code)
+            queue += [part for part in code if part.__module__.split(".")[0] == package]
+            if written is not None:
+                seen[f"{name} uses {used}"] = written
     return key_of(**seen)
 
 
-def _used(thing: type | FunctionType) -> Iterator[tuple[str, Any]]:
-    """Global names that the code of ``thing`` mentions, with their values."""
-    scope = vars(sys.modules[thing.__module__])
+def _written(value: Any, code: list[type | FunctionType]) -> str | None:
+    """A constant as text that says all of its value, None for what is no constant. Classes and
+    functions, in it too, are added to ``code``.
+    """
+    value = inspect.unwrap(value) if callable(value) else value
+    if isinstance(value, type | FunctionType):
+        code.append(value)
+        return f"{value.__module__}.{value.__qualname__}"
+    if value is None or isinstance(value, int | float | complex | str | bytes | Fraction):
+        return repr(value)
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape} {hashlib.sha256(value.tobytes()).hexdigest()}"
+    if isinstance(value, Mapping):
+        value = tuple(value.items())
+    elif is_dataclass(value):
+        value = (type(value), *((part.name, getattr(value, part.name)) for part in fields(value)))
+    if not isinstance(value, tuple | list | frozenset | set):
+        return None
+    parts = [str(_written(part, code)) for part in value]
+    return f"({', '.join(sorted(parts) if isinstance(value, frozenset | set) else parts)})"
+
+
+def _used(thing: type | FunctionType, package: str) -> Iterator[tuple[str, Any]]:
+    """Global names that the code of ``thing`` mentions, and what it imports of ``package`` on its
+    way, with their values.
+    """
     functions = [thing] if isinstance(thing, FunctionType) else _methods(thing)
     for function in functions:
-        for name in _names(function.__code__):
+        names = list(_names(function.__code__))
+        scope = dict(vars(sys.modules[thing.__module__]))
+        for name in names:
+            if name.partition(".")[0] == package:
+                scope = vars(import_module(name)) | scope
+        for name in names:
             if name in scope and not isinstance(scope[name], ModuleType):
                 yield name, scope[name]
 

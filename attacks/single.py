@@ -11,7 +11,13 @@ import numpy as np
 from attacks.base import Desk, describe, ladder_step, restore
 from attacks.catalog import find_attack, kinds
 from attacks.clip import encode, open_clip
-from provenance.errors import MediaTooShort, OptionError
+from provenance.errors import (
+    DiskFull,
+    EveryframeError,
+    MediaTooShort,
+    OptionError,
+    OutputError,
+)
 from provenance.sealing import check_output, disk_errors
 from provenance.video import OUTPUT_SUFFIXES, EncodeSettings, remux
 
@@ -70,11 +76,20 @@ def replay(
 ) -> dict[str, Any]:
     """As :func:`attack`, with what was drawn before: what that returned, or a result's ``params``.
 
-    Raises :class:`~provenance.errors.OptionError` for what no attack has drawn.
+    Raises :class:`~provenance.errors.OptionError` for what no attack has drawn, and what
+    :func:`attack` raises.
     """
     transform = restore(drawn, kinds())
     clip = _open(source, output, alive)
-    return _write(clip, Path(output), transform, others, 28 if crf is None else crf)
+    try:
+        return _write(clip, Path(output), transform, others, 28 if crf is None else crf)
+    except (EveryframeError, OSError):
+        raise
+    except Exception as error:  # of the right types, and yet what no attack draws
+        raise OptionError(
+            f"the parameters cannot be applied to {source}: {type(error).__name__}: {error}",
+            hint="give parameters as a result of ltx-bench states them",
+        ) from error
 
 
 def _open(source: PathLike, output: PathLike, alive: Callable[[], None]) -> Clip:
@@ -98,7 +113,7 @@ def _open(source: PathLike, output: PathLike, alive: Callable[[], None]) -> Clip
 def _write(
     clip: Clip, output: Path, transform: Transform, others: Sequence[PathLike], crf: int
 ) -> dict[str, Any]:
-    from attacks.allies import FileAccomplice
+    from attacks.file_accomplice import FileAccomplice
 
     ally = FileAccomplice(others=tuple(Path(other) for other in others))
     with (
@@ -113,6 +128,18 @@ def _write(
         elif attacked.file.suffix.lower() == output.suffix.lower() and attacked.file != clip.file:
             finished = attacked.file
         else:
-            remux(attacked.file, finished)
+            _rewrap(attacked.file, finished)
         finished.replace(output)
     return describe(transform)
+
+
+def _rewrap(path: Path, target: Path) -> None:
+    try:
+        remux(path, target)
+    except DiskFull:
+        raise
+    except OutputError as error:
+        raise OptionError(
+            f"{target.suffix} cannot hold what the attack has made",
+            hint=f"write to {path.suffix} or .mkv",
+        ) from error

@@ -19,7 +19,7 @@ from attacks.audio.filters import (
 )
 from attacks.audio.room import Room, rerecording
 from attacks.audio.time import DropSilence, Pitch, SoundCut, SoundShift, SoundSpeed, TimeStretch
-from attacks.base import Attack, Chain, within
+from attacks.base import Attack, Chain, drawn_seed, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +61,7 @@ def _codec(codec: str) -> Draw:
 
 
 def _noise(colour: str) -> Draw:
-    return lambda s, rng: SoundNoise(snr_db=s, colour=colour, seed=int(rng.integers(2**31)))
+    return lambda s, rng: SoundNoise(snr_db=s, colour=colour, seed=drawn_seed(rng))
 
 
 def _band(strength: float, _: np.random.Generator) -> Transform:

@@ -42,7 +42,6 @@ class SoundCodec:
     kbps: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         settings = SoundSettings(codec=self.codec, bitrate=round(self.kbps * 1000))  # type: ignore[arg-type]
         return on_sound(clip, lambda b, a: coded_sound(b, a, settings), what=self.codec)
 
@@ -54,7 +53,6 @@ class Resample:
     hertz: int
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         rate = round(within("a sample rate", self.hertz, 1000, 768_000))
 
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:
@@ -74,7 +72,6 @@ class SoundNoise:
     seed: int
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         if self.colour not in {"white", "pink"}:
             raise OptionError(f"noise of colour {self.colour!r}", hint="white or pink")
         within("a signal-to-noise ratio", self.snr_db, -60, 120)
@@ -117,8 +114,6 @@ class BandLimit:
     high_hz: float | None = None
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
-
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:
             stages = [
                 signal.butter(FILTER_ORDER, edge, kind, fs=audio.sample_rate, output="sos")
@@ -144,7 +139,6 @@ class Gain:
     gain_db: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         factor = decibels(within("a gain", self.gain_db, -120, 60))
         return on_sound(clip, lambda b, _: (as_block(block * factor) for block in b), what="a gain")
 
@@ -156,7 +150,6 @@ class Clipping:
     cut_db: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         within("clipping", self.cut_db, 0, 60)
 
         def change(blocks: Iterator[Block], _: AudioSpec) -> Iterator[Block]:
@@ -173,7 +166,6 @@ class QuantiseSound:
     bits: int
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         steps = np.float32(2 ** (round(within("bits a sample", self.bits, 2, 24)) - 1))
         return on_sound(
             clip, lambda b, _: (as_block(np.rint(x * steps) / steps) for x in b), what="quantising"
@@ -188,7 +180,6 @@ class Echo:
     gain: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         within("a delay in seconds", self.delay_s, 0, 2)
         within("the gain of an echo", self.gain, -1, 1)
 
@@ -209,7 +200,6 @@ class Narrow:
     share: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         share = np.float32(within("a share", self.share, 0, 1))
         return on_sound(
             clip,

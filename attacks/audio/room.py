@@ -1,13 +1,15 @@
 """Sound played in a room and recorded by a phone.
 
-The room is Polack's model (1988, "La transmission de l'énergie sonore dans les salles"): the
-direct sound, then Gaussian noise that decays exponentially, 60 dB in the reverberation time.
+The room is Polack's model ("La transmission de l'énergie sonore dans les salles", thesis,
+Université du Maine 1988): the direct sound, then Gaussian noise that decays exponentially, 60 dB in
+the reverberation time.
 Ranges, written down before any mark was measured on them:
 
-- reverberation time 0.2 … 1.3 s: rooms of the ACE corpus have 0.33 to 1.25 s (Eaton et al. 2016,
-  doi:10.1109/TASLP.2016.2577502, table I); furnished living rooms are at the lower end.
+- reverberation time 0.2 … 1.3 s: the seven rooms of the ACE corpus have 0.33 to 1.25 s (Eaton,
+  Gaubitch, Moore and Naylor 2016, doi:10.1109/TASLP.2016.2577502); furnished living rooms are at
+  the lower end.
 - direct-to-reverberant ratio −6 … +6 dB, from a phone held close to a loudspeaker to one across the
-  room (the ACE corpus spans about −5 to +12 dB); first reflection after 1 … 6 ms.
+  room; first reflection after 1 … 6 ms (estimates).
 - loudspeaker and microphone pass 150 … 400 Hz to 7 … 15 kHz (estimate, small loudspeakers).
 - noise of room and microphone 15 … 35 dB below the sound (estimate), pink as room noise is.
 - the clocks of player and recorder differ by up to 0.1 %: crystals stay within 0.01 %, software
@@ -26,7 +28,7 @@ from scipy import signal
 from attacks.audio.filters import BandLimit, SoundCodec, SoundNoise
 from attacks.audio.sound import on_sound, rechunk
 from attacks.audio.time import SoundSpeed
-from attacks.base import Chain, within
+from attacks.base import Chain, drawn_seed, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +59,6 @@ class Room:
     seed: int
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         within("a reverberation time", self.reverberation_s, 0.01, 10)
 
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:
@@ -92,7 +93,7 @@ def rerecording(reverberation_s: float, rng: np.random.Generator) -> Transform:
                 reverberation_s=reverberation_s,
                 direct_db=round(float(rng.uniform(-6, 6)), 2),
                 gap_s=round(float(rng.uniform(0.001, 0.006)), 5),
-                seed=int(rng.integers(2**31)),
+                seed=drawn_seed(rng),
             ),
             BandLimit(
                 low_hz=round(float(rng.uniform(150, 400))),
@@ -101,7 +102,7 @@ def rerecording(reverberation_s: float, rng: np.random.Generator) -> Transform:
             SoundNoise(
                 snr_db=round(float(rng.uniform(15, 35)), 2),
                 colour="pink",
-                seed=int(rng.integers(2**31)),
+                seed=drawn_seed(rng),
             ),
             SoundSpeed(factor=round(1 + float(rng.uniform(-1e-3, 1e-3)), 6)),
             SoundCodec(codec="aac", kbps=round(float(rng.uniform(64, 128)))),

@@ -35,7 +35,6 @@ class SoundSpeed:
     factor: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         factor = within("a speed", self.factor, 0.1, 10)
 
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:
@@ -56,7 +55,6 @@ class TimeStretch:
     factor: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         factor = within("a tempo", self.factor, 0.5, 2)
 
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:
@@ -72,7 +70,6 @@ class Pitch:
     semitones: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         factor = 2 ** (within("a change of pitch", self.semitones, -12, 12) / 12)
 
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:
@@ -97,7 +94,6 @@ class SoundShift:
     seconds: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         within("a shift in seconds", self.seconds, -60, 3600)
 
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:
@@ -124,7 +120,6 @@ class SoundCut:
     length_s: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         within("a cut in seconds", self.length_s, 0, 3600)
 
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:
@@ -153,7 +148,6 @@ class DropSilence:
     keep_s: float = 0.1
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         within("a level", self.level_db, -120, 0)
 
         def change(blocks: Iterator[Block], audio: AudioSpec) -> Iterator[Block]:

@@ -6,24 +6,25 @@ import os
 import platform
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attacks.bench.drawn import draw_clips
 from attacks.bench.plan import Settings, facts_of, plan, sources
 from attacks.bench.report import RunFacts, write_report
-from attacks.bench.run import Outcome, evaluate
+from attacks.bench.run import Outcome, evaluate, locked
 from attacks.bench.suite import SUITES, Suite
 from attacks.catalog import attacks, find_attack, unknown
 from attacks.systems.catalog import find_system
 from provenance import __version__
 from provenance.errors import EveryframeError, InputError, PackageMissing
+from provenance.sealing import disk_errors
 from provenance.video import open_media
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from attacks.bench.executors import Executor
     from attacks.bench.report import Summary
@@ -87,15 +88,10 @@ def bench(
         find_attack(name)
     usable, missing = _usable(systems)
     readable, unreadable = _readable(paths)
-    if drawn:
-        readable += draw_clips(folder / "clips", settings.seconds or suite.seconds)
-    if not readable:
+    if not readable and not drawn:
         raise next(iter(unreadable.values()), None) or InputError(
             "no clip was given", hint="name some, or use --drawn"
         )
-    clips = sources(readable)
-    outcome = evaluate(plan(suite, clips, usable, settings, folder), folder, executor, watcher)
-    left_out = {Path(name).name: error for name, error in (unreadable | missing).items()}
     facts = RunFacts(
         suite=suite.name,
         seconds=settings.seconds,
@@ -103,13 +99,20 @@ def bench(
         versions=_versions(),
         started=started,
         cpus=os.cpu_count(),
-        left_out={name: error.message for name, error in left_out.items()},
+        left_out={name: error.message for name, error in (unreadable | missing).items()},
     )
+    with locked(folder):
+        if drawn:
+            with disk_errors(folder):
+                readable += draw_clips(folder / "clips", settings.seconds or suite.seconds)
+        planned = plan(suite, sources(readable), usable, settings, folder)
+        outcome = evaluate(planned, folder, executor, watcher)
+        summary = write_report(folder, outcome.results, facts)
     return Bench(
         suite=suite,
         settings=settings,
         outcome=outcome,
-        summary=write_report(folder, outcome.results, facts),
+        summary=summary,
         unreadable=unreadable,
         missing=missing,
     )

@@ -49,13 +49,20 @@ UNREADABLE = 3
     default="quick",
     help="; ".join(f"{suite.name}: {suite.summary}" for suite in SUITES.values()) + ".",
 )
-@click.option("--attack", "only", multiple=True, metavar="NAME", help="Only these of the suite.")
+@click.option(
+    "--attack",
+    "only",
+    multiple=True,
+    metavar="NAME",
+    help="Only these, be they in the suite or not.",
+)
 @click.option(
     "--system", "systems", multiple=True, default=[OURS], metavar="NAME", help="Marks to test."
 )
 @click.option(
     "--peers",
     default="",
+    show_default=False,
     metavar="NAME,…",
     help="Further marks to test beside them, separated by commas; 'all' for all there are.",
 )
@@ -71,7 +78,7 @@ UNREADABLE = 3
 @click.option(
     "--draws", type=click.IntRange(1, 1000), help="Draws of each attack. [default: the suite's]"
 )
-@click.option("--seed", type=int, default=0, help="Of keys, messages and draws.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of keys, messages and draws.")
 @click.option(
     "--peer-frames",
     type=click.IntRange(1),
@@ -123,7 +130,7 @@ def main(
         return
     if folder is None:
         raise click.UsageError("Name the run's folder: -o RUN_DIR.")
-    if seconds is not None and not seconds > 0:
+    if seconds is not None and not 0 < seconds < float("inf"):
         raise OptionError(f"{seconds:g} seconds of a clip", hint="give a positive number")
     from attacks.bench.bench import bench, suite_of
     from attacks.bench.executors import executor
@@ -133,7 +140,7 @@ def main(
     from provenance.interrupts import noted_interrupts
 
     suite = suite_of(suite_name, only, draws)
-    added = names() if peers == "all" else [name for name in peers.split(",") if name]
+    added = names() if peers == "all" else peers.replace(",", " ").split()
     settings = Settings(
         seconds=seconds or suite.seconds, peer_frames=peer_frames, vmaf=vmaf, seed=seed
     )
@@ -163,7 +170,7 @@ class Terminal:
     """Progress on stderr, where that is a terminal: done of all, and the time left."""
 
     def __init__(self, check_interrupt: Callable[[], None], *, quiet: bool) -> None:
-        self._check = check_interrupt
+        self.check = check_interrupt
         self._quiet = quiet
         # None: closed by the caller.
         self._visible = not quiet and sys.stderr is not None and sys.stderr.isatty()
@@ -177,7 +184,6 @@ class Terminal:
             _say(f"{cells} results to compute{kept}")
 
     def done(self, result: Master | Cell, left: int, seconds_left: float | None) -> None:
-        self._check()
         self._failed += result.status == "failed"
         if not self._visible:
             return
@@ -198,11 +204,13 @@ def _span(seconds: float) -> str:
 
 
 def _show_lists() -> None:
+    from attacks.bench.bench import suite_of
     from attacks.systems.catalog import names
 
     click.echo("suites:")
-    for suite in SUITES.values():
-        click.echo(f"  {suite.name:10} {suite.summary} ({len(suite.entries)} attacks)")
+    for name in SUITES:
+        suite = suite_of(name)
+        click.echo(f"  {name:10} {suite.summary} ({len(suite.entries)} attacks)")
     click.echo("systems:")
     for name in names():
         click.echo(f"  {name}")

@@ -8,6 +8,7 @@ come from real clips.
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ _LINE_PX = 40
 
 def draw_clips(folder: Path, seconds: float) -> list[Path]:
     """The drawn clips of at least ``seconds``, in ``folder``; those that are there are kept."""
-    length = max(1, -(-int(seconds * 1000) // 1000))
+    length = max(1, math.ceil(seconds))
     paths = []
     for name, draw in (("hills", _hills), ("leaves", _leaves), ("titles", _titles)):
         path = folder / f"drawn-{name}-{length}s.mp4"

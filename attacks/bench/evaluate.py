@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import tempfile
 import time
 from dataclasses import replace
@@ -24,12 +26,13 @@ from attacks.catalog import find_attack, kinds
 from attacks.clip import encode, head, open_clip
 from attacks.systems.catalog import find_system
 from provenance.errors import (
+    DiskFull,
     EveryframeError,
     MediaTooShort,
+    MediaTooSmall,
     OptionError,
-    OutputError,
-    PackageMissing,
 )
+from provenance.sealing import disk_errors
 
 if TYPE_CHECKING:
     from attacks.base import Attack, Transform
@@ -38,23 +41,29 @@ if TYPE_CHECKING:
     from attacks.systems.base import Reading
 
 _THUMBNAIL_WIDTH = 320
+_BLOCK = 1 << 16  # bytes: more than a full disk has left
 # What is no fault of the attack: it cannot be done to this clip, or with this system.
-_SKIPPED = (MediaTooShort, OptionError, PackageMissing)
+_SKIPPED = (MediaTooShort, MediaTooSmall, OptionError)
 
 
 def compute(task: MasterTask | CellTask) -> Master | Cell:
     """The result of ``task``. What goes wrong with a clip, an attack or a system is a result too.
 
-    Raises :class:`~provenance.errors.OutputError` where the run's own folder cannot be written:
-    no other task could be then.
+    Raises :class:`~provenance.errors.OutputError` where the disk is full or the run's own folder
+    cannot be written: no other task could be done then.
     """
     import cv2
 
     # As many tasks run at a time as there are processors.
     cv2.setNumThreads(1)
-    if isinstance(task, MasterTask):
-        return _master(task)
-    return _cell(task)
+    try:
+        return make_master(task) if isinstance(task, MasterTask) else _cell(task)
+    except Exception as error:  # noqa: BLE001  (a peer's fault is a finding)
+        folder = task.folder if isinstance(task, MasterTask) else task.master.folder
+        with disk_errors(folder):
+            _check_folder(folder, error)
+        status, detail = _why(error)
+        return replace(blank(task), status=status, detail=detail)
 
 
 def blank(task: MasterTask | CellTask) -> Master | Cell:
@@ -94,27 +103,21 @@ def blank_cell(task: CellTask) -> Cell:
     )
 
 
-def _master(task: MasterTask) -> Master:
-    try:
-        return make_master(task)
-    except OutputError:
-        raise
-    except Exception as error:  # noqa: BLE001  (a peer's fault is a finding)
-        status, detail = _why(error)
-        return replace(blank_master(task), status=status, detail=detail)
-
-
 def _cell(task: CellTask) -> Cell:
     scratch = task.master.folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            return _measure(task, Path(folder))
-    except OutputError:
-        raise
-    except Exception as error:  # noqa: BLE001  (a peer's fault is a finding)
-        status, detail = _why(error)
-        return replace(blank_cell(task), status=status, detail=detail)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        return _measure(task, Path(folder))
+
+
+def _check_folder(folder: Path, error: Exception) -> None:
+    """Raises ``error`` if it says that the disk is full, and OSError where nothing can be written
+    to ``folder``. Encoders fail at writing for other reasons too, such as a size they do not know.
+    """
+    if isinstance(error, DiskFull) or getattr(error, "errno", None) == errno.ENOSPC:
+        raise error
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(_BLOCK))
 
 
 def _measure(task: CellTask, folder: Path) -> Cell:
@@ -154,24 +157,43 @@ def attack_clip(
 
 
 def with_reading(cell: Cell, reading: Reading) -> Cell:
-    """``cell`` with what was read."""
+    """``cell`` with what was read. Raises ValueError for what no system may say, from anybody's."""
+    if reading.recovered is None:
+        raise ValueError("the system does not say whether it recovered the message")
     return replace(
         cell,
-        recovered=reading.recovered,
-        bit_accuracy=_rounded(reading.bit_accuracy),
-        present=reading.present,
-        presence_p=reading.presence_p,
-        gamma=_rounded(reading.gamma),
-        seconds_needed=_rounded(reading.seconds_needed),
-        bound=reading.bound,
+        recovered=_claim("recovered", reading.recovered),
+        bit_accuracy=_rounded(_measured("bit_accuracy", reading.bit_accuracy, 1)),
+        present=_claim("present", reading.present),
+        presence_p=_measured("presence_p", reading.presence_p, 1),
+        gamma=_rounded(_measured("gamma", reading.gamma)),
+        seconds_needed=_rounded(_measured("seconds_needed", reading.seconds_needed)),
+        bound=_measured("bound", reading.bound, 1),
     )
+
+
+def _claim(name: str, value: object) -> bool | None:
+    """A truth of numpy's is as good as one of Python's."""
+    if value is None or value in (True, False):
+        return None if value is None else bool(value)
+    raise ValueError(f"the system read {name}={value!r}, which is neither true nor false")
+
+
+def _measured(name: str, value: float | None, most: float = math.inf) -> float | None:
+    if value is None:
+        return None
+    number = float(value)
+    if not (0 <= number <= most and math.isfinite(number)):
+        raise ValueError(f"the system read {name}={value!r}")
+    return number
 
 
 def _desk(task: CellTask, folder: Path) -> Desk:
     master = task.master
     stranger = None
     if master.stranger is not None:
-        stranger = head(open_clip(master.stranger), seconds=master.seconds, frames=master.frames)
+        theirs = open_clip(master.stranger.path)
+        stranger = head(theirs, seconds=master.seconds, frames=master.frames)
         stranger = stranger.muted()
     ally = find_system(master.system).accomplice(
         original(master), seed=master.seed, stranger=stranger
@@ -205,7 +227,7 @@ def _thumbnail(task: CellTask, clip: Clip) -> str | None:
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 4)
+    return None if value is None else round(value, 4)
 
 
 def _why(error: Exception) -> tuple[Status, str]:

@@ -9,19 +9,24 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from provenance.errors import OptionError, PackageMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
+    from concurrent.futures import Future
+    from multiprocessing.connection import Connection
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 EXECUTORS = ("serial", "processes", "ray")
+_CHECK_S = 0.5  # between two looks at whether the work is still wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +37,15 @@ class Died(Generic[Task]):
 
 
 class Executor(Protocol):
-    """Runs ``work`` on every task and gives results as they come, or :class:`Died` for one."""
+    """Runs ``work`` on every task and gives results as they come, or :class:`Died` for one.
+
+    ``alive`` is called now and then while there is nothing to give, and may raise to end it. Then,
+    and when the iterator is closed, what is being worked on is dropped.
+    """
 
     def run(
-        self, tasks: Sequence[Task], work: Callable[[Task], Result]
-    ) -> Iterator[Result | Died[Task]]: ...
+        self, tasks: Sequence[Task], work: Callable[[Task], Result], alive: Callable[[], None]
+    ) -> Generator[Result | Died[Task], None, None]: ...
 
 
 def executor(name: str, jobs: int | None = None) -> Executor:
@@ -54,12 +63,14 @@ def executor(name: str, jobs: int | None = None) -> Executor:
 
 
 class Serial:
-    """One task after the other, in this process."""
+    """One task after the other, in this process; ``alive`` is called between them."""
 
     def run(
-        self, tasks: Sequence[Task], work: Callable[[Task], Result]
-    ) -> Iterator[Result | Died[Task]]:
-        yield from map(work, tasks)
+        self, tasks: Sequence[Task], work: Callable[[Task], Result], alive: Callable[[], None]
+    ) -> Generator[Result | Died[Task], None, None]:
+        for task in tasks:
+            alive()
+            yield work(task)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,32 +80,51 @@ class Processes:
     jobs: int
 
     def run(
-        self, tasks: Sequence[Task], work: Callable[[Task], Result]
-    ) -> Iterator[Result | Died[Task]]:
-        # Fresh interpreters: native contexts and threads do not survive a fork.
-        spawn = multiprocessing.get_context("spawn")
-        left = list(tasks)
-        with ProcessPoolExecutor(self.jobs, spawn, _begin) as pool:
-            pending = {pool.submit(work, task): task for task in left}
-            try:
-                while pending:
-                    done, _ = wait(pending, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        result = future.result()
-                        left.remove(pending.pop(future))
-                        yield result
-            except BrokenProcessPool:
-                pass
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        # A task killed the pool: each of the rest gets a process of its own.
-        for task in left:
-            with ProcessPoolExecutor(1, spawn, _begin) as alone:
+        self, tasks: Sequence[Task], work: Callable[[Task], Result], alive: Callable[[], None]
+    ) -> Generator[Result | Died[Task], None, None]:
+        waiting = deque(tasks)
+        while waiting:
+            lost = yield from _in_pool(min(self.jobs, len(waiting)), waiting, work, alive)
+            # It is not known which of them it was: each gets a process of its own.
+            for task in lost:
+                killed = yield from _in_pool(1, deque([task]), work, alive)
+                yield from (Died(task=task) for task in killed)
+
+
+def _in_pool(
+    jobs: int, waiting: deque[Task], work: Callable[[Task], Result], alive: Callable[[], None]
+) -> Generator[Result, None, list[Task]]:
+    """Takes from ``waiting`` until nothing is left, or until a process dies: what all of them were
+    working on then is returned.
+    """
+    # Fresh interpreters: native contexts and threads do not survive a fork.
+    spawn = multiprocessing.get_context("spawn")
+    theirs, ours = spawn.Pipe(duplex=False)
+    running: dict[Future[Result], Task] = {}
+    lost: list[Task] = []
+    # The processes end when our end of the pipe is closed: by whatever ends this block.
+    pool = ProcessPoolExecutor(jobs, spawn, _begin, (theirs,))
+    with closing(theirs), pool, closing(ours):
+        while running or (waiting and not lost):
+            while waiting and not lost and len(running) <= jobs:
+                task = waiting.popleft()
                 try:
-                    yield alone.submit(work, task).result()
+                    with _no_interrupts():
+                        running[pool.submit(work, task)] = task
                 except BrokenProcessPool:
-                    yield Died(task=task)
+                    lost.append(task)
+            done, _ = wait(running, _CHECK_S, FIRST_COMPLETED)
+            alive()
+            for future in done:
+                task = running.pop(future)
+                try:
+                    result = future.result()
+                except BrokenProcessPool:
+                    lost.append(task)
+                    continue
+                yield result
+        pool.shutdown()
+    return lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,50 +139,75 @@ class Ray:
         _ray()
 
     def run(
-        self, tasks: Sequence[Task], work: Callable[[Task], Result]
-    ) -> Iterator[Result | Died[Task]]:
+        self, tasks: Sequence[Task], work: Callable[[Task], Result], alive: Callable[[], None]
+    ) -> Generator[Result | Died[Task], None, None]:
         ray = _ray()
         ours = not ray.is_initialized()
         if ours:
             address = os.environ.get("RAY_ADDRESS")
             local = {} if address else {"num_cpus": self.jobs, "include_dashboard": False}
-            ray.init(address=address, log_to_driver=False, configure_logging=False, **local)
+            with _no_interrupts(), _own_end():
+                ray.init(address=address, log_to_driver=False, configure_logging=False, **local)
+        running: dict[Any, Task] = {}
         try:
             # An attack is deterministic: what killed one process would kill the next.
             remote = ray.remote(num_cpus=1, max_retries=0)(work)
-            waiting = list(reversed(tasks))
-            running: dict[Any, Task] = {}
+            waiting = deque(tasks)
             while waiting or running:
                 while waiting and len(running) < 2 * self.jobs:
-                    task = waiting.pop()
+                    task = waiting.popleft()
                     running[remote.remote(task)] = task
-                done, _ = ray.wait(list(running))
+                done, _ = ray.wait(list(running), timeout=_CHECK_S)
+                alive()
                 for reference in done:
                     task = running.pop(reference)
                     try:
                         yield ray.get(reference)
-                    except ray.exceptions.WorkerCrashedError:
+                    except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError):
                         yield Died(task=task)
                     except ray.exceptions.RayTaskError as error:
                         raise error.as_instanceof_cause() from None
         finally:
+            for reference in running:
+                ray.cancel(reference, force=True)
             if ours:
                 ray.shutdown()
 
 
-def _begin() -> None:
-    """In each process: leave Ctrl-C to the parent, and do not outlive it; one thread a task."""
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Leaves Ctrl-C to this process: those that the block starts never see it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _own_end() -> Iterator[None]:
+    """Keeps how this process answers SIGTERM: Ray takes that for itself, and exits."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    except SystemExit as ended:
+        raise KeyboardInterrupt from ended
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _begin(parent: Connection) -> None:
+    """In each process: one thread a task, and an end with the parent."""
     # Read by torch when it is imported, which it is in few tasks.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _end_with(parent: Connection) -> None:
+    # Nothing is ever sent: it is readable when the other end is closed, by a kill too.
+    parent.poll(None)
+    os._exit(1)
 
 
 def _ray() -> Any:

@@ -12,7 +12,6 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +35,9 @@ if TYPE_CHECKING:
 # Always the same, whoever runs it: an encoder's output depends on its threads.
 ENCODER_THREADS = 2
 _BLOCK_S = 1
+_LEAST_S = 1e-3
+MAKING = ".making-"
+"""How folders begin in which a file of a run is being made."""
 
 
 def encoding(crf: int) -> EncodeSettings:
@@ -120,17 +122,19 @@ def _measured(task: MasterTask, facts: Master) -> Master:
     plain_clip(task)
     sizes = [_file(task, key).stat().st_size for key in (task.key, task.plain_key)]
     # Marking reads the clip as well: what that takes is known from the pass beside it.
-    spent = max(watch.seconds["mark"] - watch.seconds["decode"], 1e-9)
+    spent = watch.seconds["mark"] - watch.seconds["decode"]
     return replace(
         facts,
         frames=meter.frames,
         overhead=round(sizes[0] / sizes[1] - 1, 4),
-        marked_per_s=round(meter.frames / spent, 2),
+        marked_per_s=_rate(meter.frames, spent),
         **quality,
     )
 
 
 def _measured_sound(task: MasterTask, facts: Master) -> Master:
+    # Whoever was killed after it left it there: it is timed in any case.
+    _file(task, task.key).with_suffix(".npy").unlink(missing_ok=True)
     started = time.perf_counter()
     marked = np.load(_samples(task, task.key, marked=True), mmap_mode="r")
     spent = time.perf_counter() - started
@@ -138,8 +142,13 @@ def _measured_sound(task: MasterTask, facts: Master) -> Master:
     return replace(
         facts,
         snr_db=snr_db(plain, marked),
-        marked_per_s=round(facts.seconds / max(spent, 1e-9), 2),
+        marked_per_s=_rate(facts.seconds, spent),
     )
+
+
+def _rate(amount: float, seconds: float) -> float | None:
+    """None where it took too little to be told from the clock's noise."""
+    return round(amount / seconds, 2) if seconds > _LEAST_S else None
 
 
 class _Stopwatch:
@@ -164,7 +173,7 @@ def complete(path: Path) -> Iterator[Path]:
     Two processes that make the same file at a time both succeed; the later one stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".making-") as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=MAKING) as folder:
         unfinished = Path(folder) / path.name
         yield unfinished
         unfinished.replace(path)
@@ -199,4 +208,4 @@ def _with_sound(clip: Clip, path: Path) -> Clip:
         for start in range(0, len(samples), step):
             yield np.array(samples[start : start + step])
 
-    return clip.changed(sound=sound, duration_s=float(Fraction(clip.duration_s)))
+    return clip.changed(sound=sound)

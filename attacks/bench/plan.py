@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from attacks.bench.results import SCHEMA
 from attacks.catalog import find_attack
 from attacks.content_key import code_digest, file_digest, key_of
 from attacks.systems.catalog import find_system
-from provenance.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,12 +57,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MasterTask:
-    """Mark a clip. ``stranger``: another clip, for forgeries, or None. ``folder``: of the run."""
+    """Mark a clip. ``stranger``: another one, for forgeries, or None. ``folder``: of the run."""
 
     key: str
     plain_key: str
     source: Source
-    stranger: Path | None
+    stranger: Source | None
     system: str
     seconds: float | None
     frames: int | None
@@ -96,19 +96,27 @@ class Plan:
 
 
 def sources(paths: Sequence[Path]) -> tuple[Source, ...]:
-    """The clips at ``paths``, each under a name of its own; one that is named twice counts once.
-
-    Raises :class:`~provenance.errors.OptionError` when two different clips have one name.
-    """
-    found: dict[str, Source] = {}
+    """The clips at ``paths``, each under a name of its own; the same content counts once."""
+    found: dict[str, Path] = {}
     for path in paths:
-        source = Source(name=path.stem, path=path.resolve(), digest=file_digest(path))
-        known = found.setdefault(source.name, source)
-        if known.digest != source.digest:
-            raise OptionError(
-                f"two clips are called {source.name}", hint="rename one: results go by the name"
-            )
-    return tuple(found.values())
+        found.setdefault(file_digest(path), path.resolve())
+    names = _names(list(found.values()))
+    return tuple(
+        Source(name=name, path=path, digest=digest)
+        for name, (digest, path) in zip(names, found.items(), strict=True)
+    )
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Stems, where they tell different ``paths`` apart; else as many last parts as it takes."""
+    names, parts = [path.stem for path in paths], 0
+    while shared := {name for name, count in Counter(names).items() if count > 1}:
+        parts += 1
+        names = [
+            "/".join(path.parts[-parts:]) if name in shared else name
+            for name, path in zip(names, paths, strict=True)
+        ]
+    return names
 
 
 def plan(
@@ -118,14 +126,15 @@ def plan(
     settings: Settings,
     folder: Path,
 ) -> Plan:
-    """All that ``suite`` asks for. Every system meets the same draws, clip for clip.
+    """All that ``suite`` asks for. Every system meets the same draws, clip for clip; what has
+    nothing to draw is done once.
 
     Raises :class:`~provenance.errors.UnknownName`.
     """
     masters: list[MasterTask] = []
     cells: list[CellTask] = []
     for index, source in enumerate(clips):
-        stranger = clips[index - 1].path if len(clips) > 1 else None
+        stranger = clips[index - 1] if len(clips) > 1 else None
         for place, name in enumerate(systems):
             system = find_system(name)
             master = _master(source, stranger, name, system, settings, folder)
@@ -133,7 +142,7 @@ def plan(
             for attack, strength, draw in _steps(suite, system):
                 shown = index == 0 and place == 0 and draw == 0
                 cells += _cells(master, attack, strength, draw, suite, settings, shown=shown)
-    return Plan(masters=tuple(masters), cells=tuple(cells))
+    return Plan(masters=tuple(masters), cells=tuple({cell.key: cell for cell in cells}.values()))
 
 
 def _steps(suite: Suite, system: System) -> Iterator[tuple[Attack, float, int]]:
@@ -147,7 +156,7 @@ def _steps(suite: Suite, system: System) -> Iterator[tuple[Attack, float, int]]:
 
 def _master(
     source: Source,
-    stranger: Path | None,
+    stranger: Source | None,
     name: str,
     system: System,
     settings: Settings,
@@ -197,12 +206,14 @@ def _cells(
         causes: dict[str, Any] = {
             "master": master.key,
             "arm": arm,
+            "attack": attack.name,
+            "strength": strength,
             "transform": describe(transform),
             "code": code_of(transform),
             "then_crf": None if attack.encoded else settings.then_crf,
         }
         if attack.family == "forgery":
-            causes["stranger"] = master.stranger and file_digest(master.stranger)
+            causes["stranger"] = master.stranger and master.stranger.digest
         yield CellTask(
             key=key_of(**causes),
             master=master,

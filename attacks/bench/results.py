@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from provenance.errors import RunMismatch
+from provenance.sealing import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -105,6 +106,8 @@ def to_line(item: Master | Cell) -> str:
 def from_line(line: str) -> Master | Cell:
     """What :func:`to_line` wrote. Raises ValueError, KeyError or TypeError for anything else."""
     values = json.loads(line)
+    if not isinstance(values, dict):
+        raise TypeError("not an object")
     kind = values.pop("kind")
     kinds: dict[str, type[Master | Cell]] = {"master": Master, "cell": Cell}
     return kinds[kind](**values)
@@ -118,12 +121,12 @@ def read_results(path: Path) -> Iterator[Master | Cell]:
     """
     if not path.exists():
         return
-    with path.open(encoding="utf-8") as lines:
+    with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 return
             try:
-                yield from_line(line)
+                yield from_line(line.decode())
             except (ValueError, KeyError, TypeError) as error:
                 raise RunMismatch(
                     f"{path}, line {number}, is no result of this version",
@@ -139,8 +142,9 @@ class ResultLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("ab+")
-        self._mend()
+        with disk_errors(path):
+            self._file = path.open("ab+", buffering=0)
+            self._mend()
 
     def __enter__(self) -> Self:
         return self
@@ -149,11 +153,15 @@ class ResultLog:
         self._file.close()
 
     def add(self, items: Iterable[Master | Cell]) -> None:
-        """Writes ``items``; they are on the disk when this returns."""
-        for item in items:
-            self._file.write((to_line(item) + "\n").encode())
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Writes ``items``; they are on the disk when this returns.
+
+        Raises :class:`~provenance.errors.DiskFull` or :class:`~provenance.errors.OutputError`.
+        """
+        data = b"".join((to_line(item) + "\n").encode("utf-8", "replace") for item in items)
+        with disk_errors(self._path):
+            while data:
+                data = data[self._file.write(data) :]
+            os.fsync(self._file.fileno())
 
     def _mend(self) -> None:
         self._file.seek(0)

@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from attacks.bench.executors import Died
+from attacks.bench.mastering import MAKING
 from attacks.bench.plan import CellTask, MasterTask
 from attacks.bench.results import Cell, Master, ResultLog, read_results
 from provenance.errors import OutputForbidden, RunMismatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
     from attacks.bench.executors import Executor
     from attacks.bench.plan import Plan
 
 RESULTS = "results.jsonl"
+_AGAIN = ("failed",)
 
 
 class Watcher(Protocol):
-    """Who is told how a run goes on."""
+    """Who is told how a run goes on, and may end it."""
+
+    def check(self) -> None:
+        """Called now and then: what it raises ends the run."""
 
     def begin(self, cells: int, known: int) -> None:
         """There are so many results to compute, and so many are known already."""
@@ -52,47 +56,53 @@ def evaluate(plan: Plan, folder: Path, executor: Executor, watcher: Watcher) -> 
     Each result is on the disk before the next is waited for: killed at any time, a run goes on
     where it was. What failed is tried again by the next run; what was skipped is not.
 
-    Raises :class:`~provenance.errors.OutputError` where the folder cannot be written,
-    :class:`~provenance.errors.RunMismatch` when another run works in it.
+    Hold :func:`locked` meanwhile. Raises :class:`~provenance.errors.OutputError` where the folder
+    cannot be written, :class:`~provenance.errors.RunMismatch` for results that are damaged.
     """
-    with _locked(folder):
-        known = {r.key: r for r in read_results(folder / RESULTS) if r.status != "failed"}
+    with _tidy(folder), ResultLog(folder / RESULTS) as log:
+        known = {r.key: r for r in read_results(folder / RESULTS) if r.status not in _AGAIN}
         before = len(known)
         tasks: tuple[MasterTask | CellTask, ...] = (*plan.masters, *plan.cells)
         todo = [task for task in tasks if task.key not in known]
         watcher.begin(len(todo), len(tasks) - len(todo))
-        with ResultLog(folder / RESULTS) as log:
-            left = _Left(todo, executor)
-            masters = [task for task in plan.masters if task.key not in known]
-            for result in _computed(masters, executor):
-                log.add([result])
-                known[result.key] = result
-                watcher.done(result, *left.after(result))
-            cells = [task for task in plan.cells if task.key not in known]
-            possible = []
-            for task in cells:
-                master = known[task.master.key]
-                if master.status == "done":
-                    possible.append(task)
-                else:
-                    known[task.key] = _impossible(task, master)
-                    watcher.done(known[task.key], *left.after(known[task.key]))
-            for result in _computed(possible, executor):
-                log.add([result])
-                known[result.key] = result
-                watcher.done(result, *left.after(result))
-        shutil.rmtree(folder / "scratch", ignore_errors=True)
-        results = tuple(known[task.key] for task in tasks)
+        left = _Left(todo, executor)
+
+        def compute_all(chosen: Sequence[MasterTask | CellTask]) -> None:
+            with closing(_computed(chosen, executor, watcher.check)) as computed:
+                for result in computed:
+                    log.add([result])
+                    known[result.key] = result
+                    watcher.done(result, *left.after(result))
+
+        compute_all([task for task in plan.masters if task.key not in known])
+        possible = []
+        for task in plan.cells:
+            master = known[task.master.key]
+            if task.key in known:
+                continue
+            if master.status == "done":
+                possible.append(task)
+            else:
+                known[task.key] = _impossible(task, master)
+                watcher.done(known[task.key], *left.after(known[task.key]))
+        compute_all(possible)
+    results = tuple(_named(known[task.key], task) for task in tasks)
     return Outcome(results=results, computed=len(known) - before)
 
 
+def _named(result: Master | Cell, task: MasterTask | CellTask) -> Master | Cell:
+    """Under the name that the clip has now: what is known was found under its content."""
+    return replace(result, clip=(task if isinstance(task, MasterTask) else task.master).source.name)
+
+
 def _computed(
-    tasks: Sequence[MasterTask | CellTask], executor: Executor
-) -> Iterator[Master | Cell]:
+    tasks: Sequence[MasterTask | CellTask], executor: Executor, alive: Callable[[], None]
+) -> Generator[Master | Cell, None, None]:
     from attacks.bench.evaluate import compute
 
-    for result in executor.run(tasks, compute):
-        yield _dead(result.task) if isinstance(result, Died) else result
+    with closing(executor.run(tasks, compute, alive)) as results:
+        for result in results:
+            yield _dead(result.task) if isinstance(result, Died) else result
 
 
 def _dead(task: MasterTask | CellTask) -> Master | Cell:
@@ -110,8 +120,27 @@ def _impossible(task: CellTask, master: Master | Cell) -> Cell:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Two runs in one folder would compute everything twice."""
+def _tidy(folder: Path) -> Iterator[None]:
+    """Without what a killed run was making, before and after."""
+    try:
+        _remove_unfinished(folder)
+        yield
+    finally:
+        _remove_unfinished(folder)
+
+
+def _remove_unfinished(folder: Path) -> None:
+    for unfinished in (folder / "scratch", *folder.glob(f"*/{MAKING}*")):
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """The folder, made where it is not there, for one run: two would compute everything twice.
+
+    Raises :class:`~provenance.errors.OutputForbidden` where it cannot be written,
+    :class:`~provenance.errors.RunMismatch` when another run works in it.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
@@ -139,7 +168,6 @@ class _Left:
             self._count[system] = self._count.get(system, 0) + 1
         self._jobs = getattr(executor, "jobs", 1)
         self._spent: dict[str, list[float]] = {}
-        self._started = time.monotonic()
 
     def after(self, result: Master | Cell) -> tuple[int, float | None]:
         """(results left, seconds left or None while nothing is known)."""

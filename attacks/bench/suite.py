@@ -34,7 +34,7 @@ def _suite(name: str, summary: str, seconds: float, entries: dict[str, Strengths
 
 QUICK = _suite(
     "quick",
-    "a dozen everyday changes, 3 s of each clip, in minutes",
+    "a few everyday changes, 3 s of each clip, in minutes",
     3.0,
     {
         "identity": (0,),

@@ -19,7 +19,6 @@ class Identity:
     """The clip as it is."""
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        _ = desk
         return clip
 
 

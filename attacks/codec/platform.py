@@ -5,9 +5,10 @@ numbers come from; a number without a source is marked "estimate". Recipes use x
 FFmpeg's AAC where platforms have own or hardware encoders. The strength of a recipe is the
 shorter side of the rendition that a viewer gets.
 
-What is common to all (estimates, after Huang et al. 2017, "SVE: Distributed Video Processing at
-Facebook Scale", doi:10.1145/3132747.3132775, section 2): video is decoded, scaled by a bicubic
-filter, never up, and encoded in pieces that start with a key frame. Sound becomes stereo at most.
+What is common to all: video is decoded, scaled by a bicubic filter, never up, and encoded in pieces
+that start with a key frame, as Huang et al. 2017 describe it for Facebook ("SVE: Distributed Video
+Processing at Facebook Scale", doi:10.1145/3132747.3132775). The filter, and that sound becomes
+stereo at most, are estimates.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from attacks.base import Attack, Chain, within
 from attacks.codec.encode import Encode
-from attacks.codec.rendition import KINDS as RENDITION_KINDS
-from attacks.codec.rendition import CentreCrop, RateCap, Scale
+from attacks.codec.rendition import RateCap, Scale
+from attacks.geometric.frame import Crop
 from provenance.errors import OptionError
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ def _averages(kbps: Mapping[int, float], **fields: object) -> Mapping[int, Encod
 
 # YouTube, H.264. Heights, 30 frames a second outside of the high-rate formats and AAC at 128
 # kbit/s: the list of formats 133 … 137 and 140
-# (gist.github.com/AgentOak/34d47c65b1d28829bb17c24c04a0096f). Bit rates: measured on downloads,
-# 3.4 to 3.5 Mbit/s at 1080p, 2.0 at 720p, 0.8 at 480p, 0.5 at 360p
+# (gist.github.com/AgentOak/34d47c65b1d28829bb17c24c04a0096f). Bit rates: measured on downloads
+# in 2010, 3.4 to 3.5 Mbit/s at 1080p, 2.0 at 720p, 0.8 at 480p, 0.5 at 360p
 # (adterrasperaspera.com/blog/2010/05/24/approximate-youtube-bitrates). Estimates: 240p, the CRF
 # below those caps, and 5 s between key frames.
 YOUTUBE_AVC = Recipe(
@@ -151,9 +152,9 @@ INSTAGRAM = Recipe(
     ),
     default=720,
 )
-# Facebook: H.264 with AAC in HD and SD (the renditions that Wolanin 2018 downloads, "Analysis of
-# Facebook's Video Encoders", University of Colorado Denver), encoded in pieces that are independent
-# (Huang et al., above). Sides, bit rates, CRF, 30 frames and 5 s are estimates.
+# Facebook: H.264 with AAC in HD and SD (the renditions that Wolanin downloads, "Analysis of
+# Facebook's Video Encoders", thesis, University of Colorado Denver 2018), encoded in pieces that
+# are independent (Huang et al., above). Sides, bit rates, CRF, 30 frames and 5 s are estimates.
 FACEBOOK = Recipe(
     name="facebook",
     summary="Facebook, HD and SD",
@@ -227,7 +228,8 @@ RECIPES = (YOUTUBE_AVC, YOUTUBE_VP9, TIKTOK, INSTAGRAM, FACEBOOK, X, TELEGRAM, W
 
 def _reshared(strength: float, _: np.random.Generator) -> Transform:
     rounds = round(within("a number of rounds", strength, 1, 20))
-    steps = (CentreCrop(share=0.8), Scale(side=480), RateCap(rate=24), Encode(crf=32))
+    middle = Crop(width=0.8, height=0.8, x=0.5, y=0.5)
+    steps = (middle, Scale(side=480), RateCap(rate=24), Encode(crf=32))
     return Chain(steps=steps * rounds)
 
 
@@ -260,4 +262,4 @@ ATTACKS: tuple[Attack, ...] = (
         encoded=True,
     ),
 )
-KINDS: dict[str, type[Transform]] = {"Encode": Encode, **RENDITION_KINDS}
+KINDS: dict[str, type[Transform]] = {"RateCap": RateCap, "Scale": Scale}

@@ -7,17 +7,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from attacks.base import within
-from attacks.clip import on_frames
+from attacks.canvas import LEAST_SIDE, even_size
+from attacks.clip import at
 from provenance.video import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attacks.base import Desk, Transform
+    from attacks.base import Desk
     from attacks.clip import Clip
     from provenance.video import Picture
-
-LEAST_SIDE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,15 +24,12 @@ class Scale:
     """Brings the shorter side down to ``side`` pixels; smaller clips stay as they are.
 
     "720p" is the shorter side of a portrait clip, too. The aspect stays, sides become even as every
-    4:2:0 encoder wants them. ``longest``: a bound on the longer side, or None. Bicubic, FFmpeg's
-    default, plane by plane.
+    4:2:0 encoder wants them. Bicubic, FFmpeg's default, plane by plane.
     """
 
     side: int
-    longest: int | None = None
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         width, height = self.size(clip.video.width, clip.video.height)
         if (width, height) == (clip.video.width, clip.video.height):
             return clip
@@ -48,12 +44,8 @@ class Scale:
     def size(self, width: int, height: int) -> tuple[int, int]:
         """(width, height) of the result."""
         within("a shorter side", self.side, LEAST_SIDE, 100_000)
-        share = min(1.0, self.side / min(width, height))
-        if self.longest is not None:
-            share = min(share, self.longest / max(width, height))
-        if share == 1:
-            return width, height
-        return _even(width * share), _even(height * share)
+        share = self.side / min(width, height)
+        return (width, height) if share >= 1 else even_size(width * share, height * share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +60,6 @@ class RateCap:
     rate: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         rate = Fraction(within("a frame rate", self.rate, 1, 240)).limit_denominator(1001)
         if clip.video.rate <= rate:
             return clip
@@ -80,31 +71,6 @@ class RateCap:
                 number = slot.numerator // slot.denominator
                 if number > last:
                     last = number
-                    yield type(picture)(picture.frame, number / rate)
+                    yield at(picture, number / rate)
 
         return clip.changed(video=replace(clip.video, rate=rate), pictures=pictures)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CentreCrop:
-    """Keeps the middle of the picture: ``share`` of its width and of its height, even sides."""
-
-    share: float
-
-    def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
-        share = within("a share", self.share, 0.05, 1)
-        width, height = _even(clip.video.width * share), _even(clip.video.height * share)
-        left, top = (clip.video.width - width) // 2, (clip.video.height - height) // 2
-        return on_frames(
-            clip,
-            lambda frame, _: frame[top : top + height, left : left + width],
-            size=(width, height),
-        )
-
-
-def _even(length: float) -> int:
-    return max(2, 2 * round(length / 2))
-
-
-KINDS: dict[str, type[Transform]] = {"Scale": Scale, "RateCap": RateCap, "CentreCrop": CentreCrop}

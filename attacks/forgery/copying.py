@@ -15,24 +15,25 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack
 from attacks.clip import encode, on_luma, open_clip
 from attacks.forgery.boxes import manifest_boxes, write_with_boxes
+from attacks.marking import marked_by_us
 from attacks.removal.averaging import loudness
 from attacks.removal.estimation import (
     at_psnr,
+    budget,
     laid_out,
-    levels,
     mean_tile,
     static_residual,
     tile_period,
     with_added,
 )
-from attacks.removal.marking import marked_by_us
 from provenance.errors import OptionError
 from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.manifest import container_of, sidecar_path
 from provenance.payload import Payload
+from provenance.quality.levels import levels
 from provenance.video import EncodeSettings
 from provenance.watermark import ClipDetector
 
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from attacks.base import Desk, Need, Transform
     from attacks.clip import Clip
 
-_PSNR_DB = (30.0, 60.0)
 _LISTEN_S = 10.0  # of the marked clip, to read what it says
 
 
@@ -61,7 +61,7 @@ class CopyResidual:
     tile: bool
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        stranger = desk.ally("copying a mark").stranger()
+        stranger = desk.require_accomplice("copying a mark").stranger()
         width, height, bits = stranger.video.width, stranger.video.height, stranger.video.bits
         residual = static_residual(clip)
         if self.tile:
@@ -89,7 +89,7 @@ class ReplayPayload:
     content_id: int
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        stranger = desk.ally("replaying a payload").stranger()
+        stranger = desk.require_accomplice("replaying a payload").stranger()
         return marked_by_us(stranger, payload=self._read(clip), key=DEFAULT_CARRIER_KEY)
 
     def _read(self, clip: Clip) -> Payload:
@@ -119,7 +119,7 @@ class TransplantManifest:
     crf: int = 20
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        stranger = desk.ally("transplanting a manifest").stranger()
+        stranger = desk.require_accomplice("transplanting a manifest").stranger()
         if clip.file is None:
             raise OptionError(
                 "a clip that is not in a file has no manifest to transplant",
@@ -149,11 +149,11 @@ class TransplantManifest:
 
 
 def draw_residual(strength: float, _: np.random.Generator) -> Transform:
-    return CopyResidual(psnr_db=within("psnr", strength, *_PSNR_DB), tile=False)
+    return CopyResidual(psnr_db=budget(strength), tile=False)
 
 
 def draw_tile(strength: float, _: np.random.Generator) -> Transform:
-    return CopyResidual(psnr_db=within("psnr", strength, *_PSNR_DB), tile=True)
+    return CopyResidual(psnr_db=budget(strength), tile=True)
 
 
 def draw_replay(_: float, random: np.random.Generator) -> Transform:

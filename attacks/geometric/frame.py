@@ -1,8 +1,7 @@
 """Geometric attacks: what of the picture is left, how large it is, and which way it faces.
 
 Sizes are shares of the picture's, so that the same draw fits any clip; what comes out has even
-sizes. The registries at the end hold these, and those of :mod:`attacks.geometric.warps` (rotation,
-perspective…) and :mod:`attacks.geometric.layouts` (bars, picture in picture…).
+sizes.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import numpy as np
 from attacks.base import Attack, within
 from attacks.canvas import even_size, resized
 from attacks.clip import on_frames
-from attacks.geometric import layouts, warps
 
 if TYPE_CHECKING:
     from attacks.base import Desk
@@ -185,11 +183,5 @@ ATTACKS: tuple[Attack, ...] = (
         default=90.0,
         draw=lambda s, _rng: QuarterTurn(turns=round(within("angle", s, 0, 360) / 90)),
     ),
-    *warps.ATTACKS,
-    *layouts.ATTACKS,
 )
-KINDS: dict[str, type[Any]] = {
-    **{kind.__name__: kind for kind in (Crop, Resize, Flip, QuarterTurn)},
-    **warps.KINDS,
-    **layouts.KINDS,
-}
+KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (Crop, Resize, Flip, QuarterTurn)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, drawn_seed, within
 from attacks.canvas import backdrop, even_size, resized
 from attacks.clip import on_frames
 
@@ -202,13 +202,13 @@ def _pad(share: float, rng: np.random.Generator) -> Bars:
 def _inset(share: float, rng: np.random.Generator) -> PictureInPicture:
     within("share", share, 0.1, 1.0)
     x, y = rng.uniform(0, 1, 2).tolist()
-    return PictureInPicture(share=share, x=x, y=y, seed=int(rng.integers(2**31)))
+    return PictureInPicture(share=share, x=x, y=y, seed=drawn_seed(rng))
 
 
 def _split(share: float, rng: np.random.Generator) -> SplitScreen:
     within("share", share, 0.05, 1.0)
     right = bool(rng.random() < 0.5)
-    return SplitScreen(share=share, x=rng.uniform(0, 1), right=right, seed=int(rng.integers(2**31)))
+    return SplitScreen(share=share, x=rng.uniform(0, 1), right=right, seed=drawn_seed(rng))
 
 
 _layout = partial(Attack, family="geometric")

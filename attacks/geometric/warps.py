@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, drawn_seed, within
 from attacks.canvas import even_size
 from attacks.clip import on_frames
 
@@ -250,7 +250,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share of the short side",
         ladder=(0.002, 0.005, 0.01, 0.02, 0.04),
         default=0.01,
-        draw=lambda s, rng: Bend(share=within("share", s, 0, 0.2), seed=int(rng.integers(2**31))),
+        draw=lambda s, rng: Bend(share=within("share", s, 0, 0.2), seed=drawn_seed(rng)),
     ),
 )
 KINDS: dict[str, type[Any]] = {

@@ -1,5 +1,1 @@
 """What is laid over the picture."""
-
-from attacks.overlay.graphics import ATTACKS, KINDS
-
-__all__ = ["ATTACKS", "KINDS"]

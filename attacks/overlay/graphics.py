@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, drawn_seed, within
 from attacks.clip import on_frames
 from attacks.overlay import sprites
 from attacks.overlay.sprites import BLACK, WHITE, Sprite, lay, sprite
@@ -275,10 +275,6 @@ def _height(height: float) -> float:
     return within("height", height, 0.01, 0.9)
 
 
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31))
-
-
 def _colour(rng: np.random.Generator) -> tuple[int, int, int]:
     red, green, blue = rng.integers(0, 256, 3).tolist()
     return red, green, blue
@@ -300,7 +296,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share of the height",
         ladder=(0.07, 0.14, 0.21, 0.3),
         default=0.14,
-        draw=lambda s, rng: Captions(height=_height(s), opacity=0.7, seed=_seed(rng)),
+        draw=lambda s, rng: Captions(height=_height(s), opacity=0.7, seed=drawn_seed(rng)),
     ),
     _overlay(
         name="ticker",
@@ -308,7 +304,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share of the height",
         ladder=(0.06, 0.1, 0.15, 0.2),
         default=0.1,
-        draw=lambda s, rng: Ticker(height=_height(s), seed=_seed(rng)),
+        draw=lambda s, rng: Ticker(height=_height(s), seed=drawn_seed(rng)),
     ),
     _overlay(
         name="stickers",
@@ -316,7 +312,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share of the area",
         ladder=(0.02, 0.05, 0.1, 0.2, 0.3),
         default=0.1,
-        draw=lambda s, rng: Stickers(area=_area(s), seed=_seed(rng)),
+        draw=lambda s, rng: Stickers(area=_area(s), seed=drawn_seed(rng)),
     ),
     _overlay(
         name="emoji",
@@ -324,7 +320,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share of the area",
         ladder=(0.02, 0.05, 0.1, 0.2, 0.3),
         default=0.1,
-        draw=lambda s, rng: Emoji(area=_area(s), seed=_seed(rng)),
+        draw=lambda s, rng: Emoji(area=_area(s), seed=drawn_seed(rng)),
     ),
     _overlay(
         name="border",
@@ -340,7 +336,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="opacity",
         ladder=(0.1, 0.25, 0.5, 1.0),
         default=0.25,
-        draw=lambda s, rng: TextTiles(opacity=within("opacity", s, 0, 1), seed=_seed(rng)),
+        draw=lambda s, rng: TextTiles(opacity=within("opacity", s, 0, 1), seed=drawn_seed(rng)),
     ),
     _overlay(
         name="facecam",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, drawn_seed, within
 from attacks.clip import on_frames, on_luma
 
 if TYPE_CHECKING:
@@ -124,10 +124,6 @@ def _grain(
     return change
 
 
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31))
-
-
 _noise = partial(Attack, family="photometric")
 ATTACKS: tuple[Attack, ...] = (
     _noise(
@@ -136,7 +132,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="levels (σ)",
         ladder=(2.0, 5.0, 10.0, 20.0, 30.0),
         default=10.0,
-        draw=lambda s, rng: GaussianNoise(sigma=within("sigma", s, 0, 255), seed=_seed(rng)),
+        draw=lambda s, rng: GaussianNoise(sigma=within("sigma", s, 0, 255), seed=drawn_seed(rng)),
     ),
     _noise(
         name="salt_pepper",
@@ -144,7 +140,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share of pixels",
         ladder=(0.001, 0.005, 0.01, 0.05, 0.1),
         default=0.01,
-        draw=lambda s, rng: SaltAndPepper(share=within("share", s, 0, 1), seed=_seed(rng)),
+        draw=lambda s, rng: SaltAndPepper(share=within("share", s, 0, 1), seed=drawn_seed(rng)),
     ),
     _noise(
         name="speckle",
@@ -152,7 +148,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share of the level (σ)",
         ladder=(0.02, 0.05, 0.1, 0.2),
         default=0.1,
-        draw=lambda s, rng: Speckle(sigma=within("sigma", s, 0, 2), seed=_seed(rng)),
+        draw=lambda s, rng: Speckle(sigma=within("sigma", s, 0, 2), seed=drawn_seed(rng)),
     ),
     _noise(
         name="film_grain",
@@ -160,7 +156,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="levels (σ) at mid-grey",
         ladder=(2.0, 4.0, 8.0, 16.0),
         default=8.0,
-        draw=lambda s, rng: FilmGrain(sigma=within("sigma", s, 0, 255), seed=_seed(rng)),
+        draw=lambda s, rng: FilmGrain(sigma=within("sigma", s, 0, 255), seed=drawn_seed(rng)),
     ),
 )
 KINDS: dict[str, type[Any]] = {

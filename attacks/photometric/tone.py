@@ -1,7 +1,6 @@
 """Photometric attacks: brightness, colour and tone of single pixels.
 
-Most are one table from level to level. The registries at the end hold these, and those of the
-rooms beside this one: noise, filters, quantise.
+Most are one table from level to level.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 
 from attacks.base import Attack, within
 from attacks.clip import on_frames
-from attacks.photometric import filters, noise, quantise
+from attacks.srgb import to_levels, to_light
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,17 +34,6 @@ def by_table(clip: Clip, values: NDArray[Any]) -> Clip:
     table = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
     table = table.reshape(1, 256, -1)
     return on_frames(clip, lambda frame, _: cv2.LUT(frame, table))
-
-
-def linear(srgb: NDArray[Any]) -> NDArray[Any]:
-    """Light of sRGB levels, both 0…1 (IEC 61966-2-1)."""
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-
-
-def encoded(light: NDArray[Any]) -> NDArray[Any]:
-    """SRGB levels of light, both 0…1."""
-    light = np.clip(light, 0, 1)
-    return np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,8 +89,8 @@ class ToneMap:
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
         white = 2.0**self.stops
-        light = linear(LEVELS) * white
-        return by_table(clip, encoded(light * (1 + light / white**2) / (1 + light)))
+        light = to_light(LEVELS) * white
+        return by_table(clip, to_levels(light * (1 + light / white**2) / (1 + light)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +106,7 @@ class WhiteBalance:
     def apply(self, clip: Clip, desk: Desk) -> Clip:
         gains = _white(self.kelvin) / _white(NEUTRAL_K)
         gains /= gains @ LUMA
-        return by_table(clip, encoded(linear(LEVELS)[:, None] * gains))
+        return by_table(clip, to_levels(to_light(LEVELS)[:, None] * gains))
 
 
 def _white(kelvin: float) -> NDArray[np.float64]:
@@ -280,18 +268,10 @@ ATTACKS: tuple[Attack, ...] = (
         default=0.4,
         draw=lambda s, _rng: Vignette(depth=within("depth", s, 0, 0.99)),
     ),
-    *noise.ATTACKS,
-    *filters.ATTACKS,
-    *quantise.ATTACKS,
 )
 KINDS: dict[str, type[Any]] = {
-    **{
-        kind.__name__: kind
-        for kind in (
-            Brightness, Contrast, Gamma, SCurve, ToneMap, WhiteBalance, Saturation, Hue, Vignette,
-        )
-    },
-    **noise.KINDS,
-    **filters.KINDS,
-    **quantise.KINDS,
+    kind.__name__: kind
+    for kind in (
+        Brightness, Contrast, Gamma, SCurve, ToneMap, WhiteBalance, Saturation, Hue, Vignette,
+    )
 }  # fmt: skip

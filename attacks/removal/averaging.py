@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import cv2
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, whole_within
 from attacks.clip import on_luma
 from attacks.removal.estimation import (
     at_psnr,
+    budget,
     laid_out,
-    levels,
     mean_tile,
     static_residual,
     tile_period,
     with_added,
 )
 from provenance.errors import OptionError
+from provenance.quality.levels import levels
 from provenance.video import picture_from_rgb, rgb_from_picture
 from provenance.watermark.perception import visibility_bound
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from provenance.video import Picture
 
 Mean = Literal["mean", "median"]
-_PSNR_DB = (30.0, 60.0)
-_COPIES = (2, 32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,6 @@ class SubtractStatic:
     psnr_db: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         change = -at_psnr(static_residual(clip).mean, self.psnr_db)
         bits = clip.video.bits
         return on_luma(clip, lambda luma, _: with_added(luma, change, bits))
@@ -62,7 +60,6 @@ class SubtractTile:
     psnr_db: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         width, height, bits = clip.video.width, clip.video.height, clip.video.bits
         period = tile_period(width, height)
         tile = mean_tile(static_residual(clip), period)
@@ -90,9 +87,9 @@ class Collude:
     """The clip and ``copies`` − 1 others of the same original, marked under other keys, become
     one: each sample is their mean, or median.
 
-    What they share is the picture; marks that differ lose 1/√n of their size against noise in a
-    mean, and more in a median (Stone, "Analysis of attacks on image watermarks with randomized
-    coefficients", 1996).
+    What they share is the picture. In a mean of n copies each mark keeps 1/n of its amplitude;
+    order statistics such as the median can leave less (Stone, "Analysis of attacks on image
+    watermarks with randomized coefficients", 1996).
     """
 
     copies: int
@@ -103,7 +100,7 @@ class Collude:
             raise OptionError(f"colluding by {self.by!r} is unknown", hint="mean or median")
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        others = desk.ally("collusion").copies(self.copies - 1)
+        others = desk.require_accomplice("collusion").copies(self.copies - 1)
         clips = (clip, *others)
         for other in others:
             if (other.video.width, other.video.height, other.frames) != (
@@ -138,11 +135,11 @@ def _together(frames: list[NDArray[np.uint8]], by: Mean) -> NDArray[np.uint8]:
 
 
 def draw_static(strength: float, _: np.random.Generator) -> Transform:
-    return SubtractStatic(psnr_db=within("psnr", strength, *_PSNR_DB))
+    return SubtractStatic(psnr_db=budget(strength))
 
 
 def draw_tile(strength: float, _: np.random.Generator) -> Transform:
-    return SubtractTile(psnr_db=within("psnr", strength, *_PSNR_DB))
+    return SubtractTile(psnr_db=budget(strength))
 
 
 def draw_mean(strength: float, _: np.random.Generator) -> Transform:
@@ -154,9 +151,7 @@ def draw_median(strength: float, _: np.random.Generator) -> Transform:
 
 
 def _copies(strength: float) -> int:
-    if strength != round(strength):
-        raise OptionError(f"{strength:g} copies are impossible", hint="give a whole number")
-    return int(within("copies", strength, *_COPIES))
+    return whole_within("copies", strength, 2, 32)
 
 
 _BUDGET = "PSNR of the change in dB"

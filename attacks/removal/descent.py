@@ -11,8 +11,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attacks.base import Attack, within
-from attacks.removal.estimation import folded, laid_out, levels, tile_period, with_added
+from attacks.base import Attack
+from attacks.removal.estimation import (
+    budget,
+    folded,
+    laid_out,
+    rms_levels,
+    tile_period,
+    with_added,
+)
+from provenance.quality.levels import levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
     from provenance.video import Picture
 
 _HOLD_S = 0.2  # a change is used for so long: about as long as a mark stands still
-_STEP = 0.35  # of the budget
+_STEP = 0.35  # of what is allowed in all
 _HEARD_MOST = 60  # frames that the estimate is made of
 
 
@@ -45,7 +53,7 @@ class Descend:
     tile: bool
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        listen = desk.ally("the gradient attack").listen
+        listen = desk.require_accomplice("the gradient attack").listen
         estimate = self._estimate(clip, listen)
         bits = clip.video.bits
 
@@ -93,7 +101,7 @@ class Descend:
 
         frame = torch.from_numpy(luma)[None, None]
         sign = torch.from_numpy(estimate)[None, None]
-        budget = 255.0 / 10 ** (self.psnr_db / 20) * luma.size**0.5
+        most = rms_levels(self.psnr_db) * luma.size**0.5
         change = torch.zeros_like(frame)
         for _ in range(self.steps):
             # Whoever reads the pictures may have turned gradients off.
@@ -102,17 +110,17 @@ class Descend:
                 loud = (listen(frame + change) * sign).sum()
                 (slope,) = torch.autograd.grad(loud, change)
             with torch.no_grad():
-                change = change - slope * (_STEP * budget / slope.norm().clamp_min(1e-12))
-                change = change * (budget / change.norm().clamp_min(1e-12)).clamp_max(1.0)
+                change = change - slope * (_STEP * most / slope.norm().clamp_min(1e-12))
+                change = change * (most / change.norm().clamp_min(1e-12)).clamp_max(1.0)
         return np.asarray(change.detach().numpy()[0, 0], np.float32)
 
 
 def draw(strength: float, _: np.random.Generator) -> Transform:
-    return Descend(psnr_db=within("psnr", strength, 30, 60), steps=8, tile=False)
+    return Descend(psnr_db=budget(strength), steps=8, tile=False)
 
 
 def draw_tile(strength: float, _: np.random.Generator) -> Transform:
-    return Descend(psnr_db=within("psnr", strength, 30, 60), steps=8, tile=True)
+    return Descend(psnr_db=budget(strength), steps=8, tile=True)
 
 
 ATTACKS: tuple[Attack, ...] = (

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from attacks.base import within
+from provenance.quality.levels import levels
 from provenance.watermark.tile import TILE, cell_size
 
 if TYPE_CHECKING:
@@ -73,11 +75,6 @@ def mean_tile(residual: Residual, period: float) -> NDArray[np.float32]:
     return np.asarray(said / weight, np.float32)
 
 
-def levels(luma: NDArray[np.generic], bits: int) -> NDArray[np.float32]:
-    """``luma`` of so many bits in levels of 8."""
-    return np.asarray(luma, np.float32) * np.float32(2.0 ** (8 - bits))
-
-
 def with_added(
     luma: NDArray[np.generic], change: NDArray[np.float32], bits: int
 ) -> NDArray[np.uint8 | np.uint16]:
@@ -119,11 +116,22 @@ def laid_out(
     return _scaled(np.tile(tile, counts), factor, size=(width, height))
 
 
+def budget(psnr_db: float) -> float:
+    """``psnr_db`` as a budget of an attack. Raises :class:`~provenance.errors.OptionError` outside
+    30 … 60 dB.
+    """
+    return within("psnr", psnr_db, 30, 60)
+
+
+def rms_levels(psnr_db: float) -> float:
+    """The rms, in levels of 8 bits, of a change that leaves ``psnr_db`` dB (peak 255)."""
+    return float(255.0 / 10 ** (psnr_db / 20))
+
+
 def at_psnr(pattern: NDArray[np.float32], psnr_db: float) -> NDArray[np.float32]:
     """``pattern`` as strong as to leave ``psnr_db`` dB when added to a picture (peak 255)."""
     rms = float(np.sqrt(np.mean(np.square(pattern, dtype=np.float64))))
-    wanted = 255.0 / 10 ** (psnr_db / 20)
-    return np.asarray(pattern * np.float32(wanted / max(rms, 1e-9)), np.float32)
+    return np.asarray(pattern * np.float32(rms_levels(psnr_db) / max(rms, 1e-9)), np.float32)
 
 
 def _scaled(

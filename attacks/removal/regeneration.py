@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, drawn_seed, whole_within, within
 from attacks.clip import frames_of, on_frames
-from provenance.errors import OptionError
+from attacks.photometric.filters import NonLocalMeans
 from provenance.video import picture_from_rgb, rgb_from_picture
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ class Regenerate:
     threshold: float
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         code = principal_patches(clip)
 
         def again(frame: NDArray[np.uint8], _: float) -> NDArray[np.uint8]:
@@ -104,24 +103,6 @@ def _patches(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DenoiseNonLocal:
-    """Non-local means of filter strength ``levels`` (Buades, Coll and Morel, CVPR 2005), in a
-    window of 11 pixels.
-    """
-
-    levels: float
-
-    def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
-
-        def clean(frame: NDArray[np.uint8], _: float) -> NDArray[np.uint8]:
-            cleaned = cv2.fastNlMeansDenoisingColored(frame, None, self.levels, self.levels, 3, 11)
-            return np.asarray(cleaned, np.uint8)
-
-        return on_frames(clip, clean)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DenoiseTemporal:
     """A recursive mean over about ``frames`` frames where the picture stands still."""
 
@@ -129,7 +110,6 @@ class DenoiseTemporal:
     _STILL_LEVELS = 4.0
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        del desk
         most_kept = 1 - 1 / self.frames
 
         def pictures() -> Iterator[Picture]:
@@ -155,9 +135,9 @@ class Remark:
     times: int
 
     def apply(self, clip: Clip, desk: Desk) -> Clip:
-        ally = desk.ally("re-watermarking")
+        accomplice = desk.require_accomplice("re-watermarking")
         for index in range(self.times):
-            clip = ally.mark(clip, seed=self.seed + index)
+            clip = accomplice.mark(clip, seed=self.seed + index)
         return clip
 
 
@@ -166,7 +146,7 @@ def draw_regenerate(strength: float, _: np.random.Generator) -> Transform:
 
 
 def draw_non_local(strength: float, _: np.random.Generator) -> Transform:
-    return DenoiseNonLocal(levels=within("filter strength", strength, 0.5, 40))
+    return NonLocalMeans(h=within("filter strength", strength, 0.5, 40))
 
 
 def draw_temporal(strength: float, _: np.random.Generator) -> Transform:
@@ -174,10 +154,7 @@ def draw_temporal(strength: float, _: np.random.Generator) -> Transform:
 
 
 def draw_remark(strength: float, random: np.random.Generator) -> Transform:
-    if strength != round(strength):
-        raise OptionError(f"marking {strength:g} times is impossible", hint="give a whole number")
-    times = int(within("times", strength, 1, 8))
-    return Remark(seed=int(random.integers(1 << 31)), times=times)
+    return Remark(seed=drawn_seed(random), times=whole_within("times", strength, 1, 8))
 
 
 ATTACKS: tuple[Attack, ...] = (
@@ -221,7 +198,6 @@ ATTACKS: tuple[Attack, ...] = (
 )
 KINDS: dict[str, type[Transform]] = {
     "Regenerate": Regenerate,
-    "DenoiseNonLocal": DenoiseNonLocal,
     "DenoiseTemporal": DenoiseTemporal,
     "Remark": Remark,
 }

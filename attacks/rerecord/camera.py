@@ -42,11 +42,6 @@ class Sway:
         moves = (size * turn * np.cos(turn * time_s + phase)).sum(axis=1)
         return float(np.hypot(moves[0], moves[1]))
 
-    @property
-    def most_rad(self) -> float:
-        """No angle is ever larger."""
-        return float(self._waves()[2].sum(axis=1).max())
-
     def _waves(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Frequencies in Hz, phases, amplitudes in radians, (3, 14) each."""
         random = np.random.default_rng(self.seed)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, drawn_seed, within
 from attacks.clip import encode
 from attacks.rerecord.shooting import Shoot, Shown, on_screen
 from provenance.video import EncodeSettings, picture_from_rgb
@@ -49,7 +49,8 @@ RANGES: Mapping[str, tuple[Range, Range, Range]] = {
     "fill": ((0.92, 1.0), (0.80, 0.98), (0.60, 0.92)),
     # Degrees off axis. Fang et al. ("Screen-shooting resilient watermarking", IEEE TIFS 14 (6),
     # 2019) and those after them photograph from the front and from the side; StegaStamp (Tancik,
-    # Mildenhall and Ng, arXiv:1904.05343) moves corners by up to a tenth of the picture's side.
+    # Mildenhall and Ng, CVPR 2020, arXiv:1904.05343) trains with corners moved by up to a tenth of
+    # the picture's side.
     "yaw_deg": ((0.0, 3.0), (10.0, 15.0), (20.0, 32.0)),
     "pitch_deg": ((0.0, 2.0), (3.0, 8.0), (8.0, 15.0)),
     "roll_deg": ((0.0, 0.7), (0.5, 2.0), (2.0, 6.0)),
@@ -60,13 +61,13 @@ RANGES: Mapping[str, tuple[Range, Range, Range]] = {
     # Residual of Brown's k1 at the corner after the phone's own correction.
     "bend": ((-0.004, 0.004), (-0.015, 0.015), (-0.035, 0.035)),
     # Degrees rms of the aim after the phone's own stabilisation: a tripod; arms held still; one
-    # arm. Golik ("Development of a test method for image stabilizing systems", Cologne 2006) and
-    # CIPA DC-011 give the size of what is left to stabilise: tenths of a degree and up.
+    # arm: estimates. How hands shake before it is measured by Golik ("Development of a test method
+    # for image stabilizing systems", Cologne 2006) and laid down in CIPA DC-011 (ISO 20954-1).
     "sway_deg": ((0.0, 0.01), (0.1, 0.35), (0.4, 1.0)),
-    # Gaussian sigma in pixels of the recording beyond the lens's own 0.2 (half a photosite);
+    # Gaussian sigma in pixels of the recording beyond the lens's own 0.2;
     # StegaStamp blurs by 1 to 3 of 400 pixels.
     "defocus_px": ((0.0, 0.3), (0.15, 0.7), (0.6, 1.5)),
-    # Light lost in the corner: cos⁴ of 40° is 0.66, and phones correct most of it.
+    # Share of light lost in the corner: two thirds by cos⁴ of 40°, and phones correct most of it.
     "vignette": ((0.03, 0.12), (0.08, 0.25), (0.2, 0.4)),
     # Readout of a frame: 14 to 32 ms measured in phones and a GoPro (the table of rolling
     # shutters in Kalibr's documentation, after Ringaby, Forssén and others); newer ones less.
@@ -76,8 +77,9 @@ RANGES: Mapping[str, tuple[Range, Range, Range]] = {
     "exposure_s": ((1 / 60, 1 / 50), (1 / 100, 1 / 40), (1 / 250, 1 / 50)),
     # Hz; nominally 60 (59.94 in some modes), clocks of panel and phone are not one.
     "refresh_hz": ((59.9, 60.05),) * 3,
-    # Backlights dimmed by pulses: 180 to 250 Hz in most panels that do so. IEEE 1789-2015 on
-    # depth: harmless below a tenth, full in cheap ones.
+    # Backlights dimmed by pulses, at 180 to 250 Hz in many panels that do so (estimate). At these
+    # rates IEEE 1789-2015 sees no effect on viewers below a depth of 6 to 8 % (a thirtieth of the
+    # Hz) and a low risk below 14 to 20 %; cheap panels care about neither.
     "pulse_hz": ((180.0, 250.0),) * 3,
     "pulse_depth": ((0.0, 0.05), (0.0, 0.2), (0.1, 0.5)),
     # Of the room's lamps, at twice 50 or 60 Hz; LED and fluorescent lamps.
@@ -94,7 +96,7 @@ RANGES: Mapping[str, tuple[Range, Range, Range]] = {
     "bias_ev": ((-0.15, 0.15), (-0.35, 0.35), (-0.7, 0.5)),
     "exposure_lag_s": ((0.5, 1.5),) * 3,
     # Electrons at white in a pixel of four photosites: a photosite of 1.4 µm holds about 6,000
-    # at ISO 50; at ISO 200, 400 and 800 to 1,600 an eighth, … of the four's 24,000. EMVA 1288.
+    # at ISO 50 (estimate); each doubling of the ISO leaves half of the four's 24,000.
     "electrons": ((6000.0, 20000.0), (2500.0, 7000.0), (700.0, 2500.0)),
     "read_noise": ((3.0, 6.0),) * 3,
     # Levels that noise reduction takes for noise, and share by which sharpening lifts the rest.
@@ -200,7 +202,7 @@ def draw(strength: float, random: np.random.Generator) -> Rerecord:
     aim, turn = drawn.pop("aim"), random.uniform(0, 2 * np.pi)
     rate = CAMERA_RATES[random.integers(2)]
     return Rerecord(
-        seed=int(random.integers(1 << 31)),
+        seed=drawn_seed(random),
         rate=(rate.numerator, rate.denominator),
         phase=float(random.uniform()),
         mains_hz=float(random.choice(MAINS_HZ)),

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from attacks.rerecord.screen import ROW_OPEN, STRIPE_CENTRES, STRIPE_OPEN, TABLE, grid_table
+from attacks.srgb import to_levels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -104,14 +105,14 @@ class NoiseBank:
 
 
 class Exposure:
-    """Auto exposure: follows what it sees late, and only half of the way.
+    """Auto exposure: follows what it sees late, and a part of the way: dark scenes stay darker.
 
     ``target``: mean light it wants, 1 being white; ``lag_s``: its time constant; ``bias_ev``: how
     far off it settles.
     """
 
-    _REACH_EV = 1.5
-    _WILL = 0.6
+    _REACH_EV = 1.5  # most that it brightens or darkens
+    _WILL = 0.6  # share of what is missing that it makes up for
 
     def __init__(self, *, target: float, lag_s: float, bias_ev: float) -> None:
         self._target, self._lag_s, self._bias_ev = target, lag_s, bias_ev
@@ -129,8 +130,7 @@ class Exposure:
 
 def tone_table(contrast: float) -> NDArray[np.uint8]:
     """(16,384,) levels for linear light of 0…1.5: sRGB's curve, steeper in the middle."""
-    light = np.minimum(np.arange(_STEPS) / _STEPS * _BRIGHTEST, 1.0)
-    level = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    level = to_levels(np.arange(_STEPS) / _STEPS * _BRIGHTEST)
     level -= contrast * np.sin(2 * np.pi * level) / (2 * np.pi)
     return np.asarray(np.rint(np.clip(level, 0, 1) * 255), np.uint8)
 

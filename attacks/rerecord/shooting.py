@@ -47,6 +47,7 @@ class Moment(NamedTuple):
 
 
 def on_screen(clip: Clip, how: Rerecord) -> Generator[Moment]:
+    """What the panel shows of ``clip``, picture after picture, each from when it is drawn on."""
     refresh = Refresh(hertz=how.refresh_hz, phase=how.phase)
     table = linear_light(how.gamma, (1 + how.red, 1.0, 1 + how.blue))
     with closing(frames_of(clip)) as frames:  # type: ignore[type-var]

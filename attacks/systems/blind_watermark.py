@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from attacks.systems.ally import Ally
+from attacks.systems.accomplice import SystemAccomplice
 from attacks.systems.frames import check_size, marked_frames, voted
 from attacks.systems.message import drawn_bits, secret
 from attacks.systems.packages import load
@@ -74,7 +74,7 @@ class BlindWatermark:
         return voted(clip, heard, self._decided, message=message)
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
-        return Ally(system=self, original=original, seed=seed, other=stranger)
+        return SystemAccomplice(system=self, original=original, seed=seed, other=stranger)
 
     def _decided(self, soft: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Two clusters, as the package decides; it cannot where all values are alike."""

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from attacks.clip import on_luma
 from attacks.content_key import code_digest
-from attacks.systems.ally import Ally
+from attacks.marking import marked_by_us
+from attacks.systems.accomplice import SystemAccomplice
 from attacks.systems.base import Reading
 from attacks.systems.message import secret
 from provenance import fec
@@ -63,27 +63,13 @@ class Everyframe:
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Raises what :class:`~provenance.watermark.ClipMarker` raises."""
-        from provenance.watermark import ClipMarker
-
-        def marker() -> ClipMarker:
-            return ClipMarker(
-                payload=message(seed),
-                key=carrier(seed),
-                width=clip.video.width,
-                height=clip.video.height,
-                strength=self.strength,
-                psnr=self.psnr,
-            )
-
-        current = marker()  # what cannot be is refused now, not at the first picture
-
-        def add(luma: NDArray[np.generic], time_s: float) -> NDArray[np.generic]:
-            nonlocal current
-            if time_s == 0:
-                current = marker()  # a marker remembers the pictures of its pass
-            return current.mark(luma, time_s=time_s, bits=clip.video.bits)
-
-        return on_luma(clip, add)
+        return marked_by_us(
+            clip,
+            payload=message(seed),
+            key=carrier(seed),
+            strength=self.strength,
+            psnr=self.psnr,
+        )
 
     def read(self, clip: Clip, *, seed: int) -> Reading:
         from provenance.watermark import ClipDetector
@@ -116,7 +102,9 @@ class Everyframe:
         )
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
-        return Ally(system=self, original=original, seed=seed, other=stranger, hears=_listen)
+        return SystemAccomplice(
+            system=self, original=original, seed=seed, other=stranger, hears=_listen
+        )
 
 
 def carrier(seed: int) -> CarrierKey:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from attacks.audio.sound import on_sound
 from attacks.content_key import code_digest
-from attacks.systems.ally import Ally
+from attacks.systems.accomplice import SystemAccomplice
 from attacks.systems.base import Reading
 from attacks.systems.everyframe import carrier, message
 from provenance.payload import PAYLOAD_BITS
@@ -41,7 +41,8 @@ class EveryframeAudio:
         """Follows from the code that marks and reads."""
         from provenance.audio_watermark import SoundDetector, SoundMarker
 
-        return f"{self.strength:g}/{code_digest(SoundMarker, SoundDetector)}"
+        own = code_digest(EveryframeAudio)
+        return f"{self.strength:g}/{code_digest(SoundMarker, SoundDetector)}/{own}"
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Raises :class:`~provenance.errors.OptionError` for a clip without sound, and what
@@ -80,4 +81,4 @@ class EveryframeAudio:
         )
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
-        return Ally(system=self, original=original, seed=seed, other=stranger)
+        return SystemAccomplice(system=self, original=original, seed=seed, other=stranger)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from attacks.systems.ally import Ally
+from attacks.systems.accomplice import SystemAccomplice
 from attacks.systems.frames import check_size, marked_frames, voted
 from attacks.systems.message import drawn_bits
 from attacks.systems.packages import load
@@ -64,7 +64,7 @@ class InvisibleWatermark:
         return voted(clip, listen, lambda soft: soft > threshold, message=self._message(seed))
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
-        return Ally(system=self, original=original, seed=seed, other=stranger)
+        return SystemAccomplice(system=self, original=original, seed=seed, other=stranger)
 
     def _message(self, seed: int) -> NDArray[np.uint8]:
         return drawn_bits(self.name, seed, self.message_bits)

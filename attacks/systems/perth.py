@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from attacks.systems.ally import Ally
+from attacks.systems.accomplice import SystemAccomplice
 from attacks.systems.base import Reading
 from attacks.systems.packages import load
 from provenance.errors import OptionError
@@ -56,7 +56,6 @@ class Perth:
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Raises :class:`~provenance.errors.PackageMissing`, and ``OptionError`` for no sound."""
-        _ = seed
         _check_sound(clip)
         load("perth", package=_PACKAGE, needed_by=self.name)
 
@@ -75,7 +74,6 @@ class Perth:
 
     def read(self, clip: Clip, *, seed: int) -> Reading:
         """Raises :class:`~provenance.errors.PackageMissing`."""
-        _ = seed
         load("perth", package=_PACKAGE, needed_by=self.name)
         if clip.audio is None:
             return Reading(recovered=False, present=False)
@@ -92,7 +90,7 @@ class Perth:
         )
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:
-        return Ally(system=self, original=original, seed=seed, other=stranger)
+        return SystemAccomplice(system=self, original=original, seed=seed, other=stranger)
 
 
 def _check_sound(clip: Clip) -> None:

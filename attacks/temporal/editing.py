@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.base import Attack, within
+from attacks.base import Attack, drawn_seed, within
 from attacks.clip import at
 from attacks.temporal.soundtrack import BLOCK, spliced
 from attacks.temporal.spill import PictureFile, SoundFile
@@ -223,10 +223,6 @@ class Loop:
         return clip.changed(pictures=pictures, sound=sound, duration_s=duration_s)
 
 
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31))
-
-
 _edit = partial(Attack, family="temporal")
 ATTACKS: tuple[Attack, ...] = (
     _edit(
@@ -255,7 +251,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="seconds a block",
         ladder=(2.0, 1.0, 0.5, 0.25),
         default=1.0,
-        draw=lambda s, rng: Reorder(block_s=within("block", s, 0.02, 3600), seed=_seed(rng)),
+        draw=lambda s, rng: Reorder(block_s=within("block", s, 0.02, 3600), seed=drawn_seed(rng)),
         least_s=0.5,
     ),
     _edit(

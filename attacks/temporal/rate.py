@@ -1,8 +1,4 @@
-"""Attacks on time: frames lost, doubled, swapped, another frame rate, another speed.
-
-The registries at the end hold these, and those of the rooms beside this one: editing (cuts and
-orders), stills (pauses, black) and mixing (frames out of their neighbours).
-"""
+"""Attacks on time: frames lost, doubled, swapped, another frame rate, another speed."""
 
 from __future__ import annotations
 
@@ -14,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attacks.base import Attack, Chain, within
+from attacks.base import Attack, Chain, drawn_seed, within
 from attacks.clip import at
-from attacks.temporal import editing, mixing, stills
 from attacks.temporal.mixing import Interpolate, frames_over, mixed
 from attacks.temporal.soundtrack import varispeed
 
@@ -154,10 +149,6 @@ def _factor(factor: float) -> float:
     return within("factor", factor, 0.05, 8.0)
 
 
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31))
-
-
 _temporal = partial(Attack, family="temporal")
 ATTACKS: tuple[Attack, ...] = (
     _temporal(
@@ -166,7 +157,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share lost",
         ladder=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9),
         default=0.25,
-        draw=lambda s, rng: DropFrames(share=_share(s), seed=_seed(rng)),
+        draw=lambda s, rng: DropFrames(share=_share(s), seed=drawn_seed(rng)),
     ),
     _temporal(
         name="duplicate_frames",
@@ -174,7 +165,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share replaced",
         ladder=(0.05, 0.1, 0.25, 0.5, 0.75),
         default=0.25,
-        draw=lambda s, rng: DuplicateFrames(share=_share(s), seed=_seed(rng)),
+        draw=lambda s, rng: DuplicateFrames(share=_share(s), seed=drawn_seed(rng)),
     ),
     _temporal(
         name="swap_frames",
@@ -182,7 +173,7 @@ ATTACKS: tuple[Attack, ...] = (
         unit="share of pairs swapped",
         ladder=(0.1, 0.25, 0.5, 1.0),
         default=0.5,
-        draw=lambda s, rng: SwapFrames(share=_share(s), seed=_seed(rng)),
+        draw=lambda s, rng: SwapFrames(share=_share(s), seed=drawn_seed(rng)),
     ),
     _temporal(
         name="frame_rate",
@@ -229,13 +220,7 @@ ATTACKS: tuple[Attack, ...] = (
             )
         ),
     ),
-    *mixing.ATTACKS,
-    *editing.ATTACKS,
-    *stills.ATTACKS,
 )
 KINDS: dict[str, type[Any]] = {
-    **{kind.__name__: kind for kind in (DropFrames, DuplicateFrames, SwapFrames, FrameRate, Speed)},
-    **mixing.KINDS,
-    **editing.KINDS,
-    **stills.KINDS,
+    kind.__name__: kind for kind in (DropFrames, DuplicateFrames, SwapFrames, FrameRate, Speed)
 }

@@ -6,13 +6,14 @@ process.
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from provenance.errors import DiskFull, OutputError
+from attacks.clip import at
+from provenance.errors import OutputError
+from provenance.sealing import disk_errors
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -37,15 +38,9 @@ class RawFile:
     def append(self, samples: NDArray[Any]) -> None:
         """Raises :class:`~provenance.errors.DiskFull` or OutputError where there is no room."""
         rest = np.ascontiguousarray(samples).ravel().view(np.uint8).data
-        try:
+        with disk_errors(self._folder):
             while rest:
                 rest = rest[self._file.write(rest) or 0 :]
-        except OSError as error:
-            message = f"{self._folder} cannot take what is put aside: {error.strerror}"
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-            raise (DiskFull if full else OutputError)(
-                message, hint="make room on the disk, or work in another folder"
-            ) from error
 
     def read(self, start: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """``count`` samples from number ``start`` on."""
@@ -87,9 +82,7 @@ class PictureFile:
         samples = self._file.read(number * sum(sizes), sum(sizes), self._like.luma.dtype)
         parts = np.split(samples, np.cumsum(sizes)[:-1])
         planes = [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
-        picture = self._like.with_planes(planes)
-        picture.time = self.times[number]
-        return picture
+        return at(self._like.with_planes(planes), self.times[number])
 
 
 class SoundFile:

@@ -9,10 +9,11 @@ import av
 import av.error
 from av.stream import Discard
 
-from provenance.errors import OptionError, OutputError, OutputIsInput
+from provenance.errors import DiskFull, OptionError, OutputError, OutputIsInput
 from provenance.video.containers import CONTAINERS
 from provenance.video.demux import open_container, reading, reason, video_stream
 from provenance.video.limits import Limits
+from provenance.video.output import DISK_FULL
 from provenance.video.source import SourceFile
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def remux(path: Path, target: Path) -> None:
     ``target`` is written in place, and removed when something fails. Raises
     :class:`~provenance.errors.InputError` for what cannot be read,
     :class:`~provenance.errors.OptionError` for a suffix that we do not write,
-    :class:`~provenance.errors.OutputIsInput`, and :class:`~provenance.errors.OutputError` for
-    codecs that the container does not hold.
+    :class:`~provenance.errors.OutputIsInput`, :class:`~provenance.errors.DiskFull`, and
+    :class:`~provenance.errors.OutputError` for codecs that the container does not hold.
     """
     limits = Limits()
     container = CONTAINERS.get(target.suffix.lower())
@@ -69,5 +70,7 @@ def remux(path: Path, target: Path) -> None:
             target.unlink(missing_ok=True)
             if isinstance(error, (av.error.FFmpegError, OSError, ValueError)):
                 message = f"{target} could not be written: {reason(error)}"
+                if getattr(error, "errno", None) in DISK_FULL:
+                    raise DiskFull(message, hint="make room on the disk") from error
                 raise OutputError(message, hint="try .mp4 or .mkv") from error
             raise

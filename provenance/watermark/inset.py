@@ -89,11 +89,10 @@ def framed(
     total = np.zeros((rows + 1, columns + 1))
     total[1:, 1:] = heard.cumsum(0).cumsum(1)
     sides = placement.scale_y * SIDE, placement.scale_x * SIDE
-    height, width = (
-        n * scale / 2
-        for n, scale in zip(soft_map.shape, (sides[0] / SIDE, sides[1] / SIDE), strict=True)
-    )
+    height = soft_map.shape[0] * placement.scale_y / 2
+    width = soft_map.shape[1] * placement.scale_x / 2
     found: list[Placement] = []
+    whole = True
     for row, column, last_row, last_column in (
         _whole(total, round(height / sides[0]), round(width / sides[1])),
         _rectangle(total),
@@ -104,14 +103,17 @@ def framed(
             top + last_row * sides[0],
             left + last_column * sides[1],
         ]
-        if not found:  # of a mirrored picture, the tiles begin on the right
+        if whole:  # of a mirrored picture, the tiles begin on the right
+            whole = False
             window[2] = window[0] + height
             if placement.flipped:
                 window[1] = window[3] - width
             else:
                 window[3] = window[1] + width
-        first, second, third, fourth = (max(0, round(edge)) for edge in window)
-        found.append(replace(placement, window=(first, second, third, fourth)))
+        upper, before, lower, after = (max(0, round(edge)) for edge in window)
+        # Where nothing repeats, the best may lie in the margin outside of the map.
+        if lower - upper >= sides[0] / 2 and after - before >= sides[1] / 2:
+            found.append(replace(placement, window=(upper, before, lower, after)))
     return found
 
 

@@ -81,7 +81,9 @@ class _Parts:
         self.planes[:, :, [0, -1]] = 0
         self.middles = np.array(middles, np.float32) - self.half
 
-    def heard(self, steps: NDArray[np.float64], leans: NDArray[np.float64]) -> NDArray[np.float64]:
+    def heard(
+        self, steps: NDArray[np.floating], leans: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
         """(n,) sums over the parts for (n, 2) ``steps`` under (n, 2) or (2,) ``leans``."""
         g = leans / self.half
         along = (steps * g).sum(-1)[None]  # (1, n)
@@ -116,7 +118,8 @@ def keystones(soft_map: NDArray[np.float32], count: int) -> list[Keystone]:
             shapes = np.concatenate([np.tile(lean, (len(pairs), 1)), pairs], 1)
             scores = _scores(parts, shapes)
             best = int(scores.argmax())
-            found.append((float(scores[best]), shapes[best]))
+            if np.isfinite(scores[best]):
+                found.append((float(scores[best]), shapes[best]))
     found.sort(key=lambda item: -item[0])
     climbed = [_climbed(parts, _shortest(start)) for _, start in found[:_STARTS]]
     kept: list[tuple[float, NDArray[np.float64]]] = []
@@ -179,7 +182,7 @@ def _climbed(parts: _Parts, start: NDArray[np.float64]) -> tuple[float, NDArray[
     return score, best
 
 
-def _plane(shape: NDArray[np.float64], half: NDArray[np.float64]) -> NDArray[np.float64]:
+def _plane(shape: NDArray[np.float64], half: NDArray[np.floating]) -> NDArray[np.float64]:
     lean, right, down = shape[:2] / half, shape[2:4], shape[4:]
     plane = np.eye(3)
     plane[:2, 0], plane[:2, 1] = right, down

@@ -126,6 +126,7 @@ class KeySearch:
     def look_small(self, fine_map: NDArray[np.float32]) -> tuple[Payload, int, Placement] | None:
         """As :meth:`look`, for small pictures anywhere in ``fine_map``, outliers cut off."""
         found = [replace(place, window=window) for place, window in insets(fine_map, self._pilot)]
+        found = [placement for placement in found if placement.score >= _WORTH_DECODING]
         for placement in sorted(found, key=lambda p: -p.score)[:_SMALL_DECODES]:
             near = self._pilot.refine(fine_map, placement, doubt=_SMALL_DOUBT)
             for view in (*framed(fine_map, self.tile.pilot_pattern(), near), near):

@@ -45,6 +45,12 @@ def marked_clip(
     return open_clip(write_luma(path, marked, crf=4, preset="ultrafast"))
 
 
+def held(clip: Clip) -> Clip:
+    """``clip`` made once: what is lazy would be made anew by each look."""
+    pictures = list(clip.pictures())
+    return clip.changed(pictures=lambda: iter(pictures))
+
+
 def lumas(clip: Clip) -> list[NDArray[np.float32]]:
     return [picture.luma.astype(np.float32) for picture in clip.pictures()]
 

@@ -27,8 +27,33 @@ def test_a_record_of_json_restores_the_transform():
     assert chain.apply(1, None) == 4.5
 
 
+def nested(depth):
+    record = {"kind": "Add", "amount": 1}
+    for _ in range(depth):
+        record = {"kind": "Chain", "steps": [record]}
+    return record
+
+
 @pytest.mark.parametrize(
-    "record", [{}, {"kind": "Multiply"}, {"kind": "Add"}, {"kind": "Add", "amount": 1, "x": 2}]
+    "record",
+    [
+        {},
+        {"kind": "Multiply"},
+        {"kind": []},
+        {"kind": "Add"},
+        {"kind": "Add", "amount": 1, "x": 2},
+        {"kind": "Add", "amount": "much"},
+        {"kind": "Add", "amount": None},
+        {"kind": "Add", "amount": True},
+        {"kind": "Add", "amount": float("nan")},
+        {"kind": "Add", "amount": 10**400},
+        {"kind": "Add", "amount": 1, "place": 3},
+        {"kind": "Add", "amount": 1, "place": [1, "x"]},
+        {"kind": "Chain", "steps": 5},
+        {"kind": "Chain", "steps": ["Add"]},
+        {"kind": "Chain", "steps": [], "x": 1},
+        nested(5000),
+    ],
 )
 def test_other_records_are_refused(record):
     with pytest.raises(OptionError) as caught:
@@ -68,4 +93,4 @@ def test_desks_give_out_every_name_once(tmp_path):
 
 def test_knowing_the_system_cannot_be_assumed(tmp_path):
     with pytest.raises(OptionError, match="collusion"):
-        Desk(folder=tmp_path).ally("collusion")
+        Desk(folder=tmp_path).require_accomplice("collusion")

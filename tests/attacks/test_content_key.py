@@ -11,12 +11,26 @@ from attacks.content_key import code_digest, file_digest, key_of
 
 SOURCE = """
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 
 STEP = 2
+RECIPES = MappingProxyType({"a": [1, 2], "b": [3]})
+
+
+@lru_cache
+def remembered(x):
+    return x + 5
+
+
+def chosen(x):
+    return x + 6
 
 
 def helper(x):
-    return x + STEP
+    from keyed import chosen
+
+    return chosen(x) + STEP + RECIPES["a"][0] + remembered(x)
 
 
 def unrelated(x):
@@ -61,7 +75,10 @@ def digests(tmp_path, monkeypatch):
     ("old", "new"),
     [
         ("STEP = 2", "STEP = 3"),
-        ("return x + STEP", "return x - STEP"),
+        ("chosen(x) + STEP", "chosen(x) - STEP"),
+        ("[1, 2]", "[1, 4]"),
+        ("return x + 5", "return x - 5"),
+        ("return x + 6", "return x - 6"),
         ("* self.amount", "/ self.amount"),
     ],
 )

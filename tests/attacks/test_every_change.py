@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -13,17 +14,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attacks import geometric, overlay, photometric, temporal
 from attacks.base import Desk, describe, restore
+from attacks.catalog import MODULES, attacks, kinds
 from attacks.clip import on_frames, open_clip
 from provenance.errors import OptionError
 from tests.drawn import draw_clip, moving_frames, tone
 from tests.painted import heard, painted
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULES = (geometric, photometric, overlay, temporal)
-ATTACKS = [(module, attack) for module in MODULES for attack in module.ATTACKS]
-STEPS = [(module, attack, step) for module, attack in ATTACKS for step in attack.ladder]
+FAMILIES = ("geometric", "photometric", "overlay", "temporal")
+ATTACKS = [attack for attack in attacks().values() if attack.family in FAMILIES]
+STEPS = [(attack, step) for attack in ATTACKS for step in attack.ladder]
 
 
 def drawn(count, rate):
@@ -41,16 +42,12 @@ def long():
     return drawn(44, 4)
 
 
-@pytest.mark.parametrize(
-    ("module", "attack", "step"), STEPS, ids=[f"{a.name}-{step:g}" for _, a, step in STEPS]
-)
-def test_every_step_gives_a_valid_clip_and_the_same_again(
-    module, attack, step, short, long, tmp_path
-):
+@pytest.mark.parametrize(("attack", "step"), STEPS, ids=[f"{a.name}-{step:g}" for a, step in STEPS])
+def test_every_step_gives_a_valid_clip_and_the_same_again(attack, step, short, long, tmp_path):
     clip = long if attack.family == "temporal" else short
     transform = attack.draw(step, np.random.default_rng(7))
     record = json.loads(json.dumps(describe(transform)))
-    again = restore(record, module.KINDS)
+    again = restore(record, kinds())
     assert again == transform
     desk = Desk(folder=tmp_path)
     out = transform.apply(clip, desk)
@@ -69,21 +66,17 @@ def test_every_step_gives_a_valid_clip_and_the_same_again(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_registries_agree(module):
-    names = [attack.name for attack in module.ATTACKS]
-    assert len(set(names)) == len(names)
+@pytest.mark.parametrize("name", MODULES)
+def test_attacks_stand_in_the_room_of_their_family(name):
+    module, room = importlib.import_module(name), name.split(".")[1]
+    assert module.ATTACKS
     assert all(attack.summary and attack.unit for attack in module.ATTACKS)
-    assert {attack.family for attack in module.ATTACKS} == {module.__name__.split(".")[-1]}
+    family = "platform" if name.endswith(".platform") else room
+    assert {attack.family for attack in module.ATTACKS} == {family}
 
 
-def test_names_are_given_once():
-    names = [attack.name for _, attack in ATTACKS]
-    assert len(set(names)) == len(names)
-
-
-@pytest.mark.parametrize(("module", "attack"), ATTACKS, ids=[a.name for _, a in ATTACKS])
-def test_chance_is_in_the_draw(module, attack):
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_chance_is_in_the_draw(attack):
     """Two draws from equal generators are equal."""
     one, two = (attack.draw(attack.default, np.random.default_rng(3)) for _ in range(2))
     assert one == two
@@ -94,7 +87,7 @@ def test_chance_is_in_the_draw(module, attack):
     ["crop", "resize", "rotate", "perspective", "letterbox", "brightness", "jpeg", "logo", "speed"],
 )
 def test_impossible_strengths_are_refused(name):
-    (attack,) = [attack for _, attack in ATTACKS if attack.name == name]
+    attack = attacks()[name]
     with pytest.raises(OptionError) as caught:
         attack.draw(-5000.0, np.random.default_rng(0))
     assert caught.value.code == "option.invalid"
@@ -103,7 +96,7 @@ def test_impossible_strengths_are_refused(name):
 def test_files_and_ten_bits_are_attacked_alike(tmp_path):
     path = draw_clip(tmp_path / "in.mkv", frames=6, width=64, height=48, bits=10)
     clip = open_clip(path)
-    for _module, attack in ATTACKS:
+    for attack in ATTACKS:
         if attack.least_s or attack.name == "nlmeans":
             continue
         transform = attack.draw(attack.default, np.random.default_rng(1))
@@ -127,7 +120,7 @@ def test_pictures_pass_one_at_a_time(tmp_path):
             yield type(first)(first.frame, Fraction(shown - 1, 10))
 
     clip = source.changed(pictures=endless, duration_s=3600.0)
-    for module, attack in ATTACKS:
+    for attack in ATTACKS:
         if attack.name in ("reverse", "reorder", "trim"):
             continue
         shown = 0
@@ -135,7 +128,7 @@ def test_pictures_pass_one_at_a_time(tmp_path):
         passing = transform.apply(clip, Desk(folder=tmp_path)).pictures()
         for _ in range(20):
             next(passing)
-        assert shown <= 20 * 4, (module, attack.name)
+        assert shown <= 20 * 4, attack.name
 
 
 def test_frames_are_not_changed_in_place():
@@ -147,7 +140,7 @@ def test_frames_are_not_changed_in_place():
         return frame
 
     guarded = on_frames(clip, watch)
-    for _module, attack in ATTACKS:
+    for attack in ATTACKS:
         if attack.family == "overlay":
             transform = attack.draw(attack.default, np.random.default_rng(1))
             list(transform.apply(guarded, Desk(folder=None)).pictures())
@@ -156,16 +149,16 @@ def test_frames_are_not_changed_in_place():
 MEMORY = """
 import resource, sys
 import numpy as np
-from attacks import geometric, photometric, temporal
 from attacks.base import Chain, Desk
+from attacks.catalog import find_attack
 from pathlib import Path
 from tests.painted import painted
 frame = np.random.default_rng(0).integers(0, 256, (360, 640, 3)).astype(np.uint8)
 clip = painted([frame] * int(sys.argv[1]))
 rng = np.random.default_rng(0)
 names = ("crop_resize", "film_grain", "reverse", "frame_average")
-known = {a.name: a for m in (geometric, photometric, temporal) for a in m.ATTACKS}
-chain = Chain(steps=tuple(known[n].draw(known[n].default, rng) for n in names))
+chosen = [find_attack(name) for name in names]
+chain = Chain(steps=tuple(attack.draw(attack.default, rng) for attack in chosen))
 for picture in chain.apply(clip, Desk(folder=Path(sys.argv[2]))).pictures():
     pass
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
@@ -191,7 +184,7 @@ def test_memory_is_flat_over_length(tmp_path):
 def test_odd_sizes_are_attacked_too(width, height, tmp_path):
     frames = list(moving_frames(12, height, width))
     clip = painted(frames, rate=Fraction(4), sound=tone(3, rate=8000))
-    for _module, attack in ATTACKS:
+    for attack in ATTACKS:
         transform = attack.draw(attack.default, np.random.default_rng(1))
         out = transform.apply(clip, Desk(folder=tmp_path))
         first = next(out.pictures())

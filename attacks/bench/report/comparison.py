@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -174,4 +175,16 @@ def _read(folder: Path) -> Summary:
     path = folder / "results.jsonl"
     if not path.exists():
         raise InputMissing(f"{folder} holds no results", hint="name the folder of an ltx-bench run")
-    return summarize(read_results(path))
+    results = list(read_results(path))
+    keys = _reported(folder / "report.json")
+    return summarize(item for item in results if keys is None or item.key in keys)
+
+
+def _reported(path: Path) -> frozenset[str] | None:
+    """Keys of the results of the last run: a folder keeps those of others, of code before a change,
+    too. None where no report says.
+    """
+    try:
+        return frozenset(json.loads(path.read_text(encoding="utf-8"))["keys"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

@@ -33,6 +33,7 @@ def to_record(summary: Summary, facts: RunFacts) -> dict[str, Any]:
             "cpus": facts.cpus,
             "left_out": dict(facts.left_out),
         },
+        "keys": [master.key for master in summary.masters] + [cell.key for cell in summary.cells],
         "cells": {"done": summary.done, "skipped": summary.skipped, "failed": summary.failed},
         "clips": list(summary.clips),
         "parts": plain(summary.parts),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from provenance.printable import printable
@@ -9,11 +10,12 @@ from provenance.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attacks.bench.report.summary import Part, Summary
+    from attacks.bench.report.summary import Part, Summary, Tally
 
 WIDTH = 100
 _NAME = 18
 _COLUMN = 26
+_REASONS = 8
 
 
 def to_text(summary: Summary) -> str:
@@ -29,19 +31,38 @@ def to_text(summary: Summary) -> str:
             _block(part, range(first, min(first + across, count)))
             for first in range(0, count, across)
         ]
+    blocks += [_reasons(summary)] if summary.without_result else []
     return "\n\n".join(blocks)
+
+
+def _reasons(summary: Summary) -> str:
+    """Why there are results missing, the commonest reasons first."""
+    why = Counter((item.system, item.status, item.detail) for item in summary.without_result)
+    lines = ["without a result, which no share above counts:"]
+    for (system, status, detail), count in why.most_common(_REASONS):
+        lines.append(_cut(f"  {count:,} {status}: {system}: {detail}", WIDTH))
+    more = len(why) - _REASONS
+    return "\n".join(
+        [*lines, f"  … and {more:,} more reasons, in report.html"] if more > 0 else lines
+    )
+
+
+def _came_back(tally: Tally) -> str:
+    if tally.recovered.trials or not (tally.failed or tally.skipped):
+        return tally.recovered.text
+    return "failed" if tally.failed else "skipped"
 
 
 def _block(part: Part, columns: range) -> str:
     systems = [part.systems[column] for column in columns]
     lines = [_line(f"{part.medium}: recovered", [system.name for system in systems])]
     lines += [
-        _line(row.attack, [row.tallies[column].recovered.text for column in columns])
+        _line(row.attack, [_came_back(row.tallies[column]) for column in columns])
         for row in part.attacks
     ]
     lines.append("─" * len(lines[0]))
     lines += [
-        _line("all attacks", [system.marked.recovered.text for system in systems]),
+        _line("all attacks", [_came_back(system.marked) for system in systems]),
         _line("unmarked, read", [system.unmarked.message.bounded for system in systems]),
         _line("wrong key, read", [system.wrong_key.message.bounded for system in systems]),
         _line("forged, read", [system.forged.message.bounded for system in systems]),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attacks.bench.mastering import complete
 from attacks.bench.report.page import to_html
 from attacks.bench.report.record import to_csv, to_json, to_record
 from attacks.bench.report.summary import summarize
-from provenance.errors import DiskFull, OutputError
+from provenance.sealing import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from attacks.bench.report.facts import RunFacts
     from attacks.bench.report.summary import Summary
@@ -35,32 +33,8 @@ def write_report(run_dir: Path, results: Sequence[Master | Cell], facts: RunFact
 
 
 def write_whole(path: Path, content: str) -> None:
-    """Writes beside ``path`` and renames: a reader sees the old file or the new one."""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w",
-            encoding="utf-8",
-            newline="",
-            dir=path.parent,
-            prefix=f".{path.name}.",
-            delete=False,
-        ) as file:
-            temporary = Path(file.name)
-            try:
-                # A lone surrogate, from a file name that is no UTF-8, cannot be written.
-                file.write(content.encode("utf-8", "replace").decode())
-                file.flush()
-                os.fsync(file.fileno())
-                mask = os.umask(0)
-                os.umask(mask)
-                temporary.chmod(0o666 & ~mask)
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else OutputError
-        raise kind(
-            f"cannot write {path}: {error.strerror}",
-            hint="make room, or check the folder and its permissions",
-        ) from error
+    """A reader sees the old file or the new one."""
+    # A lone surrogate, from a file name that is no UTF-8, cannot be written.
+    data = content.encode("utf-8", "replace")
+    with disk_errors(path), complete(path) as unfinished:
+        unfinished.write_bytes(data)

@@ -28,7 +28,7 @@ TIMES = ("attack_s", "read_s", "marked_per_s")
 def environment(tmp_path_factory):
     """Where the toy package is installed."""
     folder = install(tmp_path_factory.mktemp("site"))
-    return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[2]}"}
+    return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{Path(__file__).parents[3]}"}
 
 
 @pytest.fixture(scope="module")

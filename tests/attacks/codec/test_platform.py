@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from attacks.base import Desk, describe, restore
+from attacks.catalog import kinds
 from attacks.clip import on_frames
-from attacks.codec.platform import ATTACKS, KINDS, RECIPES, X
+from attacks.codec.platform import ATTACKS, RECIPES, X
 from provenance.clip import VideoSpec
 from provenance.errors import OptionError
 from provenance.video import open_media
@@ -38,7 +39,7 @@ def test_every_recipe_is_drawn_described_and_replayed(name):
     for strength in attack.ladder:
         transform = attack.draw(strength, np.random.default_rng(3))
         assert transform == attack.draw(strength, np.random.default_rng(3))
-        assert restore(json.loads(json.dumps(describe(transform))), KINDS) == transform
+        assert restore(json.loads(json.dumps(describe(transform))), kinds()) == transform
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)

@@ -11,7 +11,7 @@ import pytest
 
 from attacks.base import Desk
 from attacks.clip import frames_of, on_frames
-from attacks.codec.rendition import CentreCrop, RateCap, Scale
+from attacks.codec.rendition import RateCap, Scale
 from provenance.clip import VideoSpec
 from provenance.errors import OptionError
 from tests.attacks.heard import chirp, clip_of, heard
@@ -29,19 +29,18 @@ def clip(video=WIDE, seconds=1.0):
 
 
 @pytest.mark.parametrize(
-    ("size", "side", "longest", "wanted"),
+    ("size", "side", "wanted"),
     [
-        ((1920, 1080), 720, None, (1280, 720)),
-        ((1080, 1920), 720, None, (720, 1280)),
-        ((1920, 1080), 480, None, (854, 480)),
-        ((640, 360), 720, None, (640, 360)),
-        ((641, 361), 720, None, (641, 361)),
-        ((1920, 800), 720, 1280, (1280, 534)),
-        ((1921, 1081), 360, None, (640, 360)),
+        ((1920, 1080), 720, (1280, 720)),
+        ((1080, 1920), 720, (720, 1280)),
+        ((1920, 1080), 480, (854, 480)),
+        ((640, 360), 720, (640, 360)),
+        ((641, 361), 720, (641, 361)),
+        ((1921, 1081), 360, (640, 360)),
     ],
 )
-def test_the_shorter_side_counts(size, side, longest, wanted):
-    assert Scale(side=side, longest=longest).size(*size) == wanted
+def test_the_shorter_side_counts(size, side, wanted):
+    assert Scale(side=side).size(*size) == wanted
 
 
 @pytest.mark.parametrize("bits", [8, 10])
@@ -91,15 +90,7 @@ def test_a_rate_cap_drops_frames_and_keeps_time_and_sound(rate, cap, desk):
         assert 0 <= shown[0] - picture.time < Fraction(1, cap)
 
 
-def test_a_crop_keeps_the_middle(desk):
-    source = clip()
-    small = CentreCrop(share=0.5).apply(source, desk)
-    assert (small.video.width, small.video.height) == (96, 54)
-    for (_, frame), (_, whole) in zip(frames_of(small), frames_of(source), strict=True):
-        assert np.abs(frame.astype(int) - whole[27:81, 48:144]).mean() < 4
-
-
 def test_out_of_range(desk):
-    for transform in (Scale(side=2), RateCap(rate=0), CentreCrop(share=0), CentreCrop(share=1.5)):
+    for transform in (Scale(side=2), RateCap(rate=0)):
         with pytest.raises(OptionError):
             transform.apply(clip(), desk)

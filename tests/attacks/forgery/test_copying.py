@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from attacks.allies import FileAccomplice
 from attacks.base import Desk, describe, restore
 from attacks.clip import open_clip
+from attacks.file_accomplice import FileAccomplice
 from attacks.forgery.copying import ATTACKS, KINDS, CopyResidual, ReplayPayload, TransplantManifest
-from attacks.removal.marking import marked_by_us
+from attacks.marking import marked_by_us
 from provenance import MODELS, ensure_identity
 from provenance.errors import OptionError
 from provenance.keys import DEFAULT_CARRIER_KEY, CarrierKey

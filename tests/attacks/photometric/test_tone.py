@@ -18,9 +18,8 @@ from attacks.photometric.tone import (
     ToneMap,
     Vignette,
     WhiteBalance,
-    encoded,
-    linear,
 )
+from attacks.srgb import to_levels, to_light
 from tests.painted import grey, painted, rgb
 
 DESK = Desk(folder=None)
@@ -83,21 +82,21 @@ def test_white_balance_warms_cools_and_keeps_luma():
     assert cold[2] > cold[1] > cold[0] + 10
     luma = [0.2126, 0.7152, 0.0722]
     for out in (warm, cold):
-        assert linear(out / 255) @ luma == pytest.approx(linear(np.array(120 / 255)), rel=0.04)
+        assert to_light(out / 255) @ luma == pytest.approx(to_light(np.array(120 / 255)), rel=0.04)
     assert colour(WhiteBalance(kelvin=6504), 120, 120, 120) == pytest.approx([120] * 3, abs=1.5)
 
 
 def test_a_candle_is_as_red_as_published():
     """sRGB of 2000 K by Charity's table of black bodies (CIE 1931): 255, 137, 14 at full red."""
     white = colour(WhiteBalance(kelvin=2000), 60, 60, 60) / 255
-    light = linear(white)
-    shown = 255 * encoded(light / light[0])
+    light = to_light(white)
+    shown = 255 * to_levels(light / light[0])
     assert shown[1] == pytest.approx(137, abs=8)
     assert shown[2] < 50
 
 
 def test_light_and_levels_are_inverse():
-    assert encoded(linear(X)) == pytest.approx(X)
+    assert to_levels(to_light(X)) == pytest.approx(X)
 
 
 def test_saturation_moves_from_grey():

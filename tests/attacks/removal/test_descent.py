@@ -10,7 +10,15 @@ from attacks.base import Desk, describe, restore
 from attacks.removal.descent import ATTACKS, KINDS, Descend
 from attacks.removal.listener import listen
 from provenance.errors import OptionError
-from tests.attacks.marked import Friend, alike, lumas, marked_clip, psnr_between, spread_pattern
+from tests.attacks.marked import (
+    Friend,
+    alike,
+    held,
+    lumas,
+    marked_clip,
+    psnr_between,
+    spread_pattern,
+)
 
 
 def said(clip, pattern) -> float:
@@ -28,7 +36,7 @@ def test_the_reader_no_longer_hears_a_pattern_and_the_budget_is_kept(tmp_path, t
     pattern = spread_pattern(1, tiled=True)
     clip = marked_clip(tmp_path / "clip.mp4", pattern, frames=10)
     desk = Desk(folder=tmp_path, accomplice=Friend())
-    attacked = Descend(psnr_db=42.0, steps=8, tile=tile).apply(clip, desk)
+    attacked = held(Descend(psnr_db=42.0, steps=8, tile=tile).apply(clip, desk))
     before, after = said(clip, pattern), said(attacked, pattern)
     assert before > 0.5
     assert after < 0.4 * before

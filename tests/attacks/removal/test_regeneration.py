@@ -6,23 +6,26 @@ import numpy as np
 import pytest
 
 from attacks.base import Desk, describe, restore
+from attacks.catalog import kinds
 from attacks.clip import frames_of
+from attacks.photometric.filters import NonLocalMeans
 from attacks.removal.regeneration import (
     ATTACKS,
-    KINDS,
-    DenoiseNonLocal,
     DenoiseTemporal,
     Regenerate,
     Remark,
     principal_patches,
     regenerated,
 )
-from tests.attacks.marked import Friend, heard, lumas, marked_clip, psnr_between, spread_pattern
-
-
-def held(clip):
-    pictures = list(clip.pictures())
-    return clip.changed(pictures=lambda: iter(pictures))
+from tests.attacks.marked import (
+    Friend,
+    heard,
+    held,
+    lumas,
+    marked_clip,
+    psnr_between,
+    spread_pattern,
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def pattern():
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory, pattern):
-    return marked_clip(tmp_path_factory.mktemp("regeneration") / "clip.mp4", pattern, frames=10)
+    return marked_clip(tmp_path_factory.mktemp("regeneration") / "clip.mp4", pattern, frames=6)
 
 
 def test_the_code_is_orthonormal_and_says_everything_without_a_threshold(clip):
@@ -53,7 +56,6 @@ def test_most_of_a_picture_is_in_a_few_components(clip):
 def test_a_mark_that_the_code_cannot_say_fades_with_the_threshold(clip, pattern, tmp_path):
     desk = Desk(folder=tmp_path)
     marked = heard(clip, pattern)
-    # Drawn once: what is lazy would be drawn anew by each look.
     drawn = [held(Regenerate(threshold=t).apply(clip, desk)) for t in (8.0, 32.0)]
     assert heard(drawn[0], pattern) > heard(drawn[1], pattern)
     assert heard(drawn[1], pattern) < 0.8 * marked
@@ -63,7 +65,7 @@ def test_a_mark_that_the_code_cannot_say_fades_with_the_threshold(clip, pattern,
 def test_nonlocal_means_take_noise_and_leave_edges(tmp_path):
     noise = np.random.default_rng(0).normal(0, 3, (256, 384)).astype(np.float32)
     noisy = marked_clip(tmp_path / "n.mp4", noise, frames=1)
-    clean = DenoiseNonLocal(levels=8.0).apply(noisy, Desk(folder=tmp_path))
+    clean = NonLocalMeans(h=8.0).apply(noisy, Desk(folder=tmp_path))
     original = lumas(marked_clip(tmp_path / "o.mp4", None, frames=1))[0]
     error = [np.abs(lumas(c)[0] - original).mean() for c in (noisy, clean)]
     assert error[1] < 0.6 * error[0]
@@ -93,7 +95,7 @@ def test_marking_again_is_left_to_who_can_mark(clip, tmp_path):
     class Marker(Friend):
         def mark(self, given, *, seed):
             frames = [p for _, p in frames_of(given)]
-            assert len(frames) == 10
+            assert len(frames) == 6
             return given.changed(duration_s=given.duration_s + seed)
 
     twice = Remark(seed=5, times=2).apply(clip, Desk(folder=tmp_path, accomplice=Marker()))
@@ -103,7 +105,7 @@ def test_marking_again_is_left_to_who_can_mark(clip, tmp_path):
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_what_is_drawn_replays(attack, tmp_path):
     transform = attack.draw(attack.default, np.random.default_rng(0))
-    again = restore(json.loads(json.dumps(describe(transform))), KINDS)
+    again = restore(json.loads(json.dumps(describe(transform))), kinds())
     assert again == transform
     if attack.needs:
         return

@@ -74,7 +74,7 @@ def test_the_path_of_a_hand_is_smooth_bounded_and_replayable():
     time_s = np.arange(0, 60, 1 / 240)
     angles = sway.angles(time_s)
     assert np.degrees(angles.std(axis=1)) == pytest.approx([0.4, 0.4, 0.2], rel=0.25)
-    assert np.abs(angles).max() <= sway.most_rad
+    assert np.degrees(np.abs(angles)).max() < 4 * 0.4
     # Smooth: within a 240th of a second it goes a small part of the way.
     assert np.abs(np.diff(angles)).max() < 0.12 * angles.std()
     assert np.array_equal(Sway(seed=3, rms_deg=0.4).angles(time_s[5000:]), angles[:, 5000:])

@@ -11,7 +11,16 @@ import pytest
 from attacks.systems.catalog import find_system, names
 from provenance.errors import UnknownName
 
-OURS = ["everyframe", "everyframe-8f", "dwtdct", "dwtdctsvd", "rivagan", "blind-watermark", "perth"]
+OURS = [
+    "everyframe",
+    "everyframe-8f",
+    "everyframe-audio",
+    "dwtdct",
+    "dwtdctsvd",
+    "rivagan",
+    "blind-watermark",
+    "perth",
+]
 
 
 def test_every_name_gives_a_system_of_that_name():

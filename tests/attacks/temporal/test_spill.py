@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 
@@ -12,6 +9,7 @@ from attacks.temporal.spill import PictureFile, SoundFile
 from provenance.clip import AudioSpec
 from provenance.errors import DiskFull, OutputError
 from tests.drawn import moving_frames
+from tests.full_disk import full_disk
 from tests.painted import numbered, painted
 
 
@@ -41,20 +39,9 @@ def test_sound_comes_back_in_any_order(tmp_path):
         assert store.block(7, 7).shape == (0, 2)
 
 
-@contextmanager
-def small_files(size):
-    """Nobody can write files larger than ``size``: to a writer, a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_no_room_is_said(tmp_path):
     (picture,) = numbered(1, width=128, height=96).pictures()
-    with PictureFile(tmp_path) as store, pytest.raises(DiskFull) as caught, small_files(10_000):
+    with PictureFile(tmp_path) as store, pytest.raises(DiskFull) as caught, full_disk(10_000):
         store.add(picture)
     assert caught.value.code == "output.disk_full"
     assert str(tmp_path) in caught.value.message

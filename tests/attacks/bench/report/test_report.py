@@ -12,8 +12,9 @@ from attacks.bench.report import RunFacts, compare, summarize, to_text, write_re
 from attacks.bench.report.heat import colour
 from attacks.bench.results import Cell, ResultLog
 from attacks.bench.statistics import upper_bound, wilson
-from provenance.errors import InputMissing, OutputError
+from provenance.errors import DiskFull, InputMissing
 from tests.attacks.bench.report.results_drawn import cell, master, run
+from tests.full_disk import full_disk
 
 FACTS = RunFacts(suite="quick")
 PNG = bytes.fromhex("89504e470d0a1a0a") + b"rest"
@@ -199,10 +200,49 @@ def test_text_fits_a_terminal_and_has_intervals():
     assert text.count("3 of 3 (44–100 %)") == 10
 
 
+def test_text_says_why_results_are_missing_and_never_untried_for_failed():
+    text = to_text(summarize(run()))
+    assert "1 skipped: ours: the clip is too short" in text
+    failed = [cell(n, status="failed", detail=f"reason {n % 9}") for n in range(18)]
+    text = to_text(summarize([*run(), *(replace(item, attack="crop") for item in failed)]))
+    assert re.search(r"^crop +failed", text, re.MULTILINE)
+    assert "2 failed: ours: reason 0" in text
+    assert "… and 2 more reasons" in text
+
+
+def test_every_strength_says_how_many_results_are_missing(tmp_path):
+    lost = cell(99, strength=40, status="failed", detail="no")
+    rows = report(tmp_path, [*run(), lost]).table("Every attack at every strength")
+    missing = {(row[1], row[2]): row[4] for row in rows[1:] if row[0] == "x264"}
+    assert missing[("40 CRF", "ours")] == "1"
+    assert missing[("28 CRF", "ours")] == "–"
+
+
+def test_runs_are_compared_by_what_they_reported(tmp_path):
+    a = logged(tmp_path / "a", run())
+    write_report(a, run(), FACTS)
+    # The same place, computed under other settings: the last run did not ask for it.
+    stale = [
+        replace(item, key=f"old {item.key}", recovered=False)
+        for item in run()
+        if isinstance(item, Cell)
+    ]
+    b = logged(tmp_path / "b", [*run(), *stale])
+    assert "lost" in compare(a, b).to_text()
+    write_report(b, run(), FACTS)
+    assert "every outcome is the same" in compare(a, b).to_text()
+
+
 def test_a_failed_write_keeps_the_old_report(tmp_path):
-    with pytest.raises(OutputError):
-        write_report(tmp_path / "gone", run(), FACTS)
-    assert not list(tmp_path.iterdir())
+    def files():
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    write_report(tmp_path, run()[:3], FACTS)
+    before = files()
+    assert set(before) == {"report.html", "report.json", "results.csv"}
+    with pytest.raises(DiskFull), full_disk(1000):
+        write_report(tmp_path, run(), FACTS)
+    assert files() == before
 
 
 def test_heat_is_readable():

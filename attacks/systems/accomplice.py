@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from attacks.clip import Clip
     from attacks.systems.base import System
 
-_OTHERS = 1_000_003  # steps between the seeds of copies: cells of one evaluation do not use them
+_OTHERS = 2_000_003  # between the seeds of copies: no other key of an evaluation is one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ally:
+class SystemAccomplice:
     """An :class:`~attacks.accomplice.Accomplice` for ``original`` as ``system`` marks it.
 
     ``hears``: what the reader hears as a function that keeps gradients, where there is one.

@@ -39,7 +39,7 @@ class FileAccomplice:
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Under the published default key, with a content id of ``seed``."""
-        from attacks.removal.marking import marked_by_us
+        from attacks.marking import marked_by_us
 
         payload = Payload(model=1, day=_DAY, content_id=seed % (1 << NONCE_BITS))
         return marked_by_us(clip, payload=payload, key=DEFAULT_CARRIER_KEY)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from attacks.allies import FileAccomplice
 from attacks.clip import open_clip
+from attacks.file_accomplice import FileAccomplice
 from provenance.errors import OptionError
 from tests.attacks.marked import lumas
 from tests.drawn import draw_clip, natural_luma, write_luma
