@@ -17,12 +17,12 @@ import click
 import numpy as np
 from scipy.signal import resample_poly
 
+from attacks.audio.filters import BandLimit, SoundCodec, SoundNoise
+from attacks.audio.room import Room
+from attacks.audio.time import SoundSpeed
 from attacks.base import Chain, Desk
 from attacks.catalog import find_attack
 from attacks.clip import Clip
-from attacks.room import Room
-from attacks.sound_filters import BandLimit, SoundCodec, SoundNoise
-from attacks.sound_time import SoundSpeed
 from benchmarks.drawn_sound import noises, tune, voice
 from benchmarks.footage import PAYLOAD
 from benchmarks.masking import noise_to_mask_db

@@ -4,10 +4,10 @@ The sound is taken apart by a short-time Fourier transform and put together agai
 been multiplied. What is changed is a share of what is there, so that silence stays silence and the
 mark stays at the place, in time and frequency, of the sound that hides it. How large a share, says
 the budget: the mark's power is spread evenly over the bins, at a fixed distance below the power of
-the second around it, and never more than ± 6 dB. Loud bins are thus changed by a tenth of a
-decibel, and what the loud ones mask by more: the shape of the thresholds of simultaneous masking
-(ISO/IEC 11172-3, annex D), and for a given signal-to-noise ratio the most that can be heard by a
-detector which the sound itself disturbs.
+the second around it, and never more than ± 6 dB. Loud bins are thus changed
+by a tenth of a decibel and quiet ones by more: for a given signal-to-noise ratio that is the most
+that can be heard by a detector which the sound itself disturbs. It is no model of the ear: masking
+thresholds are not computed, and by Johnston's the mark is above them in part of the bands.
 """
 
 from __future__ import annotations
