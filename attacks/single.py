@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     PathLike = str | os.PathLike[str]
 
 
+_CHANGED_CRF, _UNTOUCHED_CRF = 28, 18
+
+
 def attack(
     source: PathLike,
     output: PathLike,
@@ -61,7 +64,6 @@ def attack(
             hint="use a longer clip",
         )
     transform = kind.draw(ladder_step(kind, strength), np.random.default_rng(seed))
-    crf = crf if crf is not None else 18 if kind.hears else 28
     return _write(clip, Path(output), transform, others, crf)
 
 
@@ -82,7 +84,7 @@ def replay(
     transform = restore(drawn, kinds())
     clip = _open(source, output, alive)
     try:
-        return _write(clip, Path(output), transform, others, 28 if crf is None else crf)
+        return _write(clip, Path(output), transform, others, crf)
     except (EveryframeError, OSError):
         raise
     except Exception as error:  # of the right types, and yet what no attack draws
@@ -111,7 +113,7 @@ def _open(source: PathLike, output: PathLike, alive: Callable[[], None]) -> Clip
 
 
 def _write(
-    clip: Clip, output: Path, transform: Transform, others: Sequence[PathLike], crf: int
+    clip: Clip, output: Path, transform: Transform, others: Sequence[PathLike], crf: int | None
 ) -> dict[str, Any]:
     from attacks.file_accomplice import FileAccomplice
 
@@ -124,7 +126,8 @@ def _write(
         attacked = transform.apply(clip, desk)
         finished = desk.new_file(output.suffix)
         if attacked.file is None:
-            encode(attacked, finished, EncodeSettings(crf=crf))
+            usual = _UNTOUCHED_CRF if attacked.pictures is clip.pictures else _CHANGED_CRF
+            encode(attacked, finished, EncodeSettings(crf=usual if crf is None else crf))
         elif attacked.file.suffix.lower() == output.suffix.lower() and attacked.file != clip.file:
             finished = attacked.file
         else:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from attacks.bench.drawn import draw_clips
-from attacks.bench.plan import Settings, facts_of, plan, sources
+from attacks.bench.plan import Settings, plan, sources
 from attacks.bench.report import RunFacts, write_report
 from attacks.bench.run import Outcome, evaluate, locked
 from attacks.bench.suite import SUITES, Suite
@@ -98,7 +98,7 @@ def bench(
     facts = RunFacts(
         suite=suite.name,
         seconds=settings.seconds,
-        settings=facts_of(settings),
+        settings=asdict(settings),
         versions=_versions(),
         started=started,
         cpus=os.cpu_count(),

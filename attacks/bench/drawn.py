@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from attacks.bench.mastering import complete
+from attacks.bench.making import complete
 from attacks.scene import SOUND_RATE, draw_frames, draw_sound
 from provenance.clip import AudioSpec, VideoSpec
 from provenance.video import EncodeSettings, MediaWriter, picture_from_rgb

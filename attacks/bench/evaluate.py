@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attacks.base import Desk, restore
+from attacks.bench.making import complete
 from attacks.bench.mastering import (
     ENCODER_THREADS,
-    complete,
     encoding,
     make_master,
     marked_clip,

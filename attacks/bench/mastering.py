@@ -8,15 +8,14 @@ file's size.
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attacks.bench.making import complete
 from attacks.bench.metrics import PictureMeter, snr_db
 from attacks.bench.results import Master
 from attacks.clip import Clip, encode, head, open_clip
@@ -26,6 +25,7 @@ from provenance.video import EncodeSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 ENCODER_THREADS = 2
 _BLOCK_S = 1
 _LEAST_S = 1e-3
-MAKING = ".making-"
-"""How folders begin in which a file of a run is being made."""
 
 
 def encoding(crf: int) -> EncodeSettings:
@@ -164,19 +162,6 @@ class _Stopwatch:
 
 def _file(task: MasterTask, key: str) -> Path:
     return task.folder / "masters" / f"{key}.mp4"
-
-
-@contextmanager
-def complete(path: Path) -> Iterator[Path]:
-    """A name to write to, which becomes ``path`` when the block ends well, and goes otherwise.
-
-    Two processes that make the same file at a time both succeed; the later one stays.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=MAKING) as folder:
-        unfinished = Path(folder) / path.name
-        yield unfinished
-        unfinished.replace(path)
 
 
 def _write_video(clip: Clip, path: Path, crf: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -237,14 +237,3 @@ def code_of(transform: Transform) -> str:
 def _number(*causes: object) -> int:
     """A seed that follows from what is drawn for, and not from the order of drawing."""
     return int.from_bytes(hashlib.sha256(repr(causes).encode()).digest()[:8], "big")
-
-
-def moved(task: MasterTask | CellTask, folder: Path) -> MasterTask | CellTask:
-    """The same task for a run in another ``folder``."""
-    if isinstance(task, CellTask):
-        return replace(task, master=replace(task.master, folder=folder))
-    return replace(task, folder=folder)
-
-
-def facts_of(settings: Settings) -> dict[str, Any]:
-    return asdict(settings)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from attacks.bench.executors import Died
-from attacks.bench.mastering import MAKING
+from attacks.bench.making import MAKING
 from attacks.bench.plan import CellTask, MasterTask
 from attacks.bench.results import Cell, Master, ResultLog, read_results
 from provenance.errors import OutputForbidden, RunMismatch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attacks.bench.mastering import complete
+from attacks.bench.making import complete
 from attacks.bench.report.page import to_html
 from attacks.bench.report.record import to_csv, to_json, to_record
 from attacks.bench.report.summary import summarize
