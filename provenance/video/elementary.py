@@ -65,6 +65,8 @@ def round_trip(frames: Luma, settings: CodecSettings) -> tuple[Luma, int]:
     encoder.framerate = settings.rate
     encoder.thread_count = settings.threads
     encoder.options = settings.options()
+    with ordinary_priority():
+        encoder.open()
     grey = np.full((height // 2, width), 128, np.uint8)
     packets = []
     for index, luma in enumerate(frames):

@@ -21,6 +21,7 @@ from provenance.video.limits import Limits
 from provenance.video.output import create_file, remove_file, writing
 from provenance.video.picture import FULL_RANGE
 from provenance.video.reader import MediaReader
+from provenance.video.scheduling import ordinary_priority
 from provenance.video.settings import EncodeSettings, encoded_layout
 from provenance.video.sound import (
     GeneratedSound,
@@ -266,6 +267,8 @@ class MediaWriter:
             # SVT-AV1 writes to stderr by itself, and listens to nothing but this; a user's choice
             # wins.
             os.environ.setdefault("SVT_LOG", "1")
+            with ordinary_priority():
+                context.open()
         if self._source is not None:
             self._start_carrying(self._source)
         elif self._audio is not None:
