@@ -15,6 +15,7 @@ from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from provenance.errors import FrameError, OptionError
+from provenance.video.scheduling import ordinary_priority
 
 Luma = NDArray[np.uint8]
 

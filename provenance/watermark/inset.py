@@ -7,7 +7,9 @@ can take, and where a pilot shows, the tiles that carry it are cut out before th
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +26,7 @@ _RATIOS = (0.32, 0.72)  # size of a cell over that of an uncropped frame's, leas
 _STEP = 0.006
 _PER_BOX = 3  # places tried along a picture's own side
 _FEWEST = 4  # tiles in a rectangle
+_THREADS = 2
 
 
 def insets(
@@ -34,25 +37,33 @@ def insets(
     ``soft_map``: outliers cut off, four pixels a cell of a frame as it was marked.
     """
     low, high = _RATIOS
-    for index in range(int(np.log(high / low) / _STEP)):
-        ratio = low * float(np.exp(index * _STEP))
-        shape = Placement(scale_x=2 * ratio, scale_y=2 * ratio)
-        sheet, _ = sync.tiles(soft_map, sync.shape_of(shape))
-        boxes = _boxes(sheet.shape[0], sheet.shape[2], ratio)
-        total = np.zeros((sheet.shape[0] + 1, SIDE, sheet.shape[2] + 1, SIDE), np.float32)
-        np.cumsum(np.cumsum(sheet, 0), 2, out=total[1:, :, 1:])
-        folds = np.stack(
-            [
-                total[bottom, :, right]
-                - total[top, :, right]
-                - total[bottom, :, left]
-                + total[top, :, left]
-                for top, left, bottom, right in boxes
-            ]
-        )
-        which, found = pilot.upright(folds, shape)
-        top, left, bottom, right = (round(edge * SIDE * 2 * ratio) for edge in boxes[which])
-        yield found, (top, left, bottom, right)
+    steps = range(int(np.log(high / low) / _STEP))
+    ratios = [low * float(np.exp(index * _STEP)) for index in steps]
+    # The sums and transforms of one size let those of another run beside them.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from pool.map(partial(_best_at, soft_map, pilot), ratios)
+
+
+def _best_at(
+    soft_map: NDArray[np.float32], pilot: sync.PilotSearch, ratio: float
+) -> tuple[Placement, sync.Window]:
+    shape = Placement(scale_x=2 * ratio, scale_y=2 * ratio)
+    sheet, _ = sync.tiles(soft_map, sync.shape_of(shape))
+    boxes = _boxes(sheet.shape[0], sheet.shape[2], ratio)
+    total = np.zeros((sheet.shape[0] + 1, SIDE, sheet.shape[2] + 1, SIDE), np.float32)
+    np.cumsum(np.cumsum(sheet, 0), 2, out=total[1:, :, 1:])
+    folds = np.stack(
+        [
+            total[bottom, :, right]
+            - total[top, :, right]
+            - total[bottom, :, left]
+            + total[top, :, left]
+            for top, left, bottom, right in boxes
+        ]
+    )
+    which, found = pilot.upright(folds, shape)
+    top, left, bottom, right = (round(edge * SIDE * 2 * ratio) for edge in boxes[which])
+    return found, (top, left, bottom, right)
 
 
 def _boxes(rows: int, columns: int, ratio: float) -> list[sync.Window]:
