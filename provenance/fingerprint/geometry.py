@@ -92,16 +92,16 @@ class Comparison:
 
     @property
     def cells(self) -> int:
-        return (self.rows.stop - self.rows.start) * (self.columns.stop - self.columns.start)
+        return len(self.down) * len(self.across)
 
     def of_query(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, ROWS, COLUMNS) → (N, cells): unit vectors of what is peculiar to each picture."""
-        part = self.soften_down @ cells[:, self.rows, self.columns] @ self.soften_across.T
-        return _peculiar(part)
+        part = cells[:, self.rows, self.columns]
+        return _peculiar(np.asarray(self.soften_down @ part @ self.soften_across.T, np.float32))
 
     def of_reference(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, ROWS, COLUMNS) → (N, cells), as the query would show it."""
-        return _peculiar(self.down @ cells @ self.across.T)
+        return _peculiar(np.asarray(self.down @ cells @ self.across.T, np.float32))
 
 
 def comparison(window: Window) -> Comparison | None:

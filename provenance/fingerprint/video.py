@@ -4,13 +4,13 @@ A second is the mean of its pictures on 16 × 10 cells, less most of the light a
 cell, in 3 bits. Means over a second care neither about the frame rate nor about where a second
 begins: shifted ones are nearly mixtures of neighbours. Cells stay where they are in the picture, so
 that a crop, bars or another shape can be tried out when two fingerprints are compared
-(:mod:`provenance.fingerprint.matching`), which a hash of the whole picture cannot offer.
+(:mod:`provenance.fingerprint.video_match`), which a hash of the whole picture cannot offer.
 
-Libraries that were looked at and not taken: PDQ and vPDQ (Meta; the hash is of the whole picture, so
-a crop to 70 % loses it; ``pdqhash`` and ``vpdq`` need a compiler or an FFmpeg program), the MPEG-7
-video signature (ISO/IEC 15938-3 Amd. 4; FFmpeg has it as a GPL filter that PyAV's wheel lacks, and
-it is for whole pictures, too), ``videohash`` (one hash for a file: no parts are found, needs an
-FFmpeg program).
+Libraries that were looked at and not taken: PDQ and vPDQ (Meta; the hash is of the whole picture,
+so a crop to 70 % loses it; ``pdqhash`` and ``vpdq`` need a compiler or an FFmpeg program), the
+MPEG-7 video signature (ISO/IEC 15938-3 Amd. 4; FFmpeg has it as a GPL filter that PyAV's wheel
+lacks, and it is for whole pictures, too), ``videohash`` (one hash for a file: no parts are found,
+needs an FFmpeg program).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 
 from provenance.errors import FrameError
 from provenance.fingerprint.geometry import COLUMNS, ROWS
+from provenance.fingerprint.packing import unpacked
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -48,8 +49,8 @@ _STDS_A_DOUBLING = 16.0
 class VideoFingerprint:
     """``levels``: (N, 10, 16) uint8 of 0…7, a row for each second from the first picture on.
 
-    ``texture``: (N,) float32, how much the cells differ, in levels of 8 bits. ``duration_s`` is that
-    of the film: the last second may be a short one.
+    ``texture``: (N,) float32, how much the cells differ, in levels of 8 bits. ``duration_s`` is
+    that of the film: the last second may be a short one.
     """
 
     duration_s: float
@@ -73,28 +74,14 @@ class VideoFingerprint:
     @classmethod
     def from_bytes(cls, data: bytes) -> VideoFingerprint:
         """Raises :class:`ValueError` for what :meth:`to_bytes` did not make."""
-        rows = _rows(data, _MAGIC, _VERSION, _HEADER, _PACKED, "video")
-        duration_s = _HEADER.unpack_from(data)[2]
+        duration_s, rows = unpacked(data, _MAGIC, _VERSION, _HEADER, _PACKED)
         bits = np.unpackbits(rows[:, 1:], axis=1).reshape(len(rows), _CELLS, 3)
-        levels = np.packbits(bits, axis=2)[:, :, 0] >> 5
+        levels = np.packbits(bits, axis=2)[:, :, 0] >> np.uint8(5)
         return cls(
-            duration_s=float(duration_s),
-            levels=levels.reshape(-1, ROWS, COLUMNS),
+            duration_s=duration_s,
+            levels=np.asarray(levels, np.uint8).reshape(-1, ROWS, COLUMNS),
             texture=np.exp2(rows[:, 0].astype(np.float32) / _STDS_A_DOUBLING) - 1,
         )
-
-
-def _rows(
-    data: bytes, magic: bytes, version: int, header: struct.Struct, width: int, kind: str
-) -> NDArray[np.uint8]:
-    if len(data) < header.size:
-        raise ValueError(f"{len(data)} bytes are no fingerprint of a {kind}")
-    found, number, duration_s, count = header.unpack_from(data)
-    if found != magic or number != version:
-        raise ValueError(f"no fingerprint of a {kind} in version {version}")
-    if len(data) != header.size + count * width or not 0 <= duration_s < float("inf"):
-        raise ValueError(f"a damaged fingerprint of a {kind}")
-    return np.frombuffer(data, np.uint8, offset=header.size).reshape(count, width)
 
 
 @dataclass(slots=True)
@@ -163,7 +150,7 @@ class VideoFingerprinter:
             self._counts += [_LEAST_LOOKS] * (gap - 1)
             self._second = second
         small = cv2.resize(plane, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
-        self._sum += small / float(1 << (bits - 8))
+        self._sum += np.asarray(small, np.float64) / (1 << (bits - 8))
         self._looks += 1
 
     def _end_second(self) -> None:

@@ -1,10 +1,10 @@
-"""Whether two fingerprints are of the same content, and where one lies in the other.
+"""Whether two films show the same, and where one lies in the other.
 
 The query is cut into runs of a few seconds. For every window (crop, bars, another shape, mirrored)
-and every offset the correlation of the cells along a run is taken; the best one is refined in place,
-time and speed, and tried on all runs. How likely a correlation is by chance follows from Fisher's
-transform (Fisher 1921) with as many degrees of freedom as cells and seconds are independent, times
-all that was tried; ``python -m benchmarks.fingerprint`` measures whether that holds.
+and every offset the correlation of the cells along a run is taken; the best one is refined in
+place, time and speed, and tried on all runs. How likely a correlation is by chance follows from
+Fisher's transform (Fisher 1921) with as many degrees of freedom as cells and seconds are
+independent, times all that was tried; ``python -m benchmarks.fingerprint`` measures whether that holds.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import numpy as np
 from provenance.fingerprint.geometry import (
     COLUMNS,
     ROWS,
-    WHOLE,
     Comparison,
     Window,
     comparison,
     nearby,
     windows,
 )
+from provenance.fingerprint.outcome import NOT_COMPARED, FingerprintMatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,32 +45,6 @@ SAME_SECOND = 0.55  # correlation of a second that counts as matched
 _SPEEDS = (1.0, 0.96, 1.04, 0.92, 1.08)
 _FINE = 4  # parts of a second
 _REFINEMENTS = (0.03, 0.015, 0.0075)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FingerprintMatch:
-    """``score``: mean correlation over the compared seconds, −1…1. ``offset_s``: the time in the
-    reference of the query's first picture, by the best run. ``matched_s``: seconds of the query that
-    are found in the reference. ``false_match_bound``: how likely so good a best run is between
-    different contents. ``same``: None where neither can be said.
-
-    ``window`` (video): what part of the reference the query shows; ``mirrored``: left is right.
-    ``scores``: the correlation of each second of the query (video), of each run (sound).
-    """
-
-    score: float
-    offset_s: float
-    matched_s: float
-    false_match_bound: float
-    same: bool | None
-    window: Window | None = None
-    mirrored: bool = False
-    scores: tuple[float, ...] = ()
-
-
-NOT_COMPARED = FingerprintMatch(
-    score=0.0, offset_s=0.0, matched_s=0.0, false_match_bound=1.0, same=None
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +192,7 @@ def _better(best: _Pose, other: _Pose | None) -> _Pose:
 def _score_at(cells: NDArray[np.float32], theirs: NDArray[np.float32], pose: _Pose) -> _Pose | None:
     """``pose`` with its score; None where the run leaves the reference by half."""
     compared = comparison(pose.window)
-    at = pose.offset + pose.speed * np.arange(len(cells))
+    at = np.asarray(pose.offset + pose.speed * np.arange(len(cells)), np.float64)
     inside = (at > -0.5) & (at < len(theirs) - 0.5)
     if compared is None or 2 * inside.sum() < min(len(cells), len(theirs)):
         return None
@@ -266,6 +240,3 @@ def _along(
                 best, best_mean = lines[top], float(means[top])
         scores += best.tolist()
     return scores
-
-
-__all__ = ["NOT_COMPARED", "WHOLE", "FingerprintMatch", "Window", "match_video"]
