@@ -16,6 +16,7 @@ VerdictName: TypeAlias = Literal[
 CheckState: TypeAlias = Literal["done", "skipped", "failed"]
 ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered"]
 ManifestState: TypeAlias = Literal["trusted", "valid", "invalid"]
+Action: TypeAlias = Literal["allow", "label", "review", "block"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +164,29 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a policy says is to be done.
+
+    ``rule``: the number of the one that held, from 1; None where none did. ``policy_version`` and
+    ``policy_name`` are the operator's.
+    """
+
+    action: Action
+    reason: str
+    rule: int | None = None
+    policy_name: str = ""
+    policy_version: str = ""
+    policy_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """Everything that verification says about one file.
 
     ``tampered`` is None where it was not, or not completely, checked. ``modified`` is ordinary
     handling (cropped, resized…) and never tampering. ``audio_watermark`` is None: not searched.
     ``audio_offset_ms``: how much later than its pictures the sound comes, by both marks' clocks.
+    ``decision`` is a policy's, None where none was asked.
     """
 
     file: FileFacts
@@ -183,6 +201,7 @@ class Result:
     audio_offset_ms: int | None = None
     manifest: ManifestFacts = field(default_factory=lambda: ManifestFacts(present=False))
     checks: tuple[Check, ...] = ()
+    decision: Decision | None = None
     error: Failure | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
 
