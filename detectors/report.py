@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 def to_json(result: Result, *, indent: int | None = None) -> str:
     """``result`` as one JSON object of the schema ``everyframe.verify/1``."""
-    document = asdict(result)
+    # The map is for pictures, and too large to be read as numbers.
+    document = asdict(replace(result, tamper_map=None))
+    del document["tamper_map"]
     # The schema's name goes first: it tells a reader what the rest is.
     document = {"schema": document.pop("schema"), **document}
     return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)

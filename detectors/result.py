@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from provenance.payload import Source
 
 SCHEMA: Literal["everyframe.verify/1"] = "everyframe.verify/1"
@@ -16,6 +19,7 @@ VerdictName: TypeAlias = Literal[
 CheckState: TypeAlias = Literal["done", "skipped", "failed"]
 ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered"]
 ManifestState: TypeAlias = Literal["trusted", "valid", "invalid"]
+Action: TypeAlias = Literal["allow", "label", "review", "block"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +54,15 @@ class GeometryFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentFacts:
-    """A stretch of time in seconds, and whether the mark is in it."""
+    """A stretch of time in seconds, and whether the mark is in it.
+
+    ``content_id``: that of the mark which was read there; None where none was.
+    """
 
     start_s: float
     end_s: float
     state: Literal["marked", "unmarked", "unclear"]
+    content_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +143,34 @@ class ManifestFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tampering:
-    """One sign of tampering. Times in seconds, ``region`` (x, y, w, h) in pixels; None: all."""
+    """One sign of tampering. Times in seconds, ``region`` (x, y, w, h) in pixels; None: all.
+
+    ``confidence``: one minus a bound on the probability of such a sign in a video that was not
+    tampered with, where that was estimated, rounded down to four decimals; else None.
+    """
 
     kind: str
     detail: str
     start_s: float | None = None
     end_s: float | None = None
     region: tuple[int, int, int, int] | None = None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TamperMap:
+    """Where and when the mark is missing in the picture: a grid of blocks for each stretch of time.
+
+    ``times_s``: T + 1 edges in seconds, of T stretches. ``grid``: (T, h, w) float32 from 0 (the
+    mark is there) to 1 (it is missing where it should be); NaN where that cannot be told, because
+    the mark would not have survived there. Rows and columns divide the picture of ``width`` ×
+    ``height`` pixels evenly.
+    """
+
+    times_s: tuple[float, ...]
+    grid: NDArray[np.float32]
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,12 +192,30 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a policy says is to be done.
+
+    ``rule``: the number of the one that held, from 1; None where none did. ``policy_version`` and
+    ``policy_name`` are the operator's.
+    """
+
+    action: Action
+    reason: str
+    rule: int | None = None
+    policy_name: str = ""
+    policy_version: str = ""
+    policy_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """Everything that verification says about one file.
 
     ``tampered`` is None where it was not, or not completely, checked. ``modified`` is ordinary
     handling (cropped, resized…) and never tampering. ``audio_watermark`` is None: not searched.
     ``audio_offset_ms``: how much later than its pictures the sound comes, by both marks' clocks.
+    ``decision`` is a policy's, None where none was asked.
+    ``tamper_map``: None where no region of the picture was looked at; it is not part of the JSON.
     """
 
     file: FileFacts
@@ -183,8 +230,11 @@ class Result:
     audio_offset_ms: int | None = None
     manifest: ManifestFacts = field(default_factory=lambda: ManifestFacts(present=False))
     checks: tuple[Check, ...] = ()
+    decision: Decision | None = None
     error: Failure | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
+    # Arrays have no one answer to ==, and this follows from the file as all the rest does.
+    tamper_map: TamperMap | None = field(default=None, compare=False)
 
     @property
     def mark(self) -> WatermarkFacts:

@@ -122,6 +122,30 @@ def test_policies(run, studio):
     assert run("--require", "authenticated", studio.signed).exit_code == 1
 
 
+def test_requirements_are_sentences(run, studio):
+    assert run("--require", "marked and not tampered", studio.signed).exit_code == 0
+    assert run("--require", "authenticated or signed", studio.signed).exit_code == 0
+    result = run("--require", "not marked", studio.signed)
+    assert result.exit_code == 1
+    assert "policy not met: not marked: it is so" in result.stderr
+
+
+def test_a_policy_gives_every_file_an_action(run, studio, tmp_path):
+    rules = tmp_path / "uploads.toml"
+    rules.write_text(
+        'version = "3"\ndefault = "allow"\n[[rule]]\nwhen = "marked"\n'
+        'action = "block"\nreason = "no AI here"\n'
+    )
+    result = run("--policy", rules, "--format", "jsonl", studio.plain, studio.signed)
+    documents = [parsed(line) for line in result.stdout.splitlines()]
+    assert [one["decision"]["action"] for one in documents] == ["allow", "block"]
+    assert [one["decision"]["policy_version"] for one in documents] == ["3", "3"]
+    assert result.exit_code == 1
+    assert "policy not met: block: no AI here" in result.stderr
+    assert run("--policy", rules, studio.plain).exit_code == 0
+    assert run("--policy", rules, "--require", "marked", studio.plain).exit_code == 1
+
+
 def test_a_trust_anchor_makes_trusted(run, studio, tmp_path, identity):
     anchor = tmp_path / "anchor.pem"
     anchor.write_bytes(identity.trust_anchor)
@@ -165,6 +189,8 @@ def test_an_impossible_output_is_known_before_any_work(run, studio):
     [
         ([], "Name at least one file"),
         (["--require", "nice", "x.mp4"], "unknown requirement 'nice'"),
+        (["--require", "marked and", "x.mp4"], "missing before the end at column 11"),
+        (["--policy", "gone.toml", "x.mp4"], "gone.toml does not exist"),
         (["--format", "html", "x.mp4"], "'html' is not one of"),
         (["--jobs", "0", "x.mp4"], "--jobs"),
         (["--trust-anchor", "x.pem", "x.mp4"], "x.pem"),
