@@ -27,7 +27,7 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 _SECRET_BYTES = 32
 
 
-class QuotaExceeded(Exception):  # noqa: N818 named for what is wrong, as all of ours
+class QuotaExceeded(Exception):
     """The tenant's day is full; ``retry_after_s`` says when the next one starts."""
 
     def __init__(self, retry_after_s: int) -> None:
@@ -119,7 +119,9 @@ class Accounts:
     def tenant(self, tenant: str) -> Tenant | None:
         """The tenant of this id or name."""
         with self._database.reading() as transaction:
-            row = transaction.row("SELECT * FROM tenants WHERE id = ? OR name = ?", (tenant, tenant))
+            row = transaction.row(
+                "SELECT * FROM tenants WHERE id = ? OR name = ?", (tenant, tenant)
+            )
         return None if row is None else _tenant(row)
 
     def any_tenant(self) -> bool:

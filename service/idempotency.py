@@ -33,9 +33,7 @@ class Taken:
 class IdempotencyKeys:
     """``lease_s``: how long a request may take before its key is free again."""
 
-    def __init__(
-        self, database: Database, *, clock: Callable[[], float], lease_s: float
-    ) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], float], lease_s: float) -> None:
         self._database = database
         self._clock = clock
         self._lease_s = lease_s

@@ -23,7 +23,8 @@ CAREFUL = (
 
 class RequestIds:
     """Gives each request an id, logs how it ended without addresses, names or queries, and turns
-    what nobody foresaw into a problem document."""
+    what nobody foresaw into a problem document.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -58,14 +58,12 @@ def _event(record: Any) -> ObjectEvent | None:
         bucket, item = record["s3"]["bucket"]["name"], record["s3"]["object"]
         key, version = unquote_plus(item["key"]), item.get("versionId") or ""
         sequencer, size = item.get("sequencer") or "", item.get("size")
-        texts = (bucket, key, version, sequencer)
-        if not all(isinstance(text, str) and len(text) <= 1024 for text in texts):
-            raise TypeError
-        if "\0" in "".join(texts) or not bucket or not key:
-            raise TypeError
+        proper = all(_is_proper(text) for text in (bucket, key, version, sequencer))
         int(sequencer or "0", 16)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError("a record is not one of S3's") from error
+    if not (proper and bucket and key):
+        raise ValueError("a record is not one of S3's")
     return ObjectEvent(
         bucket=bucket,
         key=key,
@@ -73,6 +71,10 @@ def _event(record: Any) -> ObjectEvent | None:
         sequencer=sequencer,
         size=size if isinstance(size, int) and 0 <= size < 1 << 60 else None,
     )
+
+
+def _is_proper(text: Any) -> bool:
+    return isinstance(text, str) and len(text) <= 1024 and "\0" not in text
 
 
 def is_news(transaction: Transaction, tenant: str, event: ObjectEvent, scan: str) -> bool:

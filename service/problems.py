@@ -48,7 +48,7 @@ KINDS: dict[str, tuple[int, str]] = {
 """Code → HTTP status and title. 460 is tus' own."""
 
 
-class Problem(Exception):  # noqa: N818 RFC 9457 calls it that
+class Problem(Exception):
     """An answer that is not a success. ``retry_after_s`` is told in ``Retry-After``."""
 
     def __init__(

@@ -24,7 +24,8 @@ Action: TypeAlias = Literal["allow", "label", "review", "block"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewScan:
     """A scan to be. ``source``: "upload" (its bytes are in the storage under ``id``) or "object"
-    (at the address ``object``). ``depth``: "early" stops at the first signal that decides."""
+    (at the address ``object``). ``depth``: "early" stops at the first signal that decides.
+    """
 
     id: str
     tenant: str
@@ -81,7 +82,7 @@ class Scans:
         queue: Queue,
         *,
         clock: Callable[[], float],
-        on_finish: Callable[[Transaction, Scan], None],
+        on_finish: Callable[[Transaction, Scan], object],
     ) -> None:
         self._database = database
         self._queue = queue
@@ -204,9 +205,7 @@ class Scans:
                 transaction.run("DELETE FROM outbox WHERE scan = ?", (scan,))
                 transaction.run("UPDATE idempotency SET scan = '' WHERE scan = ?", (scan,))
                 now = self._clock()
-                note(
-                    transaction, now, tenant=tenant, actor=actor, action="scan.deleted", item=scan
-                )
+                note(transaction, now, tenant=tenant, actor=actor, action="scan.deleted", item=scan)
         return gone == 1
 
     def unfinished(self, scans: list[str]) -> set[str]:

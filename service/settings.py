@@ -18,8 +18,8 @@ class Bounds:
     """How much is taken at once.
 
     ``upload_bytes``: of one file. ``uploads``: bodies that arrive at the same time. ``waiting``:
-    scans not yet finished, beyond which new ones are turned away. ``idle_s``: the longest silence of a
-    client that sends; ``upload_s``: the longest time for a whole body. ``wait_s``: the longest
+    scans not yet finished, beyond which new ones are turned away. ``idle_s``: the longest silence
+    of a client that sends; ``upload_s``: the longest time for a whole body. ``wait_s``: the longest
     ``Prefer: wait``.
     """
 

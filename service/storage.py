@@ -25,7 +25,8 @@ _BLOCK = 1 << 20
 
 class Storage(Protocol):
     """All methods may be called from any thread; they raise
-    :class:`~provenance.errors.OutputError` when the storage does not work."""
+    :class:`~provenance.errors.OutputError` when the storage does not work.
+    """
 
     def keep(self, part: Path, name: str) -> None:
         """Takes the file ``part`` (in the service's incoming folder) as ``name``, durably."""
@@ -107,8 +108,7 @@ class ObjectStorage:
         # A file without a name: gone with its last descriptor, whatever kills us.
         file: BinaryIO = tempfile.TemporaryFile(dir=self._scratch)  # noqa: SIM115 handed to the caller
         with _explained(self._scratch):
-            for block in found.stream(min_chunk_size=_BLOCK):
-                file.write(block)
+            file.writelines(found.stream(min_chunk_size=_BLOCK))
             file.flush()
         file.seek(0)
         return file

@@ -71,7 +71,7 @@ _ATTEMPTS = {
     "write": lambda place: Path(place).write_bytes(b"x"),
     "remove": lambda place: Path(place).unlink(),
     "chmod": lambda place: Path(place).chmod(0o777),
-    "utime": lambda place: os.utime(place),
+    "utime": os.utime,
     "link": lambda place: os.link(place, f"{place}.link"),
     "tcp": _socket(socket.AF_INET, socket.SOCK_STREAM),
     "udp": _socket(socket.AF_INET, socket.SOCK_DGRAM),

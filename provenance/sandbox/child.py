@@ -81,6 +81,10 @@ def _close_all_but(kept: Iterable[int]) -> None:
 def _confine(descriptors: Iterable[int], limits: SandboxLimits, level: SandboxLevel) -> None:
     # The parent's parent, the fork server, ends with its own parent: then we end, too.
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A terminal or a service manager tells all processes of a group to end: that is for the parent
+    # to see to, and must not look as if the file had done it.
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)
     silence = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(silence, number)

@@ -74,8 +74,8 @@ def run_confined(
 ) -> T:
     """What ``function(*arguments, **paths)`` gives, computed where it can do no harm.
 
-    ``function``, of a module's top level, must give what JSON can carry. ``files``: open descriptors
-    by name; each reaches the function as a path of that name, and nothing else can be opened but
+    ``function``, of a module's top level, must give what JSON can carry. ``files``: descriptors by
+    name; each reaches the function as a path of that name, and nothing else can be opened but
     libraries. ``handlers``: what the function may ask for by its argument ``ask``.
 
     Raises the :class:`~provenance.errors.EveryframeError` that the function raises, else
@@ -111,18 +111,22 @@ def run_confined(
         there.close()
         clock.start()
         message = _answer(here, handlers or {}, limits)
-        if message is not None:
-            return cast("T", _result(message))
-        if late.is_set():
-            text = f"the work took longer than the {limits.wall_s:g} s allowed"
-            raise SandboxTimeout(text, hint=_SMALL_HINT)
-        raise _why_none(process, limits)
+        if message is None and not late.is_set():
+            raise _why_none(process, limits)
+    except SandboxCrashed:
+        if not late.is_set():
+            raise
+        message = None
     finally:
         clock.cancel()
         if clock.is_alive():
             clock.join()  # it must not kill a process that is closed already
         here.close()
         _end(process)
+    if message is None:
+        text = f"the work took longer than the {limits.wall_s:g} s allowed"
+        raise SandboxTimeout(text, hint=_SMALL_HINT)
+    return cast("T", _result(message))
 
 
 def _context() -> Any:

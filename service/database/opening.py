@@ -33,8 +33,9 @@ def open_database(address: str) -> Database:
         path = Path(address)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.touch(mode=0o600)  # it holds the secrets of webhooks
         except OSError as error:
-            raise StoreError(f"{path.parent} cannot be made: {error.strerror}") from error
+            raise StoreError(f"{path} cannot be made: {error.strerror}") from error
         database = SqliteDatabase(path)
     try:
         bring_forward(database)

@@ -48,11 +48,13 @@ STEPS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (tenant, bucket, key, version))""",
         """CREATE TABLE resumable (
             id TEXT PRIMARY KEY, tenant TEXT NOT NULL, length BIGINT NOT NULL,
-            received BIGINT NOT NULL DEFAULT 0, media_type TEXT NOT NULL, depth TEXT NOT NULL, created DOUBLE PRECISION NOT NULL,
+            received BIGINT NOT NULL DEFAULT 0, media_type TEXT NOT NULL, depth TEXT NOT NULL,
+            created DOUBLE PRECISION NOT NULL,
             expires DOUBLE PRECISION NOT NULL, scan TEXT)""",
         """CREATE TABLE audit (
             id TEXT PRIMARY KEY, at DOUBLE PRECISION NOT NULL, tenant TEXT NOT NULL,
-            actor TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL, detail TEXT NOT NULL)""",
+            actor TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL,
+            detail TEXT NOT NULL)""",
         "CREATE INDEX audit_by_object ON audit (object)",
         """CREATE TABLE jobs (
             scan TEXT PRIMARY KEY, due DOUBLE PRECISION NOT NULL, lease TEXT,

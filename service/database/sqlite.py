@@ -1,4 +1,4 @@
-"""The database of one machine: an SQLite file in WAL mode, shared by all processes of the service."""
+"""The database of one machine: an SQLite file in WAL mode, shared by all its processes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class SqliteDatabase:
             )
             connection.row_factory = _as_dict
             connection.execute("PRAGMA journal_mode = WAL")
-            # FULL: a commit is on the disk when it returns. Whoever was told "accepted" relies on it.
+            # FULL: a commit is on the disk when it returns. "Accepted" relies on it.
             connection.execute("PRAGMA synchronous = FULL")
             return connection
 

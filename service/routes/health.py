@@ -21,6 +21,4 @@ async def healthz() -> Health:
 @router.get("/readyz", responses=problems())
 async def readyz(services: ServicesHere) -> Readiness:
     """Database and storage answer."""
-    return Readiness(
-        status="ok", waiting=await anyio.to_thread.run_sync(services.queue.waiting)
-    )
+    return Readiness(status="ok", waiting=await anyio.to_thread.run_sync(services.queue.waiting))

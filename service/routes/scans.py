@@ -63,7 +63,7 @@ class Wish:
     openapi_extra=_BODY,
     responses={
         200: {"model": ScanDocument, "description": "Finished within Prefer: wait"},
-        202: {"description": "Accepted: it will be scanned, whatever happens", "headers": _LOCATION},
+        202: {"description": "Accepted: it will be scanned", "headers": _LOCATION},
         **problems(
             "request.timeout", "idempotency.in_flight", "media.too_large", "media.unsupported",
             "media.empty", "queue.full",
@@ -205,9 +205,7 @@ async def redeliver(
             raise Problem("scan.no_callback")
         return message
 
-    return JSONResponse(
-        {"message": await anyio.to_thread.run_sync(send_again)}, status_code=202
-    )
+    return JSONResponse({"message": await anyio.to_thread.run_sync(send_again)}, status_code=202)
 
 
 def owned(services: Services, caller: Caller, scan: str) -> Scan:
@@ -232,7 +230,7 @@ def check_object(address: str, settings: Settings) -> None:
 
 
 def check_callback(url: str | None, settings: Settings) -> None:
-    """Raises :class:`Problem` for what can be told without DNS; the rest is told when it is called."""
+    """Raises :class:`Problem` for what can be told without DNS; the rest shows when it is sent."""
     if url is None:
         return
     try:
@@ -269,7 +267,8 @@ async def _once(
     services: Services, caller: Caller, key: str | None, make: Any
 ) -> tuple[Scan, bool]:
     """The scan that ``make`` describes, stored once for each idempotency key; and whether it was
-    there already."""
+    there already.
+    """
     tenant = caller.tenant.id
     taken = Taken(state="fresh")
     if key is not None:

@@ -31,6 +31,7 @@ from service.uploads.receiving import BLOCK, check_kind, no_room, too_large
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from service.settings import Bounds
     from service.uploads.resumable import Resumable
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
@@ -187,49 +188,75 @@ async def _append(
     checksum: tuple[hashlib._Hash, bytes] | None,
 ) -> int:
     """Writes the body; gives how many bytes of the upload are there now."""
-    bounds = services.settings.bounds
-    at, pending = upload.received, bytearray()
-
-    def write() -> None:
-        nonlocal at
-        if checksum is not None:
-            checksum[0].update(pending)
-        view = memoryview(bytes(pending))
-        while view:
-            count = os.write(descriptor, view)
-            at, view = at + count, view[count:]
-        pending.clear()
-
-    def settle() -> None:
-        os.fsync(descriptor)
-        services.resumables.received(upload.id, at)
-
-    blocks = request.stream().__aiter__()
+    tail = _Tail(services, upload, descriptor, None if checksum is None else checksum[0])
     try:
-        async with asyncio.timeout(bounds.upload_s):
-            while True:
-                async with asyncio.timeout(bounds.idle_s):
-                    block = await anext(blocks, None)
-                if block is None:
-                    break
-                if at + len(pending) + len(block) > upload.length:
-                    raise Problem("media.too_large", "More bytes came than were announced.")
-                pending += block
-                if len(pending) >= BLOCK:
-                    await anyio.to_thread.run_sync(write)
-            await anyio.to_thread.run_sync(write)
+        await _pour(request, tail, services.settings.bounds)
     except TimeoutError:
         raise Problem("request.timeout", headers={"Connection": "close"}) from None
     finally:
         if checksum is None:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(write)
-                await anyio.to_thread.run_sync(settle)
+                await anyio.to_thread.run_sync(tail.settle)
     if checksum is not None:
-        if checksum[0].digest() != checksum[1]:
+        if tail.digest() != checksum[1]:
             raise Problem("upload.checksum")
-        await anyio.to_thread.run_sync(settle)
-    return at
+        await anyio.to_thread.run_sync(tail.settle)
+    return tail.at
+
+
+async def _pour(request: Request, tail: _Tail, bounds: Bounds) -> None:
+    blocks = request.stream().__aiter__()
+    async with asyncio.timeout(bounds.upload_s):
+        while True:
+            async with asyncio.timeout(bounds.idle_s):
+                block = await anext(blocks, None)
+            if block is None:
+                break
+            tail.add(block)
+            if len(tail.pending) >= BLOCK:
+                await anyio.to_thread.run_sync(tail.write)
+        await anyio.to_thread.run_sync(tail.write)
+
+
+class _Tail:
+    """The end of an upload's part, where the bytes of a request are added."""
+
+    def __init__(
+        self,
+        services: Services,
+        upload: Resumable,
+        descriptor: int,
+        hashed: hashlib._Hash | None,
+    ) -> None:
+        self._services = services
+        self._upload = upload
+        self._descriptor = descriptor
+        self._hashed = hashed
+        self.at = upload.received
+        self.pending = bytearray()
+
+    def add(self, block: bytes) -> None:
+        if self.at + len(self.pending) + len(block) > self._upload.length:
+            raise Problem("media.too_large", "More bytes came than were announced.")
+        self.pending += block
+
+    def write(self) -> None:
+        if self._hashed is not None:
+            self._hashed.update(self.pending)
+        view = memoryview(bytes(self.pending))
+        while view:
+            count = os.write(self._descriptor, view)
+            self.at, view = self.at + count, view[count:]
+        self.pending.clear()
+
+    def settle(self) -> None:
+        """Puts on the disk what was written, and then says so."""
+        self.write()
+        os.fsync(self._descriptor)
+        self._services.resumables.received(self._upload.id, self.at)
+
+    def digest(self) -> bytes:
+        return b"" if self._hashed is None else self._hashed.digest()
 
 
 def _completed(services: Services, caller: Caller, upload: Resumable) -> Resumable:
@@ -254,9 +281,7 @@ def _completed(services: Services, caller: Caller, upload: Resumable) -> Resumab
                 services.scans.submit_in(
                     transaction, new, actor=caller.key, quota=caller.tenant.quota
                 )
-                transaction.run(
-                    "UPDATE resumable SET scan = ? WHERE id = ?", (scan, upload.id)
-                )
+                transaction.run("UPDATE resumable SET scan = ? WHERE id = ?", (scan, upload.id))
         except BaseException:
             # Without its bytes the upload cannot be finished: it has to be sent again.
             services.storage.remove(scan)

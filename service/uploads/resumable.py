@@ -38,7 +38,7 @@ class Resumable:
 
 
 class Resumables:
-    """``folder``: where the parts lie, on the disk of this machine. ``keep_s``: until they expire."""
+    """``folder``: where the parts lie, on this machine. ``keep_s``: until they expire."""
 
     def __init__(
         self, database: Database, folder: Path, *, clock: Callable[[], float], keep_s: float

@@ -20,13 +20,13 @@ PORTS = frozenset({80, 443, 8080, 8443})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
-class ForbiddenTarget(Exception):  # noqa: N818 named for what is wrong, as all of ours
+class ForbiddenTarget(Exception):
     """The address may not be called; the text says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where to connect: ``address`` is a numeric IP that was looked at, ``host`` what to ask for."""
+    """Where to connect: ``address``, an IP that was looked at; ``host``: what to ask for."""
 
     scheme: str
     host: str
@@ -50,7 +50,8 @@ class Target:
 def check_form(url: str, *, private: bool) -> tuple[str, str, int, str]:
     """Scheme, host, port and path of ``url``, judged without asking DNS.
 
-    ``private``: plain HTTP, any port and private addresses are fine. Raises :class:`ForbiddenTarget`.
+    ``private``: plain HTTP, any port and private addresses are fine.
+    Raises :class:`ForbiddenTarget`.
     """
     try:
         parts = urlsplit(url)

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 PAUSES_S = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800)
 """Pauses between attempts: about a day in all (Standard Webhooks, "retry schedule")."""
 
+_DUE = "SELECT id FROM outbox WHERE state = 'pending' AND due <= ? ORDER BY due LIMIT 1"
+_TAKE = "UPDATE outbox SET attempts = attempts + 1, due = ? WHERE id = ({}) RETURNING *"
+_CLAIM = {
+    "sqlite": _TAKE.format(_DUE),
+    "postgres": _TAKE.format(f"{_DUE} FOR UPDATE SKIP LOCKED"),
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
@@ -74,12 +81,7 @@ class Outbox:
         """The message that is due the longest; it is due again after ``lease_s`` unless settled."""
         now = self._clock()
         with self._database.writing() as transaction:
-            row = transaction.row(
-                "UPDATE outbox SET attempts = attempts + 1, due = ? WHERE id ="
-                " (SELECT id FROM outbox WHERE state = 'pending' AND due <= ?"
-                f" ORDER BY due LIMIT 1 {self._skip}) RETURNING *",  # noqa: S608 a constant
-                (now + lease_s, now),
-            )
+            row = transaction.row(_CLAIM[self._database.engine], (now + lease_s, now))
         return None if row is None else _message(row)
 
     def settle(self, message: Message, status: int | None) -> None:
@@ -99,10 +101,6 @@ class Outbox:
         with self._database.reading() as transaction:
             row = transaction.row("SELECT webhook_secret FROM tenants WHERE id = ?", (tenant,))
         return None if row is None else row["webhook_secret"]
-
-    @property
-    def _skip(self) -> str:
-        return "FOR UPDATE SKIP LOCKED" if self._database.engine == "postgres" else ""
 
 
 def _message(row: Row) -> Message:
