@@ -17,7 +17,7 @@ def _library() -> ctypes.CDLL:
 
 
 def syscall(number: int, *arguments: object) -> int:
-    """What syscall(2) gives; raises ``OSError``."""
+    """Makes a system call; raises ``OSError``."""
     result: int = _library().syscall(ctypes.c_long(number), *arguments)
     if result < 0:
         _raise()
@@ -25,7 +25,7 @@ def syscall(number: int, *arguments: object) -> int:
 
 
 def prctl(option: int, *arguments: object) -> None:
-    """Calls prctl(2); raises ``OSError``."""
+    """Changes this process; raises ``OSError``."""
     # The call takes unsigned longs, and ctypes would pass ints of 32 bits.
     given = [ctypes.c_ulong(one) if isinstance(one, int) else one for one in arguments]
     given += [ctypes.c_ulong(0)] * (4 - len(given))

@@ -23,7 +23,7 @@ from provenance.errors import StoreError
 from service.jobs.queue import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Awaitable, Iterator
 
     from service.database import Transaction
 
@@ -42,6 +42,8 @@ class ProcrastinateQueue:
         self._thread = threading.Thread(target=self._loop.run_forever, name="jobs", daemon=True)
         self._thread.start()
         self._app = App(connector=PsycopgConnector(conninfo=url, min_size=1, max_size=3))
+        # For putting alone, which happens on the transaction's connection: it opens none itself.
+        self._putting = App(connector=SyncPsycopgConnector(conninfo=url))
         self._worker: int | None = None
         self._looked = float("-inf")
         try:
@@ -54,8 +56,8 @@ class ProcrastinateQueue:
 
     def put(self, transaction: Transaction, scan: str) -> None:
         with _explained():
-            self._app.configure_task(
-                TASK, queue=NAME, connection=transaction.native, allow_unknown=True
+            self._putting.configure_task(
+                TASK, queue=NAME, connection=transaction.native, queueing_lock=scan
             ).defer(scan=scan)
 
     def claim(self, lease_s: float) -> Claim | None:
@@ -154,8 +156,11 @@ class ProcrastinateQueue:
             job_id=job, status=Status.SUCCEEDED, delete_job=True
         )
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def _wait(self, work: Awaitable[T]) -> T:
+        async def waited() -> T:
+            return await work
+
+        return asyncio.run_coroutine_threadsafe(waited(), self._loop).result()
 
     def _stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
