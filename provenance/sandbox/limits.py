@@ -28,8 +28,10 @@ def set_limits(limits: SandboxLimits) -> None:
     """Bounds this process by setrlimit(2), for good."""
     # Beyond its limit a write raises EFBIG; by default the signal would end us without a word.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # Beyond the first bound SIGXCPU ends us, which tells the parent why; the second one is for
+    # whoever ignores signals.
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_s, limits.cpu_s + 1))
     for kind, most in (
-        (resource.RLIMIT_CPU, limits.cpu_s),
         (resource.RLIMIT_AS, _address_space() + limits.memory_bytes),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
