@@ -21,8 +21,12 @@ def answer(value, *, file=None, ask=None):
     return {"value": value, "file": text, "asked": None if ask is None else ask("double", value)}
 
 
-def tried(what, place=None, **files):
-    """The name of the error that the attempt ends with; "done" when it ends with none."""
+def tried(*attempts, **files):
+    """For each attempt (what, place) the error that it ends with; "done" when it ends with none."""
+    return [_tried(what, place) for what, place in attempts]
+
+
+def _tried(what, place):
     try:
         _ATTEMPTS[what](place)
     except OSError as error:

@@ -29,8 +29,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def tried(what, place=None, **files):
-    return run_confined(confined.tried, (what, place), limits=LIMITS, files=files or None)
+def tried(*attempts, **files):
+    return run_confined(confined.tried, attempts, limits=LIMITS, files=files or None)
 
 
 def test_the_answer_comes_back():
@@ -58,37 +58,34 @@ def test_only_the_file_that_was_given_can_be_read(tmp_path):
     given.write_text("a")
     other.write_text("b")
     with given.open("rb") as file:
-        assert tried("read", str(given), file=file.fileno()) == "done"
-        assert tried("read", str(other), file=file.fileno()) == "PermissionError"
-        assert tried("write", str(given), file=file.fileno()) == "PermissionError"
+        attempts = (("read", str(given)), ("read", str(other)), ("write", str(given)))
+        found = tried(*attempts, file=file.fileno())
+    assert found == ["done", "PermissionError", "PermissionError"]
     assert given.read_text() == "a"
 
 
-@pytest.mark.parametrize("what", ["write", "remove", "chmod", "utime", "link"])
-def test_nothing_is_changed(what, tmp_path):
+def test_nothing_is_changed(tmp_path):
     path = tmp_path / "file"
     path.write_text("content")
     before = path.stat()
-    assert tried(what, str(path)) == "PermissionError"
+    deeds = ("write", "remove", "chmod", "utime", "link")
+    assert tried(*((deed, str(path)) for deed in deeds)) == ["PermissionError"] * len(deeds)
     after = path.stat()
     for name in ("st_mode", "st_mtime_ns", "st_nlink", "st_size"):
         assert getattr(after, name) == getattr(before, name)
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("place", ["/etc/passwd", "/proc/self/environ", "/proc/1/environ"])
-def test_neither_system_nor_processes_are_read(place):
-    assert tried("read", place) == "PermissionError"
+def test_neither_system_nor_processes_are_read(tmp_path):
+    files = ("/etc/passwd", "/proc/self/environ", "/proc/1/environ")
+    folders = (str(tmp_path), "/", "/proc/self/fd")
+    attempts = [*(("read", path) for path in files), *(("list", path) for path in folders)]
+    assert tried(*attempts) == ["PermissionError"] * len(attempts)
 
 
-def test_folders_are_closed(tmp_path):
-    assert tried("list", str(tmp_path)) == "PermissionError"
-    assert tried("list", "/") == "PermissionError"
-
-
-@pytest.mark.parametrize("what", ["tcp", "udp", "unix", "fork", "program"])
-def test_there_is_neither_network_nor_program(what):
-    assert tried(what) == "PermissionError"
+def test_there_is_neither_network_nor_program():
+    attempts = [(what, None) for what in ("tcp", "udp", "unix", "fork", "program")]
+    assert tried(*attempts) == ["PermissionError"] * len(attempts)
 
 
 def test_a_listening_server_hears_nothing():
@@ -96,13 +93,13 @@ def test_a_listening_server_hears_nothing():
         server.bind(("127.0.0.1", 0))
         server.listen()
         server.settimeout(0.2)
-        assert tried("tcp", server.getsockname()[1]) == "PermissionError"
+        assert tried(("tcp", server.getsockname()[1])) == ["PermissionError"]
         with pytest.raises(TimeoutError):
             server.accept()
 
 
 def test_other_processes_cannot_be_signalled():
-    assert tried("kill", os.getpid()) == "PermissionError"
+    assert tried(("kill", os.getpid())) == ["PermissionError"]
 
 
 def test_nothing_of_ours_is_inherited(monkeypatch):
@@ -126,7 +123,7 @@ def test_misdeeds_end_the_process_alone(how, kind):
         run_confined(confined.misbehave, (how,), limits=LIMITS)
 
 
-@pytest.mark.parametrize("how", ["sleep", "spin", "half"])
+@pytest.mark.parametrize("how", ["sleep", "half"])
 def test_time_is_bounded_whatever_it_does(how):
     quick = SandboxLimits(wall_s=1, cpu_s=30)
     with pytest.raises(SandboxTimeout):
@@ -156,10 +153,9 @@ def test_errors_keep_their_kind(tmp_path):
     assert (caught.value.message, caught.value.hint) == ("too large", "cut it")
 
 
-@pytest.mark.parametrize("kind", ["ffconcat", "hls"])
-def test_a_playlist_opens_nothing_even_without_our_own_checks(kind, tmp_path):
+def test_a_playlist_opens_nothing_even_without_our_own_checks(tmp_path):
     clip = draw_clip(tmp_path / "clip.mp4", frames=6)
-    bad = make_bad(kind, tmp_path, clip)
+    bad = make_bad("ffconcat", tmp_path, clip)
     with bad.open("rb") as file:
         # FFmpeg itself, told to open whatever it likes, under the file's own name.
         found = run_confined(
@@ -167,7 +163,7 @@ def test_a_playlist_opens_nothing_even_without_our_own_checks(kind, tmp_path):
         )
         with pytest.raises(UnsupportedMedia):
             run_confined(confined.count, (), limits=LIMITS, files={"path": file.fileno()})
-    assert found in {"PermissionError", "InvalidDataError"}
+    assert found == "PermissionError"
     assert confined.open_anyhow(str(bad), path=bad) == "frames"  # and outside it does
 
 
@@ -190,7 +186,7 @@ def test_required_fails_where_it_cannot_be_had(monkeypatch):
 def test_off_bounds_time_and_memory_alone(tmp_path):
     path = tmp_path / "file"
     path.write_text("a")
-    found = run_confined(confined.tried, ("read", str(path)), limits=LIMITS, mode="off")
-    assert found == "done"
+    attempts = (("read", str(path)),)
+    assert run_confined(confined.tried, attempts, limits=LIMITS, mode="off") == ["done"]
     with pytest.raises(SandboxMemory):
         run_confined(confined.misbehave, ("eat",), limits=LIMITS, mode="off")
