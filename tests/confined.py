@@ -46,6 +46,10 @@ def refuse():
     raise MediaTooLarge("too large", hint="cut it")
 
 
+def devour(_task, *, path, ask):
+    return misbehave("eat")
+
+
 def count(*, path):
     with open_media(path) as media:
         return sum(1 for _ in media.pictures())

@@ -14,6 +14,7 @@ from service.database import open_database
 from service.jobs import open_queue
 from service.services import open_services
 from service.settings import Bounds, ScanSettings, Settings
+from tests.drawn import draw_clip
 from tests.postgres import running_postgres
 
 
@@ -103,3 +104,9 @@ class Client:
 @pytest.fixture
 def client(settings, services, key):
     return Client(settings, services, key)
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    path = draw_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", frames=6, channels=None)
+    return path.read_bytes()
