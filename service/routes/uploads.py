@@ -26,7 +26,7 @@ from service.routes.responses import problems
 from service.routes.scans import MEDIA, check_room
 from service.scans import NewScan
 from service.services import Services
-from service.uploads.receiving import BLOCK, check_kind, no_room, too_large
+from service.uploads.receiving import BLOCK, check_kind, taken_by_the_disk, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,10 +144,7 @@ async def append(
         raise Problem("upload.offset", f"The upload stands at {found.received}.")
     checksum = _checksum(upload_checksum)
     with services.places.one(), services.resumables.opened(found) as descriptor:
-        try:
-            received = await _append(request, services, found, descriptor, checksum)
-        except OSError as error:
-            raise no_room(error, services.resumables.part(upload)) from error
+        received = await _append(request, services, found, descriptor, checksum)
         head = await anyio.to_thread.run_sync(os.pread, descriptor, HEAD_BYTES, 0)
     if received >= min(HEAD_BYTES, found.length):
         try:
@@ -243,16 +240,17 @@ class _Tail:
     def write(self) -> None:
         if self._hashed is not None:
             self._hashed.update(self.pending)
-        view = memoryview(bytes(self.pending))
-        while view:
-            count = os.write(self._descriptor, view)
-            self.at, view = self.at + count, view[count:]
-        self.pending.clear()
+        with taken_by_the_disk(self._services.settings.incoming):
+            while self.pending:
+                count = os.write(self._descriptor, self.pending)
+                self.at += count
+                del self.pending[:count]
 
     def settle(self) -> None:
         """Puts on the disk what was written, and then says so."""
         self.write()
-        os.fsync(self._descriptor)
+        with taken_by_the_disk(self._services.settings.incoming):
+            os.fsync(self._descriptor)
         self._services.resumables.received(self._upload.id, self.at)
 
     def digest(self) -> bytes:

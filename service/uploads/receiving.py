@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from service.problems import Problem
 from service.storage import as_output_error
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from service.settings import Bounds
@@ -52,8 +52,6 @@ async def receive(
             return await _copy(stream, file, bounds)
     except TimeoutError:
         raise Problem("request.timeout", headers={"Connection": "close"}) from None
-    except OSError as error:
-        raise no_room(error, path) from error
     finally:
         file.end()
 
@@ -66,11 +64,15 @@ def too_large(bounds: Bounds) -> Problem:
     )
 
 
-def no_room(error: OSError, path: Path | None) -> Problem:
-    """The answer when the disk does not take a body."""
-    assert path is not None
-    full = isinstance(as_output_error(error, path.parent), DiskFull)
-    return Problem("disk.full" if full else "service.unavailable", retry_after_s=30)
+@contextmanager
+def taken_by_the_disk(folder: Path) -> Iterator[None]:
+    """Turns what a disk does not take into the answer that says so."""
+    try:
+        yield
+    except OSError as error:
+        full = isinstance(as_output_error(error, folder), DiskFull)
+        code = "disk.full" if full else "service.unavailable"
+        raise Problem(code, retry_after_s=30) from error
 
 
 async def _copy(stream: AsyncIterator[bytes], file: _File, bounds: Bounds) -> Received:
@@ -130,16 +132,19 @@ class _File:
     def write(self, block: bytes) -> None:
         if self.path is None:
             return
-        if self._descriptor is None:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self._descriptor = os.open(self.path, flags, 0o600)
-        view = memoryview(block)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        with taken_by_the_disk(self.path.parent):
+            if self._descriptor is None:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                self._descriptor = os.open(self.path, flags, 0o600)
+            view = memoryview(block)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
 
     def settle(self) -> None:
         if self._descriptor is not None:
-            os.fsync(self._descriptor)
+            assert self.path is not None
+            with taken_by_the_disk(self.path.parent):
+                os.fsync(self._descriptor)
         self._settled = True
 
     def end(self) -> None:

@@ -96,6 +96,38 @@ class Client:
 
         return anyio.run(lambda: self.ask_async(method, path, **more))
 
+    def leave(self, method, path, body, **headers):
+        """Sends a part of a request's body and is gone."""
+        import anyio
+
+        sent = [{"type": "http.request", "body": body, "more_body": True}]
+        answers = []
+
+        async def receive():
+            return sent.pop(0) if sent else {"type": "http.disconnect"}
+
+        async def send(message):
+            answers.append(message)
+
+        given = {"authorization": f"Bearer {self.key}", **headers}
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "root_path": "",
+            "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+            "client": ("127.0.0.1", 1),
+            "server": ("test", 80),
+        }
+        app = create_app(self.settings, opened=self.services)
+        anyio.run(app, scope, receive, send)
+        return answers
+
     def send(self, body, **headers):
         headers = {"Content-Type": "video/mp4", **headers}
         return self.ask("POST", "/v1/scans", content=body, headers=headers)
