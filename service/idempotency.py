@@ -31,12 +31,12 @@ class Taken:
 
 
 class IdempotencyKeys:
-    """``lease_s``: how long a request may take before its key is free again."""
+    """``lease_s``: after which a key is free again, unless its request renews it."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float], lease_s: float) -> None:
         self._database = database
         self._clock = clock
-        self._lease_s = lease_s
+        self.lease_s = lease_s
 
     def take(self, tenant: str, key: str) -> Taken:
         now, owner = self._clock(), secrets.token_hex(8)
@@ -48,7 +48,7 @@ class IdempotencyKeys:
             fresh = transaction.run(
                 "INSERT INTO idempotency (tenant, key, owner, until) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT (tenant, key) DO NOTHING",
-                (tenant, key, owner, now + self._lease_s),
+                (tenant, key, owner, now + self.lease_s),
             )
             if fresh:
                 return Taken(state="fresh", owner=owner)
@@ -59,6 +59,15 @@ class IdempotencyKeys:
         if row is None or row["scan"] is None:
             return Taken(state="in_flight")
         return Taken(state="answered", scan=row["scan"], fingerprint=row["fingerprint"])
+
+    def renew(self, tenant: str, key: str, owner: str) -> None:
+        """Keeps the key for a request that is still being carried out."""
+        with self._database.writing() as transaction:
+            transaction.run(
+                "UPDATE idempotency SET until = ? WHERE tenant = ? AND key = ? AND owner = ?"
+                " AND scan IS NULL",
+                (self._clock() + self.lease_s, tenant, key, owner),
+            )
 
     def keep(self, tenant: str, key: str, owner: str) -> None:
         """Makes the answer, stored with the scan, last as long as answers are promised to."""

@@ -66,7 +66,7 @@ _OPTIONS = (
     ),
     click.option(
         "--lease-seconds", type=click.FloatRange(1), default=_S.lease_s,
-        help="After which a dead worker's scan is taken over.",
+        help="After which what a killed process had is taken over.",
     ),
     click.option("--policy", type=_FILE, help="TOML file that says what follows from a result."),
     click.option("--keys", type=_FOLDER, envvar="LTX_KEYS", help="Keys directory."),

@@ -67,7 +67,7 @@ def open_services(
                 queue=queue,
                 scans=Scans(database, queue, clock=clock, on_finish=outbox.announce),
                 accounts=Accounts(database, clock=clock),
-                keys=IdempotencyKeys(database, clock=clock, lease_s=settings.bounds.upload_s + 60),
+                keys=IdempotencyKeys(database, clock=clock, lease_s=settings.scan.lease_s),
                 storage=open_storage(settings.storage_address, scratch=settings.incoming),
                 resumables=Resumables(
                     database,

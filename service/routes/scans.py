@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,6 +27,8 @@ from service.uploads import receive
 from service.webhooks.guard import ForbiddenTarget, check_form
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from service.settings import Settings
 
 router = APIRouter(prefix="/v1/scans", tags=["scans"])
@@ -286,7 +290,8 @@ async def _once(
         return known, True
     new = None
     try:
-        new = await make(keep=True)
+        async with _renewed(services, tenant, key, taken):
+            new = await make(keep=True)
         scan = await anyio.to_thread.run_sync(_stored, services, caller, key, new)
     except BaseException:
         with anyio.CancelScope(shield=True):
@@ -295,6 +300,27 @@ async def _once(
     if key is not None:
         await anyio.to_thread.run_sync(services.keys.keep, tenant, key, taken.owner)
     return scan, False
+
+
+@asynccontextmanager
+async def _renewed(
+    services: Services, tenant: str, key: str | None, taken: Taken
+) -> AsyncIterator[None]:
+    """Keeps the key while the body arrives: a server that was killed keeps it no longer."""
+
+    async def renew(key: str) -> None:
+        while True:
+            await asyncio.sleep(services.keys.lease_s / 3)
+            await anyio.to_thread.run_sync(services.keys.renew, tenant, key, taken.owner)
+
+    task = None if key is None else asyncio.create_task(renew(key))
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 def _stored(services: Services, caller: Caller, key: str | None, new: NewScan) -> Scan:

@@ -24,10 +24,10 @@ USED = [
 ]
 
 
-@pytest.fixture
-def api(tmp_path):
+@pytest.fixture(scope="module")
+def api(tmp_path_factory):
     chosen = Settings(
-        data=tmp_path / "service",
+        data=tmp_path_factory.mktemp("api") / "service",
         object_stores=("s3://videos/",),
         bounds=Bounds(upload_bytes=100_000, waiting=10**6, wait_s=0.01),
     )
@@ -61,7 +61,7 @@ def test_answers_are_those_of_the_document(api, path, method, mode):
     operation = api[path][method]
 
     @settings(
-        max_examples=10,
+        max_examples=6,
         deadline=None,
         derandomize=True,
         database=None,
