@@ -31,14 +31,16 @@ LEASE_S = 3
 
 @dataclass(slots=True, kw_only=True)
 class History:
-    """What the clients saw. ``accepted``: idempotency key → scan ids that were ever given for it."""
+    """What the clients saw. ``accepted``: idempotency key → ids of scans given for it."""
 
     accepted: dict[str, set[str]] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def use(service: ServiceProcess, data: bytes, history: History, stop: threading.Event, name: str) -> None:
+def use(
+    service: ServiceProcess, data: bytes, history: History, stop: threading.Event, name: str
+) -> None:
     """A client that sends one file after the other until ``stop``, and never gives one up."""
     number = 0
     while not stop.is_set():

@@ -44,7 +44,7 @@ class ServiceProcess:
         """Starts it and waits until it answers."""
         code = "from service.cli import serve; serve()"
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 our own command
                 [sys.executable, "-c", code, "--data", str(self.folder), "--port", str(self.port),
                  *self._options],
                 stderr=log,

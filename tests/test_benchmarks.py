@@ -21,6 +21,9 @@ COMMANDS = (
     "fec",
     "geometry",
     "gpu",
+    "service_chaos",
+    "service_hostile",
+    "service_load",
     "stamping",
     "verifying",
 )

@@ -1,4 +1,4 @@
-"""One key, one scan: also when two come at once, when bodies differ, and when the first one fails."""
+"""One key, one scan: also when two come at once, or bodies differ, or the first one fails."""
 
 from __future__ import annotations
 

@@ -11,7 +11,9 @@ from service.object_events import later, read_events
 from tests.problems import problem
 
 
-def record(key="in/a+b.mp4", sequencer="0055", version=None, name="ObjectCreated:Put", bucket="videos"):  # fmt: skip
+def record(
+    key="in/a+b.mp4", sequencer="0055", version=None, name="ObjectCreated:Put", bucket="videos"
+):
     item = {"key": key, "size": 5, "sequencer": sequencer}
     if version is not None:
         item["versionId"] = version

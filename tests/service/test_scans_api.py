@@ -95,7 +95,9 @@ def test_a_full_disk_is_told_and_nothing_is_left(client, clip):
             await one.get("/readyz")
             with full_disk(300_000):
                 return await one.post(
-                    "/v1/scans", content=clip + bytes(600_000), headers={"Content-Type": "video/mp4"}
+                    "/v1/scans",
+                    content=clip + bytes(600_000),
+                    headers={"Content-Type": "video/mp4"},
                 )
 
     answer = anyio.run(send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,6 @@ from service.worker import Worker
 from tests import confined
 from tests.bad_inputs import SOUND, UNREADABLE, make_bad
 from tests.detectors.conftest import HEIGHT, RATE, WIDTH, drawn_pictures, marked, write_clip
-from tests.drawn import draw_clip
 
 CONTENT = 0x4711
 
@@ -95,9 +95,7 @@ def test_the_result_fits_its_schema_and_holds_nothing_of_the_sender(
 
 
 @pytest.mark.parametrize("kind", sorted(set(UNREADABLE) - {"missing", "folder", "empty", *SOUND}))
-def test_bad_files_are_for_people_to_look_at(
-    kind, services, tenant, worker, tmp_path, clip
-):
+def test_bad_files_are_for_people_to_look_at(kind, services, tenant, worker, tmp_path, clip):
     path = tmp_path / "clip.mp4"
     path.write_bytes(clip)
     data = make_bad(kind, tmp_path, path).read_bytes()
@@ -152,8 +150,7 @@ def test_an_upload_that_is_gone_is_for_review(services, tenant, worker, clip):
 def test_a_broken_store_never_lets_a_file_pass(services, tenant, worker, clip, monkeypatch):
     monkeypatch.setattr("service.worker._PAUSES_S", (0.0,))
     store = worker._scanner._store
-    with open(store, "wb") as file:
-        file.write(b"not a database" * 100)
+    Path(store).write_bytes(b"not a database" * 100)
     scan = submit(services, tenant, clip)
     assert worker.work_once()
     assert worker.work_once()

@@ -1,4 +1,4 @@
-"""Any order of deeds, deaths and delays: every accepted scan keeps a job until it has its one result."""
+"""Any order of deeds, deaths and delays: a scan keeps a job until it has its one result."""
 
 from __future__ import annotations
 

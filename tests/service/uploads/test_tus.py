@@ -12,7 +12,6 @@ import anyio
 import pytest
 
 from service.housekeeping import tidy
-from service.scans import Scans
 from tests.problems import problem
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -43,7 +42,9 @@ def test_what_it_can_is_said(client):
 
 
 def test_pieces_become_a_scan(client, clip):
-    made = create(client, len(clip), **{"Upload-Metadata": encoded(filetype="video/mp4", filename="me.mp4")})
+    made = create(
+        client, len(clip), **{"Upload-Metadata": encoded(filetype="video/mp4", filename="me.mp4")}
+    )
     assert made.status_code == 201
     assert made.headers["upload-expires"].endswith("GMT")
     path = made.headers["location"]
@@ -204,7 +205,7 @@ def test_tidying_removes_what_is_left_and_nothing_that_is_needed(services, tenan
     from service.accounts import Quota
     from service.scans import Answer, NewScan
 
-    scans: Scans = services.scans
+    scans = services.scans
     names = [scans.new_id() for _ in range(3)]
     old = time.time() - 7200
     for name in names:

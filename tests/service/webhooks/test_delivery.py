@@ -174,7 +174,10 @@ def test_proxies_of_the_environment_are_not_used(tenant, scans, delivery, monkey
 
 def test_a_message_is_sent_again_on_demand(client, services, tenant, key):
     with receiver() as (got, url):
-        scans, sender = services.scans, Delivery(services.outbox, clock=services.clock, private=True)
+        scans, sender = (
+            services.scans,
+            Delivery(services.outbox, clock=services.clock, private=True),
+        )
         scan = finish(scans, tenant, url)
         sender.send_one()
         answer = client.ask("POST", f"/v1/scans/{scan}/redeliver")
@@ -211,4 +214,3 @@ def test_a_message_exists_when_its_result_does(services, tenant, scans, outbox, 
     message = outbox.claim(60)
     assert json.loads(message.body)["data"]["id"] == new.id
     assert outbox.claim(60) is None
-
