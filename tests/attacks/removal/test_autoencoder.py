@@ -72,7 +72,7 @@ def test_untrained_it_draws_nothing_like_the_picture(frame):
     model = Autoencoder()
     with torch.inference_mode():
         drawn = model.decode(model.encode(picture), torch.tensor([VALUES]))
-    assert _psnr(255 * picture.numpy(), 255 * drawn.clamp(0, 1).numpy()) < 15
+    assert _psnr(255 * picture.numpy(), 255 * drawn.clamp(0, 1).numpy()) < 18
     assert _psnr(frame, redrawn(frame, VALUES)) > 24
 
 
