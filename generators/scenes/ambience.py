@@ -17,6 +17,7 @@ from generators.scenes.lattice import bell
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from generators.scenes.spec import SceneSpec
@@ -92,17 +93,19 @@ def filtered(
     size = 1 << (length - 1).bit_length()
     kernel = torch.tensor(_kernel(curve, rate), dtype=torch.float32, device=device)
     spectrum = torch.fft.rfft(bell(keys), size) * torch.fft.rfft(kernel, size)
-    return torch.fft.irfft(spectrum, size)[..., _TAPS - 1 : length]
+    result: Tensor = torch.fft.irfft(spectrum, size)[..., _TAPS - 1 : length]
+    return result
 
 
-def _kernel(curve: str, rate: int) -> np.ndarray:
+def _kernel(curve: str, rate: int) -> NDArray[np.float64]:
     """A filter of finite length and linear phase (frequency sampling, Hann window), of power 1."""
     hertz, decibels = zip(*_CURVES[curve], strict=True)
     bins = np.maximum(np.fft.rfftfreq(_TAPS + 1, 1 / rate), 1)
     gain = 10 ** (np.interp(np.log(bins), np.log(hertz), decibels) / 20)
     gain[0] = 0
-    kernel = np.fft.fftshift(np.fft.irfft(gain))[1:] * np.hanning(_TAPS)
-    return kernel / np.sqrt(np.sum(kernel**2))
+    kernel: NDArray[np.float64] = np.fft.fftshift(np.fft.irfft(gain))[1:] * np.hanning(_TAPS)
+    kernel /= np.sqrt(np.sum(kernel**2))
+    return kernel
 
 
 def _slow(time: Tensor, specs: Sequence[SceneSpec], *hertz: float) -> Tensor:
@@ -126,10 +129,9 @@ def _wind(time: Tensor, specs: Sequence[SceneSpec], noise: Callable[[str], Tenso
 
 def _hum(time: Tensor, specs: Sequence[SceneSpec], noise: Callable[[str], Tensor]) -> Tensor:
     base = time.new_tensor([50 + 10 * (s.seed % 3) for s in specs])[:, None]
-    tones = sum(
-        level * torch.sin(2 * math.pi * ((base * number * time) % 1))
-        for number, level in ((1, 1.0), (2, 0.7), (3, 0.35), (4, 0.2), (6, 0.1))
-    )
+    tones = torch.zeros_like(base * time)
+    for number, level in ((1, 1.0), (2, 0.7), (3, 0.35), (4, 0.2), (6, 0.1)):
+        tones += level * torch.sin(2 * math.pi * ((base * number * time) % 1))
     return 0.028 * tones.float()[:, None] + 0.003 * noise("floor")
 
 

@@ -21,13 +21,8 @@ _DEPTH = 0.26  # how far above the bodies' ground its far edge lies
 def sky(view: View) -> Tensor:
     image = ramp(0.5 + 0.5 * view.sky_y, (0.86, 0.94, 0.97), (0.62, 0.83, 0.96), (0.33, 0.62, 0.90))
     drift = view.far_x - 0.03 * view.time_s
-    puffs = (
-        torch.sin(2.1 * drift + 1.7 * torch.sin(1.3 * view.y + 0.6) + 4 * view.tint)
-        + 0.6 * torch.sin(4.7 * drift - 2.3 * view.y + 1.9 * torch.sin(2.9 * drift))
-        + 0.35 * torch.sin(9.5 * drift + 6.1 * view.y)
-    )
-    high = torch.exp(-(((view.y - view.ground - 1.15) / 0.34) ** 2))
-    image = over(image, (1.0, 1.0, 1.0), 0.85 * soft(0.75 - puffs * high, 0.7))
+    for high, wide in ((1.22, 1.5), (0.92, 2.1)):
+        image = over(image, (1.0, 1.0, 1.0), 0.9 * _clouds(view, drift, high, wide))
     hill = view.ground + 0.40 + waves(view.far_x, (0.10, 1.3, 0.4), (0.04, 3.1, 2.0))
     image = over(
         image,
@@ -169,6 +164,21 @@ BACKGROUNDS: dict[str, Callable[[View], Tensor]] = {
     "sunset": sunset,
     "studio": studio,
 }
+
+
+def _clouds(view: View, x: Tensor, high: float, wide: float) -> Tensor:
+    """One cloud in most cells of the width ``wide``: four discs that share a flat foot."""
+    cell = torch.floor(x / wide)
+    key = cell.to(torch.int32) * 7919 + int(high * 1000)
+    size = 0.13 + 0.07 * uniform(key)
+    u = (x - (cell + 0.3 + 0.4 * uniform(key + 5)) * wide) / size
+    v = (view.y - view.ground - high - 0.16 * uniform(key + 9)) / size
+    distance = torch.hypot(u, v - 0.35) - 0.85
+    for at, radius in ((-1.05, 0.58), (0.95, 0.66), (1.75, 0.40)):
+        distance = torch.minimum(distance, torch.hypot(u - at, v - radius + 0.5) - radius)
+    distance = torch.maximum(distance, -v - 0.5)
+    seen = (uniform(key + 3) < 0.75) & (view.y > view.ground)
+    return cover(distance * size, view.pixel) * seen
 
 
 def _floor(

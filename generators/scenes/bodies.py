@@ -110,7 +110,7 @@ def resting_body(rng: random.Random, stage: Stage, draft: Draft, first: Body, pl
     """A smaller body behind the first one, to one side of the frame."""
     size = first.size * rng.uniform(0.48, 0.62)
     side = rng.choice((-1, 1)) if place == 0 else (1 if place % 2 else -1)
-    x = side * rng.uniform(0.45, 0.8) * stage.half_width
+    x = side * rng.uniform(0.42, 0.72) * stage.half_width
     floor = stage.ground + rng.uniform(0.06, 0.14)
     foot, _, half = (size * extent for extent in EXTENTS[draft.shape])
     if draft.motion == "float":

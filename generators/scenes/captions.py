@@ -111,10 +111,7 @@ def caption(spec: SceneSpec, rng: random.Random | np.random.Generator) -> str:
         rest = spec.bodies[1:]
     place = rng.choice(WORDS[spec.background])
     others = " and ".join(f"{_noun(rng, b)} {rng.choice(WORDS[b.motion])}" for b in rest)
-    if rng.random() < 0.25:
-        scene = f"{place}, {action}"
-    else:
-        scene = f"{action} {place}"
+    scene = f"{place}, {action}" if rng.random() < 0.25 else f"{action} {place}"
     if others:
         scene += rng.choice((", while ", ", and ", "; ")) + others
     details = [rng.choice(WORDS[spec.camera.kind]), rng.choice(WORDS[spec.style])]

@@ -126,7 +126,7 @@ def _second_colour(
 def _camera(rng: random.Random) -> Camera:
     kind = rng.choice(words.CAMERAS)
     if kind == "pan":
-        amount, period = rng.uniform(0.30, 0.45), rng.uniform(5, 8)
+        amount, period = rng.uniform(0.24, 0.36), rng.uniform(4, 6.5)
     elif kind == "zoom":
         amount, period = rng.uniform(0.20, 0.30), rng.uniform(4, 7)
     elif kind == "shake":

@@ -1,4 +1,4 @@
-"""Noise that is a function of whole numbers alone: the same on every device, at any time and size."""
+"""Noise that is a function of whole numbers alone: the same on every device and at any time."""
 
 from __future__ import annotations
 

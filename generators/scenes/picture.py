@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 25}
 _FAR = 0.45  # how much of the camera's way the distance follows
 _FILM_GRAIN = 2.2
+_Rows = TypeVar("_Rows", bound=torch.Tensor | tuple[torch.Tensor, ...])
 _WOOD, _GOLD, _STRING = (0.44, 0.35, 0.30), (1.0, 0.80, 0.38), (0.45, 0.42, 0.42)
 
 
@@ -106,7 +107,9 @@ def _render(
 
 
 def _each(
-    kinds: Sequence[str], table: Mapping[str, Callable[..., Tensor]], *inputs: Tensor | NamedTuple
+    kinds: Sequence[str],
+    table: Mapping[str, Callable[..., Tensor]],
+    *inputs: Tensor | tuple[Tensor, ...],
 ) -> Tensor:
     """Apply to each row of the inputs what its kind names; rows of a kind go together."""
     groups: dict[str, list[int]] = {}
@@ -115,18 +118,18 @@ def _each(
     if len(groups) == 1:
         return table[kinds[0]](*inputs)
     parts = [table[kind](*(_take(i, rows) for i in inputs)) for kind, rows in groups.items()]
-    shape = torch.broadcast_shapes(*(part.shape[1:] for part in parts))
+    shape = tuple(max(sizes) for sizes in zip(*(part.shape[1:] for part in parts), strict=True))
     result = parts[0].new_empty((len(kinds), *shape))
     for part, rows in zip(parts, groups.values(), strict=True):
         result[rows] = part.expand(len(rows), *shape)
     return result
 
 
-def _take(value, rows):  # noqa: ANN001, ANN202
+def _take(value: _Rows, rows: list[int]) -> _Rows:
     """Rows of a tensor, or of each field of a tuple; what is the same for all rows stays."""
     if isinstance(value, tuple):
-        return type(value)(*(_take(field, rows) for field in value))
-    return value if value.shape[0] == 1 else value[rows]
+        return cast("_Rows", type(value)(*(_take(field, rows) for field in value)))
+    return value if value.shape[0] == 1 else cast("_Rows", value[rows])
 
 
 def _column(values: Sequence[float], device: torch.device) -> Tensor:
@@ -161,6 +164,7 @@ def _look_at(
         x=screen_x + cam_x,
         y=screen_y + cam_y,
         far_x=screen_x + _FAR * cam_x,
+        sky_x=(across / (width / 2)).view(1, 1, 1, -1),
         sky_y=(up / (height / 2)).view(1, 1, -1, 1),
         pixel=pixel,
         ground=_column([spec.bodies[0].floor for spec in specs], device),
@@ -207,8 +211,10 @@ def _draw_bars(image: Tensor, specs: Sequence[SceneSpec], first: _Poses, view: V
             for name in ("x0", "y0", "x1", "y1")
         ]
         hangs = _column([float(b.hangs) for b in bars], image.device)
-        ends[2] = ends[2] + hangs * first.x[rows]
-        ends[3] = ends[3] + hangs * first.y[rows]
+        # A string ends in the body, half of its size above the middle.
+        held = _column([0.5 * specs[row].bodies[0].size for row in rows], image.device)
+        ends[2] = ends[2] + hangs * (first.x[rows] - held * torch.sin(first.angle[rows]))
+        ends[3] = ends[3] + hangs * (first.y[rows] + held * torch.cos(first.angle[rows]))
         radius = _column([b.radius for b in bars], image.device)
         distance = bar(part.x, part.y, (ends[0], ends[1], ends[2], ends[3]), radius)
         colours = [

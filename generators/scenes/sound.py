@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from generators.scenes.motion import Array
     from generators.scenes.spec import SceneSpec
 
 
@@ -131,7 +132,7 @@ def _strike(result: Tensor, specs: Sequence[SceneSpec], rate: int, first: int) -
         place = place.clamp(0, samples - 1)
         rows = torch.tensor([s.row for s in some], device=device)[:, None]
         flat = result.view(-1)
-        for channel, gains in enumerate(zip(*(_pan(s.pan) for s in some), strict=True)):
+        for channel, gains in enumerate(_pan(np.array([s.pan for s in some]))):
             gain = wave.new_tensor(gains)[:, None]
             flat.index_add_(
                 0, ((rows * 2 + channel) * samples + place).flatten(), (wave * gain).flatten()
@@ -169,8 +170,8 @@ def _steady(
     """Rolling, scraping and the air around what swings: noise as loud as the body is quick."""
     result = torch.zeros((len(specs), 2, samples), device=device)
     steps = math.ceil(samples / rate / _STEP_S) + 2
-    times = first / rate + np.arange(steps) * _STEP_S
-    kinds: dict[str, list[tuple[int, np.ndarray]]] = {}
+    times = first / rate + np.arange(steps, dtype=np.float64) * _STEP_S
+    kinds: dict[str, list[tuple[int, Array]]] = {}
     for row, spec in enumerate(specs):
         for body in spec.bodies:
             if body.motion not in _STEADY:
@@ -179,11 +180,13 @@ def _steady(
             before, after = body.track.at(times - 0.004), body.track.at(times + 0.004)
             speed = np.hypot(after.x - before.x, after.y - before.y) / 0.008
             loud = level * np.minimum(speed / reference, 1.5) ** 1.5
-            gains = np.stack(_pan(np.clip(before.x / spec.half_width, -1, 1))) * loud
-            kinds.setdefault(kind, []).append((row, gains))
+            sides = np.stack(_pan(np.clip(before.x / spec.half_width, -1, 1))) * loud
+            kinds.setdefault(kind, []).append((row, sides))
     for kind, parts in kinds.items():
         rows = [row for row, _ in parts]
-        gains = torch.tensor(np.stack([g for _, g in parts]), dtype=torch.float32, device=device)
+        gains = torch.tensor(np.stack([sides for _, sides in parts]), dtype=torch.float32).to(
+            device
+        )
         place = torch.arange(samples, device=device) / (rate * _STEP_S)
         low = place.long()
         part = place - low
@@ -194,7 +197,7 @@ def _steady(
     return result
 
 
-def _pan(pan):  # noqa: ANN001, ANN202
-    """Gains of left and right of the same power at every place, for a number or an array."""
+def _pan(pan: Array) -> tuple[Array, Array]:
+    """Gains of left and right of the same power at every place from -1 to 1."""
     turn = (pan + 1) * (math.pi / 4)
-    return np.cos(turn) * 2**0.5 * 0.9, np.sin(turn) * 2**0.5 * 0.9
+    return np.cos(turn) * 1.27, np.sin(turn) * 1.27

@@ -57,7 +57,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Camera:
-    """``kind`` of move with its size, period in seconds and phase in radians."""
+    """The ``kind`` of move with its size, period in seconds and phase in radians."""
 
     kind: str
     amount: float
@@ -71,7 +71,7 @@ class SceneSpec:
 
     ``bodies``: the first is the one that :func:`attributes` speaks of, and is in front.
     ``half_width``, ``half_height``: the frame in the units of :class:`Body`; a picture of another
-    shape shows all of it and more. ``light``: x of the direction that the light comes from, -1 to 1.
+    shape shows all of it and more. ``light``: x of the direction of the light's source, -1 to 1.
     ``tint``: a small change of the background's colours, -1 to 1. ``grain``: standard deviation of
     the film grain in units of 8-bit levels.
     """
@@ -93,7 +93,7 @@ class SceneSpec:
 
 
 def impacts(spec: SceneSpec) -> tuple[Impact, ...]:
-    """All impacts of a scene in order of time: what the sound is made from and the picture shows."""
+    """All impacts of a scene in order of time: what is heard, and what is seen."""
     return tuple(sorted(impact for body in spec.bodies for impact in body.impacts))
 
 

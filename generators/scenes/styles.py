@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 import torch.nn.functional as F
 
-from generators.scenes.view import View, cover, over
+from generators.scenes.view import View, cover, over, soft
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,9 +36,9 @@ SHINE = {
 class Layer(NamedTuple):
     """One body in each of n scenes.
 
-    ``distance`` to the outline, in the picture's units, and the body's own coordinates ``u``, ``v``
-    (n, T, H, W), in its size; ``paint`` (n, 3, T, H, W) the textured colour, ``rgb`` (n, 3, 1, 1, 1)
-    the plain one; ``size``, ``bevel``, ``shine`` and ``sharp`` (n, 1, 1, 1).
+    ``distance`` to the outline, in the picture's units, and the body's own coordinates ``u`` and
+    ``v`` (n, T, H, W), in its size; ``paint`` (n, 3, T, H, W) the textured colour, ``rgb``
+    (n, 3, 1, 1, 1) the plain one; ``size``, ``bevel``, ``shine``, ``sharp`` (n, 1, 1, 1).
     """
 
     distance: Tensor
@@ -66,9 +66,9 @@ def _same(image: Tensor, view: View) -> Tensor:
 
 
 def _flat_body(image: Tensor, view: View, layer: Layer) -> Tensor:
-    # A second, darker tone on the side away from the light, cut by an arc.
-    arc = torch.hypot(layer.u - 0.35 * view.light, layer.v - 0.4) - 1.02
-    shade = 1 - 0.15 * cover(-arc * layer.size, view.pixel)
+    # A second, darker tone on the side away from the light, and a hint of a gradient.
+    away = -0.8 * layer.v - 0.6 * view.light * layer.u
+    shade = 1 - 0.07 * (0.5 + 0.5 * away).clamp(0, 1) - 0.12 * soft(0.42 - away, 0.06)
     return over(image, layer.paint * shade.unsqueeze(1), cover(layer.distance, view.pixel))
 
 
@@ -142,8 +142,7 @@ def graded(image: Tensor, view: View) -> Tensor:
     image = 0.78 * image + 0.22 * luma
     image = image * (cool + (warm - cool) * luma)
     image = 0.035 + 0.93 * image
-    wide = (view.far_x - view.far_x.mean(dim=-1, keepdim=True)) / view.far_x.amax().clamp(min=1)
-    corner = 0.36 * (wide**2 + view.sky_y**2) ** 1.5 / 2
+    corner = 0.18 * (view.sky_x**2 + view.sky_y**2) ** 1.5
     return image * (1 - corner).unsqueeze(1)
 
 

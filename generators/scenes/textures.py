@@ -55,7 +55,7 @@ TEXTURES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 
 
 def _wave(x: Tensor, period: float) -> Tensor:
-    """Distance to the nearest edge of bands of half a period, positive inside of every other one."""
+    """Distance to the nearest edge of bands of half a period, positive in every other band."""
     part = torch.remainder(x / period, 1.0)
     return ((part - 0.5).abs() - 0.25) * period
 

@@ -1,4 +1,4 @@
-"""What a camera sees: coordinates for every pixel, kept apart by axis, so that they cost nothing."""
+"""What a camera sees: coordinates of all pixels, kept apart by axis, so that they cost nothing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ class View(NamedTuple):
     """Coordinates of n scenes over T frames in units of :class:`generators.scenes.spec.Body`.
 
     ``x`` (n, T, 1, W) and ``y`` (n, T, H, 1) of the plane that the bodies move in; ``far_x`` of the
-    distance, which follows the camera less; ``sky_y`` (1, 1, H, 1) from -1 at the bottom to 1 at the
-    top of the frame; ``pixel``, ``ground``, ``light`` and ``tint`` (n, T or 1, 1, 1);
+    distance, which follows the camera less; ``sky_x`` (1, 1, 1, W) and ``sky_y`` (1, 1, H, 1) from
+    -1 at the left or bottom to 1 at the right or top of the frame; ``pixel``, ``ground``, ``light`` and ``tint`` (n, T or 1, 1, 1);
     ``time_s`` (1, T, 1, 1).
     """
 
     x: Tensor
     y: Tensor
     far_x: Tensor
+    sky_x: Tensor
     sky_y: Tensor
     pixel: Tensor
     ground: Tensor

@@ -1,4 +1,4 @@
-"""The words of the scenes: what an attribute may be, how it looks, and which combinations are held out.
+"""The words of the scenes: what an attribute may be, and which combinations are held out.
 
 The canonical words here are what :func:`generators.scenes.attributes` answers and what the
 classifier of :mod:`generators.metrics.attributes` reads back. Captions use their synonyms too.
