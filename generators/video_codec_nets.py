@@ -179,7 +179,7 @@ class Synthesis(nn.Module):
         nn.init.normal_(self.out.weight, std=1e-3)  # begin as a cross-fade
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
         time = torch.arange(1, CHUNK + 1) / CHUNK
-        self.register_buffer("time", time.view(1, CHUNK, 1, 1, 1), persistent=False)
+        self.register_buffer("time", time, persistent=False)
 
     time: Tensor
 
@@ -189,7 +189,7 @@ class Synthesis(nn.Module):
         before = self._displaced(start.picture, motion.from_start)  # (8B, 3, H, W)
         after = self._displaced(end.picture, motion.from_end)
         flag = known.repeat_interleave(CHUNK, 0)  # (8B, 1, 1, 1)
-        time = self.time.expand(batch, -1, -1, -1, -1).flatten(0, 1)  # (8B, 1, 1, 1)
+        time = self.time.repeat(batch).view(-1, 1, 1, 1)  # (8B, 1, 1, 1)
         size = motion.detail.shape[-2:]
         x = torch.cat(
             [

@@ -103,7 +103,10 @@ def parse_run(
 
 def start(net: nn.Module, run: Run) -> Training:
     """New, or from the checkpoint in ``run.out``."""
-    net = net.to(run.device, memory_format=torch.channels_last)
+    net = net.to(run.device)
+    for weight in net.parameters():
+        if weight.ndim == 4:  # convolutions over pictures only
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     average = copy.deepcopy(net).eval().requires_grad_(requires_grad=False)
     optimizer = torch.optim.AdamW(
         net.parameters(), run.rate, betas=(0.9, 0.98), weight_decay=0.01,
@@ -171,6 +174,14 @@ def save(training: Training, run: Run) -> None:
     save_weights(run.out / "average.safetensors", training.average)
     text = "".join(json.dumps(line) + "\n" for line in training.log)
     (run.out / "log.jsonl").write_text(text)
+
+
+def finish(training: Training, run: Run, metrics: dict[str, float]) -> None:
+    """Print what was measured as one line of JSON, and put it at the end of the log."""
+    line = json.dumps({"program": type(training.net).__name__, "step": training.step, **metrics})
+    sys.stdout.write(line + "\n")
+    with (run.out / "log.jsonl").open("a") as log:
+        log.write(line + "\n")
 
 
 def say(text: str) -> None:
