@@ -168,9 +168,7 @@ class AudioCodec(nn.Module):
         return spectrum, slow, fast
 
 
-def compose(
-    spectrum: Spectrum, noise: Tensor, turn: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def compose(spectrum: Spectrum, noise: Tensor, turn: Tensor | None) -> tuple[Tensor, Tensor]:
     """Complex frames (B, 2, F, J), and the phases (B, F) after the last.
 
     ``noise``: complex (3, F, J) or (B, 3, F, J) of variance 1.
@@ -217,7 +215,6 @@ def noise_for(step: int, steps: int, seed: int) -> Tensor:
 def pad_sound(samples: Tensor) -> Tensor:
     """(B, 2, N) with silence at the end until the codec takes it."""
     return functional.pad(samples, (0, -samples.shape[2] % SAMPLES))
-
 
 
 @torch.no_grad()

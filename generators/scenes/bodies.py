@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Sequence
 
-_FASTEST = 4.0  # an impact of this speed has the strength 1
+_FASTEST = 3.4  # an impact of this speed has the strength 1
 _GROUND = -0.62  # of the first body, in units of half of the frame's height
 _WALL = 0.045  # half of a wall's thickness
 

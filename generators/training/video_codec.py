@@ -42,7 +42,11 @@ def objective(net: nn.Module, pool: PairPool, batch: int) -> tuple[Tensor, Figur
     swapped = torch.rand(batch, device=device) < _SWAPPED
     source = torch.where(swapped.view(-1, 1, 1, 1, 1), other, frames)
     mix = torch.rand(batch, 3, device=device) + 0.1
-    mix = mix / mix.sum(1, keepdim=True) * torch.where(torch.rand(batch, 1, device=device) < 0.5, -1, 1)
+    mix = (
+        mix
+        / mix.sum(1, keepdim=True)
+        * torch.where(torch.rand(batch, 1, device=device) < 0.5, -1, 1)
+    )
     known = (torch.rand(batch, chunks, device=device) < _KNOWN).float()
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
         out = cast("Reconstruction", net(frames, source, mix, known, _NOISE))

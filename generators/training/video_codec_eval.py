@@ -175,7 +175,7 @@ def _explained(features: Tensor, wanted: Tensor) -> float:
     features = torch.cat([features, torch.ones(len(features), 1)], 1).double()
     wanted = wanted.double()
     x, y = features[:half], wanted[:half]
-    penalty = _RIDGE * half ** 0.5 * torch.eye(x.shape[1], dtype=x.dtype)
+    penalty = _RIDGE * half**0.5 * torch.eye(x.shape[1], dtype=x.dtype)
     weights = torch.linalg.solve(x.T @ x + penalty, x.T @ y)
     rest = wanted[half:]
     error = (features[half:] @ weights - rest).square().sum()
