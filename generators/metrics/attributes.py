@@ -49,14 +49,15 @@ class _Stage(nn.Module):
         self.mix = nn.Conv2d(outside, outside, 1)
         self.mix_norm = nn.GroupNorm(8, outside)
         # Each channel by itself: mixing is left to the next stage.
-        self.time = nn.Conv3d(outside, outside, (5, 1, 1), padding=(2, 0, 0), groups=outside)
+        self.time = nn.Conv2d(outside, outside, (5, 1), padding=(2, 0), groups=outside)
 
     def forward(self, x: Tensor, batch: int) -> Tensor:
         x = F.silu(self.space_norm(self.space(x)))
         x = x + F.silu(self.mix_norm(self.mix(self.deep(x))))
-        clip = x.unflatten(0, (batch, -1)).transpose(1, 2)  # (B, C, T, h, w)
+        # As pictures of frames by places: (B, C, T, h · w).
+        clip = x.reshape(batch, -1, x.shape[1], x.shape[2] * x.shape[3]).transpose(1, 2)
         clip = clip + F.silu(self.time(clip))
-        return clip.transpose(1, 2).flatten(0, 1)
+        return clip.transpose(1, 2).reshape(x.shape)
 
 
 class AttributeReader(nn.Module):
@@ -80,7 +81,7 @@ class AttributeReader(nn.Module):
             x = stage(x, batch)
         # What is there on average, and what is there most: a body is small.
         frames = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
-        frames = frames.unflatten(0, (batch, -1)).transpose(1, 2)  # (B, 2C, T)
+        frames = frames.view(batch, -1, frames.shape[1]).transpose(1, 2)  # (B, 2C, T)
         moves = F.silu(self.moves(frames))
         clip = torch.cat(
             [frames.mean(dim=2), frames.std(dim=2)[:, : x.shape[1]], moves.mean(dim=2),
@@ -113,7 +114,7 @@ def watched(video: Tensor, *, rate: float) -> Tensor:
         return picked
     flat = picked.transpose(1, 2).flatten(0, 1)
     flat = F.interpolate(flat, size=(HEIGHT, WIDTH), mode="bilinear", antialias=True)
-    return flat.unflatten(0, (-1, FRAMES)).transpose(1, 2)
+    return flat.view(-1, FRAMES, 3, HEIGHT, WIDTH).transpose(1, 2)
 
 
 @torch.no_grad()

@@ -82,7 +82,7 @@ def seen_impacts(video: Tensor, *, rate: float) -> list[float]:
     enough = 0.4 * np.quantile(quick, 0.9)
     count = len(way)
     # A step belongs to the middle between two frames.
-    times = (np.arange(count) + 0.5) / rate
+    times: Array = (np.arange(count, dtype=np.float64) + 0.5) / float(rate)
     found: list[tuple[float, float]] = []
     for index in range(_SIDE, count - _SIDE + 1):
         fit = _corner(

@@ -52,9 +52,12 @@ def main() -> None:
     metrics: dict[str, float] = {}
     reader = training.average
     assert isinstance(reader, AttributeReader)
-    for name, split, spoil in (
-        ("seen", "train", False), ("held_out", "held_out", False), ("spoiled", "train", True),
-    ):  # fmt: skip
+    tests: tuple[tuple[str, Split, bool], ...] = (
+        ("seen", "train", False),
+        ("held_out", "held_out", False),
+        ("spoiled", "train", True),
+    )
+    for name, split, spoil in tests:
         shares = evaluate(reader, count=options.test, split=split, spoil=spoil, device=run.device)
         metrics |= {f"{name}_{key}": round(value, 4) for key, value in shares.items()}
     finish(training, run, metrics)
@@ -81,7 +84,11 @@ def loss_of(net: nn.Module, video: Tensor, specs: list[SceneSpec]) -> tuple[Tens
     Features have no target of their own: they are pulled to what tells attributes apart by a
     second, weak set of the same losses through a fixed random projection.
     """
-    logits, features = net(video)
+    gpu = video.is_cuda
+    with torch.autocast(video.device.type, torch.bfloat16, enabled=gpu):
+        logits, features = net(video)
+    logits = {name: scores.float() for name, scores in logits.items()}
+    features = features.float()
     asked = targets(specs, video.device)
     losses, figures = [], {}
     for name, scores in logits.items():
@@ -112,7 +119,7 @@ def spoiled(video: Tensor, rng: random.Random) -> Tensor:
         flat = video.transpose(1, 2).flatten(0, 1)
         small = F.interpolate(flat, scale_factor=scale, mode="bilinear", antialias=True)
         flat = F.interpolate(small, size=video.shape[-2:], mode="bilinear")
-        video = flat.unflatten(0, (batch, -1)).transpose(1, 2)
+        video = flat.view(batch, -1, *flat.shape[1:]).transpose(1, 2)
     gain = 1 + 0.1 * torch.randn((batch, 1, 1, 1, 1), device=video.device)
     offset = 0.05 * torch.randn((batch, 3, 1, 1, 1), device=video.device)
     noise = torch.randn_like(video) * rng.uniform(0.0, 0.06)

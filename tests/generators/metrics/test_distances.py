@@ -42,9 +42,9 @@ def test_frechet_distance_is_symmetric():
 
 def test_real_sound_is_close_to_real_and_spoiled_sound_is_not():
     rng = random.Random(2)
-    specs = [draw_scene(rng, duration_s=1.0) for _ in range(160)]
+    specs = [draw_scene(rng, duration_s=1.0) for _ in range(96)]
     audio = render_audio(specs, samples=RATE, device="cpu")
-    real, more = audio[:80], audio[80:]
+    real, more = audio[:64], audio[64:]
     features = sound_features(real, sample_rate=RATE)
     for spoiled in (
         more + 0.05 * torch.randn(more.shape, generator=torch.Generator().manual_seed(0)),
@@ -52,9 +52,9 @@ def test_real_sound_is_close_to_real_and_spoiled_sound_is_not():
         more.mean(dim=(1, 2), keepdim=True).expand_as(more),
     ):
         generated = sound_features(spoiled, sample_rate=RATE)
-        result = beside_real(generated[:40], features)
+        result = beside_real(generated[:32], features)
         assert result.distance > 2 * result.floor
-    same = beside_real(sound_features(more, sample_rate=RATE)[:40], features)
+    same = beside_real(sound_features(more, sample_rate=RATE)[:32], features)
     assert same.distance < 1.5 * same.floor
 
 

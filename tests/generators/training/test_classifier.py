@@ -8,6 +8,7 @@ import sys
 
 import torch
 
+from generators.metrics import attributes as reading
 from generators.metrics.attributes import load_reader
 from generators.training import classifier
 from generators.training.classifier import spoiled
@@ -20,6 +21,10 @@ def run(monkeypatch, capsys, *arguments):
 
 
 def test_it_runs_and_goes_on(tmp_path, monkeypatch, capsys):
+    for module in (classifier, reading):  # the same network over smaller pictures
+        monkeypatch.setattr(module, "WIDTH", 48)
+        monkeypatch.setattr(module, "HEIGHT", 28)
+        monkeypatch.setattr(module, "FRAMES", 6)
     options = ["--out", str(tmp_path), "--device", "cpu", "--steps", "1", "--batch", "1"]
     options += ["--test", "1"]
     first = run(monkeypatch, capsys, *options)
