@@ -95,7 +95,7 @@ def _shaded_body(image: Tensor, view: View, layer: Layer) -> Tensor:
 def _pencil_background(image: Tensor, view: View) -> Tensor:
     luma = image[:, 0] * 0.3 + image[:, 1] * 0.59 + image[:, 2] * 0.11
     strokes = 0.5 + 0.5 * torch.sin((view.far_x * 0.8 + view.y * 0.6) * 62)
-    keep = 0.46 - 0.22 * strokes * (1.15 - luma)
+    keep = 0.44 - 0.13 * strokes * (1.15 - luma)
     return over(image, _PAPER, 1 - keep.clamp(0.1, 0.6))
 
 
