@@ -158,12 +158,14 @@ class AudioCodec(nn.Module):
         tones, bands = out.split([5 * _BINS, _NOISES * self.config.noise_bands], 1)
         level, drift, offset, strike = tones.split([2 * _BINS, _BINS, _BINS, _BINS], 1)
         bands = bands.unflatten(1, (_NOISES, -1)).clamp(max=3).exp()  # (B, 3, 40, 6L)
+        with torch.autocast(out.device.type, enabled=False):
+            noise = self.noise.T @ bands  # (B, 3, F, 6L)
         spectrum = Spectrum(
             level=level.unflatten(1, (2, _BINS)).clamp(max=3),
             drift=math.pi * torch.tanh(drift),
             offset=offset,
             strike=torch.sigmoid(strike),
-            noise=self.noise.T @ bands,
+            noise=noise,
         )
         return spectrum, slow, fast
 

@@ -23,7 +23,7 @@ from generators.training.checkpoint import load_state, save_state
 from generators.weight_file import save_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _LOG_EVERY_S = 10.0
 _SAVE_EVERY_S = 150.0
@@ -33,7 +33,6 @@ _KEEP = 0.998  # of the average, a step
 _LARGEST_SKIP = 50  # steps in a row that gave no finite gradient
 
 Figures = dict[str, Tensor]
-Objective = "Callable[[nn.Module, float], tuple[Tensor, Figures]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +63,12 @@ class Training:
 
 
 def parse_run(
-    program: str, *, batch: int, rate: float, extra: Callable[[argparse.ArgumentParser], None]
+    program: str,
+    *,
+    batch: int,
+    rate: float,
+    extra: Callable[[argparse.ArgumentParser], None],
+    given: Sequence[str] | None = None,
 ) -> tuple[Run, argparse.Namespace]:
     """The options that all training programs share, and the program's own."""
     parser = argparse.ArgumentParser(prog=f"python -m generators.training.{program}")
@@ -79,7 +83,7 @@ def parse_run(
     parser.add_argument("--device", default="cuda" if gpu else "cpu")
     parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
     extra(parser)
-    options = parser.parse_args()
+    options = parser.parse_args(given)
     device = torch.device(options.device)
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True

@@ -23,6 +23,8 @@ from generators.warp import warp
 from generators.weight_file import load_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from generators.video_codec import Reconstruction
 
 _NOISE = 0.1
@@ -105,7 +107,7 @@ def _psnr(made: Tensor, wanted: Tensor) -> Tensor:
     return -10 * torch.log10(error / 4 + 1e-10)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     def extra(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--frames", type=int, default=17, help="of a clip, 8·K + 1")
         parser.add_argument("--width", type=int, default=192)
@@ -114,7 +116,7 @@ def main() -> None:
         parser.add_argument("--scenes", type=int, default=64, help="held-out scenes at the end")
         parser.add_argument("--probes", type=int, default=1024, help="scenes for linear probes")
 
-    run, options = parse_run("video_codec", batch=48, rate=1.2e-3, extra=extra)
+    run, options = parse_run("video_codec", batch=48, rate=1.2e-3, extra=extra, given=arguments)
     training = start(VideoCodec(VideoCodecConfig()), run)
     pool = PairPool(
         size=options.pool, frames=options.frames, width=options.width, height=options.height,
