@@ -194,7 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training = start(codec, run)
     net = AudioTraining(codec)
     bands = Bands().to(run.device)
-    pool = SoundPool(size=options.pool, seed=run.seed + training.step, device=run.device)
+    pool = SoundPool(
+        size=options.pool, seed=run.seed + training.step, device=run.device, share=options.renew
+    )
     say(f"{options.pool} sounds drawn")
     work(training, run, lambda _, __: objective(net, pool, bands, run.batch, options.latents))
     save(training, run)

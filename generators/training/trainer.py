@@ -81,6 +81,7 @@ def parse_run(
     parser.add_argument("--rate", type=float, default=rate, help="largest learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if gpu else "cpu")
+    parser.add_argument("--renew", type=float, default=0.25, help="share of time to draw data in")
     parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
     extra(parser)
     options = parser.parse_args(given)
@@ -130,11 +131,19 @@ def rate_at(share: float, largest: float) -> float:
 
 
 def work(
-    training: Training, run: Run, objective: Callable[[nn.Module, float], tuple[Tensor, Figures]]
+    training: Training,
+    run: Run,
+    objective: Callable[[nn.Module, float], tuple[Tensor, Figures]],
+    *,
+    whole: nn.Module | None = None,
 ) -> None:
-    """Steps until the budget is used up. ``objective(net, share)`` gives a loss and figures."""
+    """Steps until the budget is used up. ``objective(net, share)`` gives a loss and figures.
+
+    It is given ``whole``, by default the net, which is compiled where that is asked for.
+    """
+    whole = training.net if whole is None else whole
     started = logged = saved = time.monotonic()
-    net = _compiled(training.net) if run.compiled else training.net
+    net = _compiled(whole) if run.compiled else whole
     first = True
     done = 0
     while True:
@@ -154,7 +163,7 @@ def work(
             # A compiler that fails must not cost the run.
             say(f"not compiled: {type(error).__name__}: {str(error)[:300]}")
             torch.cuda.empty_cache()
-            net = training.net
+            net = whole
             first = False
             continue
         first = False

@@ -120,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training = start(VideoCodec(VideoCodecConfig()), run)
     pool = PairPool(
         size=options.pool, frames=options.frames, width=options.width, height=options.height,
-        seed=run.seed + training.step, device=run.device,
+        seed=run.seed + training.step, device=run.device, share=options.renew,
     )  # fmt: skip
     say(f"{options.pool} clips drawn")
     work(training, run, lambda net, _: objective(net, pool, run.batch))
