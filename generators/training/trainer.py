@@ -221,7 +221,9 @@ def _advance(
     if bool(torch.isfinite(norm + loss.detach())):
         training.optimizer.step()
         training.step += 1
-        _follow(training.average, training.net, min(_KEEP, (training.step + 1) / (training.step + 10)))
+        _follow(
+            training.average, training.net, min(_KEEP, (training.step + 1) / (training.step + 10))
+        )
         training.skipped = 0
     else:
         training.skipped += 1
