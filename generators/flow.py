@@ -38,8 +38,8 @@ def clean_of(mixed: Tensor, velocity: Tensor, level: Tensor) -> Tensor:
 
 
 def squared_error(velocity: Tensor, target: Tensor, wanted: Tensor) -> Tensor:
-    """Mean squared error of (B, S, P, C) where ``wanted`` (B, S, 1, C) is 1 and not 0; a scalar."""
-    error = (velocity.float() - target.float()).square().mean(2, keepdim=True)
+    """Mean squared error of (B, S, P, C) over the moments ``wanted`` (B, S, 1, 1), 1 or 0."""
+    error = (velocity.float() - target.float()).square().mean((2, 3), keepdim=True)
     return (error * wanted).sum() / wanted.sum().clamp(min=1)
 
 

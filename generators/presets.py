@@ -17,7 +17,7 @@ from generators.text import TextConfig
 from provenance.errors import UnknownModel, UnreadableMedia
 
 # Channels of the latents of the codecs: how a key frame looks and how it moves, and sound.
-VIDEO_PARTS = (16, 16)
+VIDEO_PARTS = (24, 16)
 AUDIO_PARTS = (32,)
 
 PRESETS: dict[str, DiTConfig] = {
@@ -32,7 +32,7 @@ PRESETS: dict[str, DiTConfig] = {
     "ltx-2.3-small": DiTConfig(
         video=StreamConfig(parts=VIDEO_PARTS, heads=4, head_dim=64, mlp_ratio=3),
         audio=StreamConfig(parts=AUDIO_PARTS, heads=2, head_dim=64, mlp_ratio=3),
-        text=TextConfig(heads=3, head_dim=64, layers=3, max_bytes=192),
+        text=TextConfig(heads=3, head_dim=64, layers=3, max_bytes=256),
         blocks=6,
     ),
 }

@@ -27,7 +27,7 @@ class TextConfig:
     heads: int
     head_dim: int
     layers: int
-    max_bytes: int = 192
+    max_bytes: int = 256
 
     @property
     def width(self) -> int:
