@@ -45,7 +45,8 @@ class StreamConfig:
 
 class Attention(nn.Module):
     """From ``width`` to the tokens of a source of ``source_width``, with normalised keys and
-    queries (Dehghani et al. 2023, arXiv:2302.05442), which keeps bf16 training calm."""
+    queries (Dehghani et al. 2023, arXiv:2302.05442), which keeps bf16 training calm.
+    """
 
     def __init__(self, *, width: int, source_width: int, heads: int, head_dim: int) -> None:
         super().__init__()
@@ -53,14 +54,15 @@ class Attention(nn.Module):
         self.query = nn.Linear(width, heads * head_dim, bias=False)
         self.key_value = nn.Linear(source_width, 2 * heads * head_dim, bias=False)
         self.out = nn.Linear(heads * head_dim, width, bias=False)
-        self.query_norm = nn.RMSNorm(head_dim, eps=1e-6)
-        self.key_norm = nn.RMSNorm(head_dim, eps=1e-6)
+        self.query_gain = nn.Parameter(torch.ones(head_dim))
+        self.key_gain = nn.Parameter(torch.ones(head_dim))
 
     def keys_values(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """Two (B, heads, M, head_dim) of ``source`` (B, M, source_width); keys not yet turned, so
-        that a cache of them can be moved in time."""
+        that a cache of them can be moved in time.
+        """
         keys, values = self.key_value(source).chunk(2, dim=-1)
-        return self.key_norm(self._split(keys)), self._split(values)
+        return normalise(self._split(keys), self.key_gain), self._split(values)
 
     def attend(
         self,
@@ -71,7 +73,7 @@ class Attention(nn.Module):
         key_angles: Tensor | None = None,
     ) -> Tensor:
         """(B, N, width) of ``x`` (B, N, width); positions as angles, see :mod:`generators.rope`."""
-        queries = self.query_norm(self._split(self.query(x)))
+        queries = normalise(self._split(self.query(x)), self.query_gain)
         if angles is not None and key_angles is not None:
             queries, keys = rotate(queries, angles), rotate(keys, key_angles)
         seen = F.scaled_dot_product_attention(queries.to(values), keys.to(values), values)
@@ -100,7 +102,9 @@ class Stream(nn.Module):
     ``modulation`` is (B, S, 9, width).
     """
 
-    def __init__(self, config: StreamConfig, *, text_width: int, other: StreamConfig | None) -> None:
+    def __init__(
+        self, config: StreamConfig, *, text_width: int, other: StreamConfig | None
+    ) -> None:
         super().__init__()
         width = config.width
         self.table = nn.Parameter(torch.zeros(MODULATIONS, width))
@@ -125,9 +129,7 @@ class Stream(nn.Module):
             nn.Linear(width, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, width)
         )
 
-    def look_and_read(
-        self, x: Tensor, modulation: Tensor, text: Tensor, angles: Tensor
-    ) -> Tensor:
+    def look_and_read(self, x: Tensor, modulation: Tensor, text: Tensor, angles: Tensor) -> Tensor:
         shift, scale, gate = self._modulation(modulation, 0)
         inner = (normalise(x) * (1 + scale) + shift).flatten(1, 2)  # (B, N, width)
         x = x + gate * self.look(inner, inner, angles, angles).view_as(x)
@@ -149,7 +151,9 @@ class Stream(nn.Module):
         return out
 
     def _modulation(self, modulation: Tensor, first: int) -> tuple[Tensor, Tensor, Tensor]:
-        part = modulation[:, :, first : first + 3] + self.table[first : first + 3].to(modulation.dtype)
+        part = modulation[:, :, first : first + 3] + self.table[first : first + 3].to(
+            modulation.dtype
+        )
         shift, scale, gate = part[:, :, None].unbind(3)  # (B, S, 1, width) each
         return shift, scale, gate
 
@@ -180,7 +184,8 @@ class Block(nn.Module):
 
 class Moments(NamedTuple):
     """A stream on its way through a block: tokens (B, S, P, width), their modulation
-    (B, S, 9, width), angles of their positions and of their time alone (B, S·P, head_dim/2)."""
+    (B, S, 9, width), angles of their positions and of their time alone (B, S·P, head_dim/2).
+    """
 
     x: Tensor
     modulation: Tensor
@@ -188,6 +193,6 @@ class Moments(NamedTuple):
     times: Tensor
 
 
-def normalise(x: Tensor) -> Tensor:
-    """Root-mean-square norm over the last axis, without weights."""
-    return F.rms_norm(x, (x.shape[-1],), eps=1e-6)
+def normalise(x: Tensor, gain: Tensor | None = None) -> Tensor:
+    """Root-mean-square norm over the last axis (Zhang and Sennrich 2019, arXiv:1910.07467)."""
+    return F.rms_norm(x, (x.shape[-1],), None if gain is None else gain.to(x.dtype), eps=1e-6)

@@ -18,6 +18,7 @@ from generators.blocks import MODULATIONS, Block, Moments, StreamConfig, normali
 from generators.rope import grid_angles, time_angles
 from generators.text import TextConfig, TextEncoder
 
+_BEGIN_AT_ZERO = ("table", "level.out.weight", "leave.out.weight")
 _LEVEL_WAVES = 128  # pairs of waves that a noise level is spread over
 
 
@@ -57,7 +58,8 @@ class VideoTokens(NamedTuple):
 
 class AudioTokens(NamedTuple):
     """Latents of sound (B, L, 1, C), their noise levels (B, L, 1) and times (B, L), as in
-    :class:`VideoTokens`."""
+    :class:`VideoTokens`.
+    """
 
     latents: Tensor
     level: Tensor
@@ -66,7 +68,8 @@ class AudioTokens(NamedTuple):
 
 class LevelEncoder(nn.Module):
     """Noise levels (B, S, parts) and a vector (B, text) of the clip → modulations
-    (B, S, n, width)."""
+    (B, S, n, width).
+    """
 
     def __init__(self, width: int, *, parts: int, text_width: int, count: int) -> None:
         super().__init__()
@@ -114,7 +117,6 @@ class StreamEnds(nn.Module):
     def __init__(self, config: StreamConfig, *, text_width: int) -> None:
         super().__init__()
         self.enter = nn.Linear(config.channels, config.width)
-        self.first = nn.Parameter(torch.zeros(config.width))
         self.level = LevelEncoder(
             config.width,
             parts=len(config.parts),
@@ -134,20 +136,20 @@ class DiT(nn.Module):
         self.text = TextEncoder(config.text)
         self.video = StreamEnds(config.video, text_width=width)
         self.audio = None if config.audio is None else StreamEnds(config.audio, text_width=width)
+        self.first = nn.Parameter(torch.zeros(config.video.width))  # marks a first key frame
         self.blocks = nn.ModuleList(
             Block(config.video, config.audio, text_width=width) for _ in range(config.blocks)
         )
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draws all weights anew. Gates and the last layer start at zero, so that every block is
-        the identity and the first velocity is 0 (Peebles and Xie 2022, "adaLN-Zero")."""
+        the identity and the first velocity is 0 (Peebles and Xie 2022, "adaLN-Zero").
+        """
         with torch.no_grad():
             for name, weight in self.named_parameters():
-                if name.endswith("_norm.weight"):
+                if name.endswith("_gain"):
                     weight.fill_(1)
-                elif weight.ndim == 1 or name.endswith(("table", "level.out.weight")):
-                    weight.zero_()
-                elif name.endswith("leave.out.weight"):
+                elif weight.ndim == 1 or name.endswith(_BEGIN_AT_ZERO):
                     weight.zero_()
                 elif name.endswith("embed.weight"):
                     weight.normal_(0, 0.5, generator=generator)
@@ -184,7 +186,7 @@ class DiT(nn.Module):
         places = video.place.shape[0]
         modulation = self.video.level(video.level, summary, video.span_s)
         x = self.video.enter(video.latents.to(summary.dtype))
-        x = x + (video.first[:, None, None] * self.video.first).to(x.dtype)
+        x = x + (video.first[:, None, None] * self.first).to(x.dtype)
         moments = Moments(
             x=x,
             modulation=modulation[:, :, :MODULATIONS],

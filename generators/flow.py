@@ -1,8 +1,8 @@
 """Flow matching: how latents are mixed with noise, and what the model has to say about the mix.
 
-A straight line from the latents (level 0) to Gaussian noise (level 1), whose velocity is noise minus
-latents: Lipman et al. 2022, arXiv:2210.02747; Liu et al. 2022, arXiv:2209.03003. Levels are drawn
-from a logit-normal distribution: Esser et al. 2024, "SD3", arXiv:2403.03206.
+A straight line from the latents (level 0) to Gaussian noise (level 1), whose velocity is noise
+minus latents: Lipman et al. 2022, arXiv:2210.02747; Liu et al. 2022, arXiv:2209.03003. Levels are
+drawn from a logit-normal distribution: Esser et al. 2024, "SD3", arXiv:2403.03206.
 """
 
 from __future__ import annotations

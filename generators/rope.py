@@ -51,7 +51,8 @@ def grid_angles(time_s: Tensor, place: Tensor, head_dim: int) -> Tensor:
 
 def rotate(x: Tensor, angles: Tensor) -> Tensor:
     """``x`` (B, heads, N, head_dim) turned by ``angles`` (B, N, head_dim/2): the first half of a
-    head holds the real parts, the second the imaginary ones."""
+    head holds the real parts, the second the imaginary ones.
+    """
     cos = angles.cos().to(x.dtype)[:, None]  # (B, 1, N, head_dim/2)
     sin = angles.sin().to(x.dtype)[:, None]
     real, imaginary = x.chunk(2, dim=-1)

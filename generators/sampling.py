@@ -8,6 +8,7 @@ guidance (Ho and Salimans 2022, arXiv:2207.12598).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
@@ -35,7 +36,8 @@ class SamplingSettings:
 
 class Given(NamedTuple):
     """What is known before: clean latents (B, S, P, C) and (B, L, 1, C), and booleans (B, S, 2) and
-    (B, L, 1), by part, that say which of them hold; the others are made."""
+    (B, L, 1), by part, that say which of them hold; the others are made.
+    """
 
     video: Tensor
     video_given: Tensor
@@ -104,7 +106,7 @@ def sample(
         return _guide(out, settings.guidance), _guide(heard, settings.guidance)
 
     levels = noise_levels(settings.steps, settings.shift)
-    for step, (level, following) in enumerate(zip(levels, levels[1:], strict=False)):
+    for step, (level, following) in enumerate(pairwise(levels)):
         slope = velocity(state, level)
         ahead = _move(state, slope, following - level)
         if settings.method == "heun" and following > 0:

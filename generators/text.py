@@ -41,7 +41,8 @@ def normal_text(prompt: str) -> str:
 
 def encode_bytes(prompts: Sequence[str], max_bytes: int) -> Tensor:
     """(B, max_bytes) uint8 of ``prompts``, zeros behind their end; an empty one is all zeros, which
-    is what guidance steers away from."""
+    is what guidance steers away from.
+    """
     out = torch.zeros(len(prompts), max_bytes, dtype=torch.uint8)
     for row, prompt in zip(out, prompts, strict=True):
         raw = normal_text(prompt).encode("utf-8", "replace")[:max_bytes]
@@ -81,7 +82,8 @@ class TextLayer(nn.Module):
 
 class TextEncoder(nn.Module):
     """Bytes (B, M) → (B, M, width). Padding is seen like any other byte: no mask, and the length
-    of the text is something that attention can read."""
+    of the text is something that attention can read.
+    """
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()

@@ -25,7 +25,7 @@ from generators.presets import PRESETS, preset
 from generators.sampling import SamplingSettings
 from generators.training.objective import Losses, losses
 from generators.training.pool import Format, Pool
-from generators.training.samples_drawn import draw_clips, write_samples
+from generators.training.samples import draw_clips, write_samples
 from generators.training.scene_source import SceneSource
 from generators.training.state import load_state, save_state
 from generators.training.world import World
@@ -52,7 +52,8 @@ FORMATS = (
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What the command line says. Times in seconds; ``batch``, ``pool`` and ``fill`` in clips, for
-    each process."""
+    each process.
+    """
 
     out: Path
     seconds: float
@@ -102,7 +103,8 @@ def start_run(plan: Plan, world: World) -> Run:
 
 def rate_at(step: int, share: float, plan: Plan) -> float:
     """The learning rate: a short rise, level, and a fall to 1/20 over the last ``decay`` of the
-    time, in which most of the loss goes (Hu et al. 2024, MiniCPM, arXiv:2404.06395)."""
+    time, in which most of the loss goes (Hu et al. 2024, MiniCPM, arXiv:2404.06395).
+    """
     rise = min(1.0, (step + 1) / WARMUP_STEPS)
     left = 1.0 if plan.decay <= 0 else min(1.0, max(0.0, (1 - share) / plan.decay))
     return plan.rate * rise * (0.05 + 0.95 * left)
@@ -110,7 +112,8 @@ def rate_at(step: int, share: float, plan: Plan) -> float:
 
 def advance(run: Run, pool: Pool, plan: Plan, world: World, rate: float) -> Losses:
     """One step; returns its losses, still on the device. A step whose gradient is not finite
-    changes nothing."""
+    changes nothing.
+    """
     for group in run.optimizer.param_groups:
         group["lr"] = rate
     windows = pool.draw(plan.batch, world.generator)
@@ -128,9 +131,7 @@ def advance(run: Run, pool: Pool, plan: Plan, world: World, rate: float) -> Loss
     run.step += 1
     keep = min(0.9995, (run.step + 1) / (run.step + 20))
     with torch.no_grad():
-        torch._foreach_lerp_(  # noqa: SLF001  the one call that moves them all at once
-            list(run.average.parameters()), list(run.model.parameters()), 1 - keep
-        )
+        torch._foreach_lerp_(list(run.average.parameters()), list(run.model.parameters()), 1 - keep)
     return Losses(*(part.detach() for part in found))
 
 

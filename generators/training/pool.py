@@ -40,7 +40,8 @@ sound at 24, 25, 30 and 50 frames a second."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
     """What clips of a pool have in common: size in pixels, frames a second, and chunks of a clip
-    and of a window of it."""
+    and of a window of it.
+    """
 
     width: int = 192
     height: int = 112
@@ -71,7 +72,8 @@ class Encoded(NamedTuple):
 
 class Windows(NamedTuple):
     """A batch cut out of clips: clean latents where :class:`VideoTokens` would have noisy ones,
-    the captions, and which of them (B,) do not begin with their scene."""
+    the captions, and which of them (B,) do not begin with their scene.
+    """
 
     video: VideoTokens
     audio: AudioTokens

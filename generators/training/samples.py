@@ -1,51 +1,96 @@
-"""Samples to look at and to listen to, written with nothing but the standard library."""
+"""Clips for held-out captions, drawn at the end of a run to be looked at and listened to."""
 
 from __future__ import annotations
 
-import struct
 import wave
-import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from torch import Tensor
+
+from generators.latents import PATCH, SOUND_RATE, latents_of, sound_latents_of
+from generators.sampling import Given, sample
+from generators.training.sheet import write_sheet
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Protocol
 
-    from torch import Tensor
+    from generators.dit import DiT
+    from generators.sampling import SamplingSettings
+    from generators.training.pool import Format, Windows
 
-_COLOUR = 2  # PNG's colour type of three channels
-
-
-def contact_sheet(clips: Tensor, columns: int) -> Tensor:
-    """Clips (B, 3, T, H, W) in −1…1 → (B·H, columns·W, 3) uint8: a row of frames for each."""
-    index = torch.linspace(0, clips.shape[2] - 1, columns).round().long()
-    frames = clips[:, :, index.to(clips.device)]  # (B, 3, columns, H, W)
-    levels = ((frames.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
-    return levels.permute(0, 3, 2, 4, 1).flatten(1, 1).flatten(0, 1).flatten(1, 2).cpu()
+    class Decoder(Protocol):
+        def decode(self, latents: Tensor) -> Tensor: ...
 
 
-def write_png(path: Path, picture: Tensor) -> None:
-    """(H, W, 3) uint8 as PNG (W3C, Portable Network Graphics, third edition)."""
-    height, width, _ = picture.shape
-    rows = b"".join(b"\0" + picture[y].contiguous().numpy().tobytes() for y in range(height))
+COLUMNS = 6
 
-    def box(kind: bytes, data: bytes) -> bytes:
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
-    head = struct.pack(">IIBBBBB", width, height, 8, _COLOUR, 0, 0, 0)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n"
-        + box(b"IHDR", head)
-        + box(b"IDAT", zlib.compress(rows, 6))
-        + box(b"IEND", b"")
-    )
+class Drawn(NamedTuple):
+    """Latents of clips (B, S, P, C) and of their sound (B, L, 1, C)."""
+
+    video: Tensor
+    audio: Tensor
+
+
+def draw_clips(
+    model: DiT, windows: Windows, *, images: int, settings: SamplingSettings, seed: int
+) -> Drawn:
+    """Clips for the captions of ``windows``; the last ``images`` of them from their true first
+    key frames on.
+    """
+    video, audio = windows.video, windows.audio
+    batch, moments = video.time_s.shape
+    device = video.latents.device
+    given = torch.zeros(batch, moments, 2, dtype=torch.bool, device=device)
+    given[:, 0, 1] = True  # nothing moves before the first key frame
+    if images:
+        given[-images:, 0, 0] = True
+    parts = model.config.video.parts
+    known = video.latents.clone()
+    known[:, 0, :, parts[0] :] = 0
+    with torch.no_grad():
+        pictures, sound = sample(
+            model,
+            video,
+            audio,
+            Given(
+                video=known,
+                video_given=given,
+                audio=audio.latents,
+                audio_given=torch.zeros(*audio.time_s.shape, 1, dtype=torch.bool, device=device),
+            ),
+            text=model.read(windows.text),
+            empty_text=model.read(torch.zeros_like(windows.text)),
+            settings=settings,
+            generator=torch.Generator().manual_seed(seed),
+        )
+    return Drawn(video=pictures, audio=sound)
+
+
+def write_samples(
+    folder: Path,
+    name: str,
+    drawn: Drawn,
+    layout: Format,
+    video_codec: Decoder,
+    audio_codec: Decoder,
+) -> None:
+    """``<name>.png``, a row of frames for each clip, and ``<name>.wav``, one after the other."""
+    rows = layout.height // PATCH
+    with torch.no_grad():
+        frames = video_codec.decode(latents_of(drawn.video, rows).float())
+        sound = audio_codec.decode(sound_latents_of(drawn.audio).float())
+    shown = torch.linspace(0, frames.shape[2] - 1, COLUMNS).round().int().tolist()
+    write_sheet(folder / f"{name}.png", [[clip[:, index] for index in shown] for clip in frames])
+    write_wav(folder / f"{name}.wav", sound, SOUND_RATE)
 
 
 def write_wav(path: Path, samples: Tensor, rate: int) -> None:
     """Sound (B, channels, N) in −1…1, one clip after the other with a quarter of a second between,
-    as 16-bit PCM."""
+    as 16-bit PCM.
+    """
     gap = samples.new_zeros(samples.shape[1], rate // 4)
     line = torch.cat([part for clip in samples for part in (clip, gap)], dim=1)
     levels = (line.float().clamp(-1, 1) * 32767).round().to(torch.int16).cpu()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """This process: its number ``rank`` of ``size``, its device, its own random numbers there."""
+    """One process: its number ``rank`` of ``size``, its device, its own random numbers there."""
 
     rank: int
     size: int
@@ -30,7 +30,8 @@ class World:
     @classmethod
     def join(cls, device: str | None, seed: int) -> Self:
         """By the variables that ``torchrun`` sets; alone without them. ``device``: default a GPU
-        where there is one."""
+        where there is one.
+        """
         rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         local = int(os.environ.get("LOCAL_RANK", "0"))
         kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -60,7 +61,7 @@ class World:
         dist.all_reduce(flat)
         flat /= self.size
         parts = flat.split([tensor.numel() for tensor in tensors])
-        torch._foreach_copy_(  # noqa: SLF001  one call for all
+        torch._foreach_copy_(
             list(tensors), [part.view_as(t) for part, t in zip(parts, tensors, strict=True)]
         )
 
@@ -78,9 +79,7 @@ class World:
             torch.cuda.synchronize(self.device)
 
     def autocast(self) -> AbstractContextManager[None]:
-        return torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"
-        )
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda")
 
     def say(self, line: str) -> None:
         """To stderr, from the first process alone."""

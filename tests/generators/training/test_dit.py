@@ -12,7 +12,6 @@ from generators.presets import PRESETS
 from generators.training import dit as program
 from generators.training.objective import losses
 from generators.training.pool import Encoded, Format, Pool, encode_clips
-from generators.training.samples import write_png
 from generators.training.world import World
 from provenance.errors import UnreadableMedia
 from tests.generators.tiny import CONFIG, FoldingAudioCodec, FoldingVideoCodec, tiny_dit
@@ -178,11 +177,7 @@ def test_a_resumed_run_has_the_weights_it_stopped_with(tiny_program):
     program.load_state(tiny_program.out, first.model, first.average, first.optimizer)
     moments = [first.optimizer.state[weight]["exp_avg_sq"] for weight in first.model.parameters()]
     assert all(moment.any() for moment in moments[:4])
-    differ = [
-        (a - b).abs().max() > 0
-        for a, b in zip(first.model.parameters(), second.model.parameters(), strict=True)
-    ]
-    assert all(differ[:4])
+    assert (first.model.video.leave.out.weight - second.model.video.leave.out.weight).any()
 
 
 def test_a_damaged_state_is_refused(tiny_program):
@@ -217,12 +212,3 @@ def test_time_ends_a_run(tiny_program):
     started = time.monotonic() - 100
     program.train(run, pools, DrawnSource().clips, tiny_program, world, started)
     assert run.step == 0
-
-
-def test_a_png_opens_elsewhere(tmp_path):
-    import cv2
-
-    picture = torch.arange(4 * 5 * 3, dtype=torch.uint8).view(4, 5, 3)
-    write_png(tmp_path / "a.png", picture)
-    read = cv2.imread(str(tmp_path / "a.png"))[..., ::-1]
-    assert (read == picture.numpy()).all()
