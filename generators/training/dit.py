@@ -1,9 +1,14 @@
 """``python -m generators.training.dit``: train the joint transformer on scenes as they are drawn.
 
-One process a GPU, under ``torchrun --nproc-per-node N`` for several. A run lasts ``--seconds`` from
-its start to its end, samples and files included; ``--resume`` goes on from the folder of an earlier
-one. Everything lands in ``--out``: the weights to ship, the state to go on from, samples, a log.
-The last line on stdout is JSON.
+One process a GPU. A run lasts ``--seconds`` from its start to its end, samples and files included,
+and ``--resume`` goes on from the folder of an earlier one::
+
+    torchrun --nproc-per-node 2 -m generators.training.dit --out run1 --decay 0
+    torchrun --nproc-per-node 2 -m generators.training.dit --out run2 --resume run1
+
+The learning rate falls at the end of a run unless ``--decay 0``, so that only the last one should.
+Everything lands in ``--out``: the weights to ship (``dit.safetensors``), the state to go on from,
+samples, a log. The last line on stdout is JSON.
 """
 
 from __future__ import annotations
@@ -39,6 +44,7 @@ WARMUP_STEPS = 300
 SYNC_EVERY = 10
 """Steps after which the processes agree on how much of the time is used up."""
 LOG_EVERY = 100
+SAVE_EVERY_S = 150.0
 FORMATS = (
     # The common case first; portrait has as many tokens, so that nothing is compiled again.
     (Format(), 0.5),
@@ -61,6 +67,7 @@ class Plan:
     batch: int = 128
     pool: int = 24_000
     fill: int = 2_000
+    fill_s: float = 60.0
     render: int = 16
     render_share: float = 0.3
     rate: float = 1e-3
@@ -152,7 +159,8 @@ def train(
     chances /= chances.sum()
     last_step = None if plan.steps is None else run.step + plan.steps
     share, step_s, render_s, owed = 0.0, 0.1, 0.0, 0.0
-    reported, at = run.step, began
+    reported, at, saved = run.step, began, began
+    total = torch.zeros(3, device=world.device)
     while True:
         if run.step % SYNC_EVERY == 0:
             share = world.agree((time.monotonic() - began) / max(1e-6, ends - began))
@@ -160,9 +168,11 @@ def train(
             return
         pool = pools[int(turn.choice(len(pools), p=chances))][0]
         found = advance(run, pool, plan, world, rate_at(run.step, share, plan))
+        total += torch.stack(list(found))
         # Rendering gets its share of the time, however long it takes here.
         owed += step_s * plan.render_share / (1 - plan.render_share)
         if owed >= render_s:
+            world.wait()
             before = time.monotonic()
             chosen = pools[int(renewal.choice(len(pools), p=chances))][0]
             chosen.put(render(chosen.layout, plan.render))
@@ -170,16 +180,19 @@ def train(
             render_s = time.monotonic() - before
             owed = 0.0
         if run.step - reported >= LOG_EVERY:
-            figures = [round(float(part), 4) for part in found]
-            now = time.monotonic()
-            step_s = world.agree((now - at) / (run.step - reported) * (1 - plan.render_share))
-            line = dict(zip(Losses._fields, figures, strict=True))
+            steps, now = run.step - reported, time.monotonic()
+            means = [round(value / steps, 4) for value in total.tolist()]
+            step_s = world.agree((now - at) / steps * (1 - plan.render_share))
+            line = dict(zip(Losses._fields, means, strict=True))
             line |= {"step": run.step, "s": round(now - started, 1), "step_s": round(step_s, 4)}
-            line |= {"render_s": round(render_s, 3)}
-            line |= {"clips": sum(pool.filled for pool, _ in pools)}
+            line |= {"render_s": round(render_s, 3), "clips": sum(p.filled for p, _ in pools)}
             run.log.append(line)
             world.say(json.dumps(line))
             reported, at = run.step, now
+            total.zero_()
+            if world.rank == 0 and now - saved > SAVE_EVERY_S:
+                save_state(plan.out, run.model, run.average, run.optimizer, run.step)
+                saved = now
 
 
 def held_out_losses(run: Run, pool: Pool, world: World, *, batches: int = 4) -> dict[str, float]:
@@ -222,6 +235,9 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
     run = start_run(plan, world)
     if resume is not None:
         run.step = load_state(resume, run.model, run.average, run.optimizer)
+        # Other scenes and other noise than those of the run before.
+        world.generator.manual_seed(run.step * 1000 + world.rank)
+        source.rng = np.random.default_rng([plan.seed, world.rank, run.step])
         world.say(f"resumed at step {run.step}")
     pools = [(Pool(layout, max(plan.render, int(plan.pool * share))), share)
              for layout, share in FORMATS]  # fmt: skip
@@ -229,7 +245,9 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
         before = time.monotonic()
         while pool.filled < max(1, min(pool.capacity, int(plan.fill * share))):
             pool.put(source.clips(pool.layout, plan.render))
-        world.wait()
+            world.wait()
+            if time.monotonic() - before > plan.fill_s * share:
+                break
         took = time.monotonic() - before
         world.say(f"{pool.layout}: {pool.filled} clips in {took:.1f} s")
     compiled = plan.compiled and compile_blocks(run, pools, world)
@@ -247,6 +265,7 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
         "step": run.step,
         "trained_s": round(trained_s, 1),
         "compiled": compiled,
+        "peak_gb": world.peak_gb(),
         "clips_rendered": source.rendered * world.size,
         "last": run.log[-1] if run.log else None,
     }
@@ -292,6 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=128, help="clips a step, each process")
     parser.add_argument("--pool", type=int, default=24_000, help="clips kept, each process")
     parser.add_argument("--fill", type=int, default=2_000, help="clips rendered before training")
+    parser.add_argument("--fill-s", type=float, default=60.0, help="the most time for that")
     parser.add_argument("--render", type=int, default=16, help="clips rendered at a time")
     parser.add_argument("--render-share", type=float, default=0.3, help="of the time")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
