@@ -123,7 +123,9 @@ class AudioCodec(nn.Module):
             back = functional.pad(samples, (_LONG_BACK, 0))
             long = log_mel(back, self.long, size=_LONG, hop=SAMPLES)  # (B, 2, 96, L or L + 1)
         steps = samples.shape[2] // SAMPLES
-        short = short.unflatten(-1, (steps, FRAMES)).movedim(-1, 3).flatten(1, 3)  # (B, 768, L)
+        short = (
+            torch.unflatten(short, -1, (steps, FRAMES)).movedim(-1, 3).flatten(1, 3)
+        )  # (B, 768, L)
         features = torch.cat([short, long[..., :steps].flatten(1, 2)], 1)  # (B, 960, L)
         out, _ = self.encoder(self.inward(features / 3 + 1.5), None)
         unit: Tensor = self.latent(out, noise=noise)
@@ -170,9 +172,7 @@ class AudioCodec(nn.Module):
         return spectrum, slow, fast
 
 
-def compose(
-    spectrum: Spectrum, noise: Tensor, turn: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def compose(spectrum: Spectrum, noise: Tensor, turn: Tensor | None) -> tuple[Tensor, Tensor]:
     """Complex frames (B, 2, F, J), and the phases (B, F) after the last.
 
     ``noise``: complex (3, F, J) or (B, 3, F, J) of variance 1.
@@ -204,7 +204,7 @@ def finish(frames: Tensor, tail: Tensor | None) -> tuple[Tensor, Tensor]:
     if tail is not None:
         samples = torch.cat([samples[:, : FRAME - HOP] + tail, samples[:, FRAME - HOP :]], 1)
     end = samples.shape[1] - (FRAME - HOP)
-    return samples[:, :end].unflatten(0, (batch, 2)), samples[:, end:]
+    return torch.unflatten(samples[:, :end], 0, (batch, 2)), samples[:, end:]
 
 
 def noise_for(step: int, steps: int, seed: int) -> Tensor:
@@ -219,7 +219,6 @@ def noise_for(step: int, steps: int, seed: int) -> Tensor:
 def pad_sound(samples: Tensor) -> Tensor:
     """(B, 2, N) with silence at the end until the codec takes it."""
     return functional.pad(samples, (0, -samples.shape[2] % SAMPLES))
-
 
 
 @torch.no_grad()

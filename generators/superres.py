@@ -79,7 +79,7 @@ class Upscaler(nn.Module):
         earlier = torch.cat([first, frames[:, :, :-1]], 2)
         flat = torch.cat([frames, earlier], 1).transpose(1, 2).flatten(0, 1)  # (B T, 6, H, W)
         x = self.before(self.enter(functional.pixel_unshuffle(flat, _FOLD)))  # (B T, C, H/2, W/2)
-        fresh, gate = self.gate(x).unflatten(0, (batch, time)).chunk(2, 2)
+        fresh, gate = torch.unflatten(self.gate(x), 0, (batch, time)).chunk(2, 2)
         share = torch.sigmoid(gate + 1)
         memory = fresh[:, 0] if state is None else state.memory
         kept = []
@@ -89,7 +89,7 @@ class Upscaler(nn.Module):
         x = self.after(x + torch.stack(kept, 1).flatten(0, 1))
         change = functional.pixel_shuffle(self.leave(x), _FOLD * _SCALE)  # (B T, 3, 2H, 2W)
         sharp = enlarge(flat[:, :3]) + change.float()
-        made = sharp.unflatten(0, (batch, time)).transpose(1, 2)  # (B, 3, T, 2H, 2W)
+        made = torch.unflatten(sharp, 0, (batch, time)).transpose(1, 2)  # (B, 3, T, 2H, 2W)
         return made, UpscalerState(frames[:, :, -1], memory)
 
 

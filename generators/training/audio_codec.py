@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
 import time
@@ -30,6 +29,7 @@ from generators.training.trainer import finish as report
 from generators.weight_file import load_weights
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 _NOISE = 0.1
@@ -89,9 +89,7 @@ class SoundPool:
         begun = time.monotonic()
         specs = [draw_scene(self._random, duration_s=_SCENE_S) for _ in range(self._batch)]
         rows = [(self._next + index) % len(self._sounds) for index in range(self._batch)]
-        self._sounds[rows] = render_audio(
-            specs, samples=self._sounds.shape[2], device=self._device
-        )
+        self._sounds[rows] = render_audio(specs, samples=self._sounds.shape[2], device=self._device)
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         self._next = (rows[-1] + 1) % len(self._sounds)
@@ -117,9 +115,9 @@ def objective(
     wanted = pool.draw(batch, steps * SAMPLES)
     made, spectrum = cast("tuple[Tensor, Spectrum]", net(wanted))
     # The first frames that overlap the start are missing: what was before is not known.
-    views = [_sides(sound[..., FRAME:]) for sound in (made, wanted)]
-    spectral = _spectral(*views)
-    band = _band(*views, bands)
+    ours, truth = _sides(made[..., FRAME:]), _sides(wanted[..., FRAME:])
+    spectral = _spectral(ours, truth)
+    band = _band(ours, truth, bands)
     head, tone = _head(spectrum, wanted)
     loss = _SPECTRAL * spectral + _BAND * band + _HEAD * (head + tone)
     figures = {"spectral": spectral, "mel": band, "head": head, "tone": tone}
@@ -202,9 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     save(training, run)
     shipped = AudioCodec(AudioCodecConfig()).to(run.device).eval()
     load_weights(run.out / "average.safetensors", shipped)  # measured on what ships
-    metrics = evaluate(
-        shipped, run.out / "sheet.png", scenes=options.scenes, device=run.device
-    )
+    metrics = evaluate(shipped, run.out / "sheet.png", scenes=options.scenes, device=run.device)
     report(training, run, metrics)
 
 

@@ -36,7 +36,7 @@ def evaluate(
     mels, levels, ratios = [], [], []
     late: list[float] = []
     true_late: list[float] = []
-    pictures = []
+    pictures: list[np.ndarray] = []
     bands = mel_bands(_MEL[2], size=_MEL[0], rate=SAMPLE_RATE).to(device)
     for _ in range(0, scenes, _BATCH):
         specs = [draw_scene(rng, duration_s=_SECONDS, split="held_out") for _ in range(_BATCH)]

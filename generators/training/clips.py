@@ -55,9 +55,7 @@ def draw_pairs(
 ) -> tuple[list[SceneSpec], list[SceneSpec]]:
     """Scenes, and each of them dressed as some other one."""
     aspect = width / height
-    specs = [
-        draw_scene(rng, duration_s=_SCENE_S, split=split, aspect=aspect) for _ in range(count)
-    ]
+    specs = [draw_scene(rng, duration_s=_SCENE_S, split=split, aspect=aspect) for _ in range(count)]
     others = [
         draw_scene(rng, duration_s=_SCENE_S, split=split, aspect=aspect) for _ in range(count)
     ]
@@ -74,7 +72,9 @@ class PairPool:
         self._random = random.Random(seed)  # noqa: S311
         self._frames, self._width, self._height = frames, width, height
         self._share, self._batch, self._device = share, min(batch, size), device
-        self._clips = torch.empty(size, 2, 3, frames, height, width, dtype=torch.uint8, device=device)
+        self._clips = torch.empty(
+            size, 2, 3, frames, height, width, dtype=torch.uint8, device=device
+        )
         self._next, self._spent_s = 0, 0.0
         for _ in range(-(-size // self._batch)):
             self._renew()

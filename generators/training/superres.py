@@ -6,7 +6,6 @@ same scene, rendered at the size. The second net learns on what the first one ma
 
 from __future__ import annotations
 
-import argparse
 import random
 import time
 from pathlib import Path
@@ -24,10 +23,8 @@ from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import load_weights
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
-
-    from generators.superres import UpscalerState
-
 _SCENE_S = 4.0
 _EDGES, _STEADY = 0.5, 0.5  # weights of errors between neighbours in space, and in time
 _CROP = (64, 96)  # height and width of a part of the smaller picture
@@ -66,7 +63,7 @@ class StagePool:
         self._started, self._spent_s = time.monotonic(), 0.0
 
     def draw(self, count: int, *, first: bool) -> tuple[Tensor, Tensor]:
-        """(count, 3, T, h, w) and (count, 3, T, 2h, 2w) in −1…1: parts of pictures and the truth."""
+        """(count, 3, T, h, w) and (count, 3, T, 2h, 2w) in −1…1: parts and the truth."""
         if self._spent_s < self._share * (time.monotonic() - self._started):
             self._renew()
         small, large = self._stages[:2] if first else self._stages[2:]
@@ -104,9 +101,7 @@ class StagePool:
         coded = self._codec.decode(self._codec.encode(rendered[0]))
         made = self._first(coded)[0].clamp(-1, 1)
         rows = [(self._next + index) % len(self._stages.coded) for index in range(self._batch)]
-        for stage, clips in zip(
-            self._stages, (coded, rendered[1], made, rendered[2]), strict=True
-        ):
+        for stage, clips in zip(self._stages, (coded, rendered[1], made, rendered[2]), strict=True):
             stage[rows] = ((clips + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
@@ -137,7 +132,7 @@ def objective(net: nn.Module, pool: StagePool, batch: int) -> tuple[Tensor, Figu
         loss = loss + _error(result, wanted)
         with torch.no_grad():
             plain = enlarge(small.transpose(1, 2).flatten(0, 1))
-            plain = plain.unflatten(0, small.shape[:1] + small.shape[2:3]).transpose(1, 2)
+            plain = torch.unflatten(plain, 0, (batch, -1)).transpose(1, 2)
             figures[f"{name}_db"] = _psnr(result, wanted)
             figures[f"{name}_gain_db"] = _psnr(result, wanted) - _psnr(plain, wanted)
     return loss, figures

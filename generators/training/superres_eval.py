@@ -31,7 +31,7 @@ def evaluate(
 ) -> dict[str, float]:  # fmt: skip
     """PSNR against the rendered truth, the bicubic's beside it, for one pass and for two.
 
-    ``two_bicubic``: a bicubic of what the first pass makes, so that the second pass alone is judged.
+    ``two_bicubic``: a bicubic of what the first pass makes, so the second pass alone is judged.
     """
     rng = random.Random(505)  # noqa: S311
     sums: dict[str, list[float]] = {}
@@ -81,10 +81,11 @@ def flicker(made: Tensor, truth: Tensor) -> float:
     Of (B, 3, T, H, W); the truth's grain is averaged away first, because nobody can foretell it.
     """
     error = (made - truth).transpose(1, 2).flatten(0, 1)
-    smooth = functional.avg_pool2d(error, 4).unflatten(0, (made.shape[0], -1))
+    smooth = torch.unflatten(functional.avg_pool2d(error, 4), 0, (made.shape[0], -1))
     return float((smooth[:, 1:] - smooth[:, :-1]).abs().mean() * 127.5)
 
 
 def _larger(clips: Tensor) -> Tensor:
     flat = clips.transpose(1, 2).flatten(0, 1)
-    return enlarge(flat).clamp(-1, 1).unflatten(0, (clips.shape[0], -1)).transpose(1, 2)
+    large = torch.unflatten(enlarge(flat).clamp(-1, 1), 0, (clips.shape[0], -1))
+    return large.transpose(1, 2)

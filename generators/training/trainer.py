@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _LOG_EVERY_S = 10.0
 _SAVE_EVERY_S = 150.0
-_WARM = 0.03  # share of the budget in which the learning rate rises
+_WARM = 150  # steps in which the learning rate rises; by steps, for compiling takes long
 _TAIL = 0.02  # what is left of the learning rate at the end
 _KEEP = 0.998  # of the average, a step
 _LARGEST_SKIP = 50  # steps in a row that gave no finite gradient
@@ -48,6 +48,7 @@ class Run:
     seed: int
     device: torch.device
     compiled: bool
+    started_s: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,7 +76,12 @@ def parse_run(
     gpu = torch.cuda.is_available()
     parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
     parser.add_argument("--resume", action="store_true", help="go on from what is in --out")
-    parser.add_argument("--seconds", type=float, default=480.0, help="budget, without the end")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=480.0,
+        help="budget from the start; what is measured at the end comes after",
+    )
     parser.add_argument("--steps", type=int, default=0, help="stop after so many steps")
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--rate", type=float, default=rate, help="largest learning rate")
@@ -101,6 +107,7 @@ def parse_run(
         seed=options.seed,
         device=device,
         compiled=device.type == "cuda" and not options.no_compile,
+        started_s=time.monotonic(),
     )
     run.out.mkdir(parents=True, exist_ok=True)
     return run, options
@@ -123,9 +130,9 @@ def start(net: nn.Module, run: Run) -> Training:
     return training
 
 
-def rate_at(share: float, largest: float) -> float:
-    """Learning rate after a ``share`` of the budget: up a line, down a cosine."""
-    rise = min(1.0, (share + 1e-3) / _WARM)
+def rate_at(share: float, done: int, largest: float) -> float:
+    """Learning rate after a ``share`` of the budget and so many steps: up a line, down a cosine."""
+    rise = min(1.0, (done + 1) / _WARM)
     fall = 0.5 + 0.5 * math.cos(math.pi * min(1.0, share))
     return largest * rise * (_TAIL + (1 - _TAIL) * fall)
 
@@ -144,17 +151,18 @@ def work(
     whole = training.net if whole is None else whole
     started = logged = saved = time.monotonic()
     net = _compiled(whole) if run.compiled else whole
+    budget = max(1.0, run.seconds - (started - run.started_s))
     first = True
     done = 0
     while True:
         now = time.monotonic()
-        share = (now - started) / run.seconds
+        share = (now - started) / budget
         if run.steps:
             share = max(share, done / run.steps)
         if share >= 1:
             break
         for group in training.optimizer.param_groups:
-            group["lr"] = rate_at(share, run.rate)
+            group["lr"] = rate_at(share, done, run.rate)
         try:
             loss, figures = _advance(training, net, objective, share)
         except Exception as error:
@@ -221,7 +229,9 @@ def _advance(
     if bool(torch.isfinite(norm + loss.detach())):
         training.optimizer.step()
         training.step += 1
-        _follow(training.average, training.net, min(_KEEP, (training.step + 1) / (training.step + 10)))
+        _follow(
+            training.average, training.net, min(_KEEP, (training.step + 1) / (training.step + 10))
+        )
         training.skipped = 0
     else:
         training.skipped += 1
