@@ -123,7 +123,9 @@ class AudioCodec(nn.Module):
             back = functional.pad(samples, (_LONG_BACK, 0))
             long = log_mel(back, self.long, size=_LONG, hop=SAMPLES)  # (B, 2, 96, L or L + 1)
         steps = samples.shape[2] // SAMPLES
-        short = short.unflatten(-1, (steps, FRAMES)).movedim(-1, 3).flatten(1, 3)  # (B, 768, L)
+        short = (
+            torch.unflatten(short, -1, (steps, FRAMES)).movedim(-1, 3).flatten(1, 3)
+        )  # (B, 768, L)
         features = torch.cat([short, long[..., :steps].flatten(1, 2)], 1)  # (B, 960, L)
         out, _ = self.encoder(self.inward(features / 3 + 1.5), None)
         unit: Tensor = self.latent(out, noise=noise)
@@ -158,12 +160,14 @@ class AudioCodec(nn.Module):
         tones, bands = out.split([5 * _BINS, _NOISES * self.config.noise_bands], 1)
         level, drift, offset, strike = tones.split([2 * _BINS, _BINS, _BINS, _BINS], 1)
         bands = bands.unflatten(1, (_NOISES, -1)).clamp(max=3).exp()  # (B, 3, 40, 6L)
+        with torch.autocast(out.device.type, enabled=False):
+            noise = self.noise.T @ bands  # (B, 3, F, 6L)
         spectrum = Spectrum(
             level=level.unflatten(1, (2, _BINS)).clamp(max=3),
             drift=math.pi * torch.tanh(drift),
             offset=offset,
             strike=torch.sigmoid(strike),
-            noise=self.noise.T @ bands,
+            noise=noise,
         )
         return spectrum, slow, fast
 
@@ -200,7 +204,7 @@ def finish(frames: Tensor, tail: Tensor | None) -> tuple[Tensor, Tensor]:
     if tail is not None:
         samples = torch.cat([samples[:, : FRAME - HOP] + tail, samples[:, FRAME - HOP :]], 1)
     end = samples.shape[1] - (FRAME - HOP)
-    return samples[:, :end].unflatten(0, (batch, 2)), samples[:, end:]
+    return torch.unflatten(samples[:, :end], 0, (batch, 2)), samples[:, end:]
 
 
 def noise_for(step: int, steps: int, seed: int) -> Tensor:

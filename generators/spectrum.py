@@ -26,7 +26,8 @@ def spectra(samples: Tensor, *, size: int, hop: int) -> Tensor:
     window = torch.hann_window(size, device=samples.device)
     spectrum = torch.fft.rfft(frames * window) * (4 / size)  # (M, J, F)
     spectrum = spectrum * _middle(size, samples.device)
-    return spectrum.transpose(-1, -2).reshape(*lead, size // 2 + 1, -1)
+    turned: Tensor = spectrum.transpose(-1, -2).reshape(*lead, size // 2 + 1, -1)
+    return turned
 
 
 def overlapped(spectrum: Tensor, *, size: int, hop: int) -> Tensor:

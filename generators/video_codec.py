@@ -1,6 +1,7 @@
 """The video codec: what things look like and how they move, in latents apart.
 
-A clip of 8·K + 1 frames becomes K + 1 latent steps of one token for every 16×16 pixels. Step k holds
+A clip of 8·K + 1 frames becomes K + 1 latent steps of one token for every 16×16 pixels. Step k
+holds
 
 - **appearance**: key frame 8·k alone, encoded as a still picture;
 - **motion**: how frames 8·k − 7 … 8·k come about, seen through outlines that carry no colour. The
@@ -43,6 +44,10 @@ PATCH = 16
 """Pixels a side of a token."""
 
 
+_LOOKS = Widths(fine=56, middle=80, coarse=120)
+_MOVES = Widths(fine=48, middle=72, coarse=88)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoCodecConfig:
     """Channels of the latents and of the nets; the default is what ships.
@@ -53,8 +58,8 @@ class VideoCodecConfig:
 
     appearance: int = 24
     motion: int = 16
-    looks: Widths = Widths(fine=56, middle=80, coarse=120)
-    moves: Widths = Widths(fine=48, middle=72, coarse=88)
+    looks: Widths = _LOOKS
+    moves: Widths = _MOVES
     synthesis: int = 56
 
     @property
@@ -111,7 +116,7 @@ class VideoCodec(nn.Module):
 
         Without a state it is the first step and N is 1, else 8. Memory does not grow.
         """
-        looks, moves = latent.split([self.config.appearance, self.config.motion], 1)
+        looks, moves = torch.split(latent, [self.config.appearance, self.config.motion], 1)
         look = self.appearance_decoder(looks)
         if state is None:
             return look.picture[:, :, None].clamp(-1, 1), look

@@ -99,7 +99,7 @@ def outlines(frames: Tensor, mix: Tensor | None = None) -> Tensor:
 
 
 class MotionEncoder(nn.Module):
-    """Outlines of a key frame and the eight frames after it, (B, 9, H, W), to (B, C, H/16, W/16)."""
+    """Outlines of a key frame and eight frames after it, (B, 9, H, W), to (B, C, H/16, W/16)."""
 
     def __init__(self, widths: Widths, channels: int) -> None:
         super().__init__()
@@ -208,7 +208,7 @@ class Synthesis(nn.Module):
         share = torch.sigmoid(out[:, 3:] + torch.log((1 - late) / late))  # of what was before
         share = 1 - flag * (1 - share)
         frames = after + share * (before - after) + out[:, :3]
-        return frames.unflatten(0, (batch, CHUNK))  # (B, 8, 3, H, W)
+        return torch.unflatten(frames, 0, (batch, CHUNK))  # (B, 8, 3, H, W)
 
     @staticmethod
     def _displaced(picture: Tensor, flow: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ def load_state(
         raise InputMissing(f"{path}: no checkpoint", hint="give --out the folder of an earlier run")
     try:
         state = safetensors.torch.load_file(path)
-        with safetensors.safe_open(path, "pt") as file:  # type: ignore[no-untyped-call]
+        with safetensors.safe_open(path, "pt") as file:
             step = int(file.metadata()["step"])
         net.load_state_dict(
             {name[4:]: tensor for name, tensor in state.items() if name.startswith("net.")}

@@ -23,17 +23,16 @@ from generators.training.checkpoint import load_state, save_state
 from generators.weight_file import save_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _LOG_EVERY_S = 10.0
 _SAVE_EVERY_S = 150.0
-_WARM = 0.03  # share of the budget in which the learning rate rises
+_WARM = 150  # steps in which the learning rate rises; by steps, for compiling takes long
 _TAIL = 0.02  # what is left of the learning rate at the end
 _KEEP = 0.998  # of the average, a step
 _LARGEST_SKIP = 50  # steps in a row that gave no finite gradient
 
 Figures = dict[str, Tensor]
-Objective = "Callable[[nn.Module, float], tuple[Tensor, Figures]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +48,7 @@ class Run:
     seed: int
     device: torch.device
     compiled: bool
+    started_s: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,22 +64,33 @@ class Training:
 
 
 def parse_run(
-    program: str, *, batch: int, rate: float, extra: Callable[[argparse.ArgumentParser], None]
+    program: str,
+    *,
+    batch: int,
+    rate: float,
+    extra: Callable[[argparse.ArgumentParser], None],
+    given: Sequence[str] | None = None,
 ) -> tuple[Run, argparse.Namespace]:
     """The options that all training programs share, and the program's own."""
     parser = argparse.ArgumentParser(prog=f"python -m generators.training.{program}")
     gpu = torch.cuda.is_available()
     parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
     parser.add_argument("--resume", action="store_true", help="go on from what is in --out")
-    parser.add_argument("--seconds", type=float, default=480.0, help="budget, without the end")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=480.0,
+        help="budget from the start; what is measured at the end comes after",
+    )
     parser.add_argument("--steps", type=int, default=0, help="stop after so many steps")
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--rate", type=float, default=rate, help="largest learning rate")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if gpu else "cpu")
+    parser.add_argument("--renew", type=float, default=0.25, help="share of time to draw data in")
     parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
     extra(parser)
-    options = parser.parse_args()
+    options = parser.parse_args(given)
     device = torch.device(options.device)
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
@@ -96,6 +107,7 @@ def parse_run(
         seed=options.seed,
         device=device,
         compiled=device.type == "cuda" and not options.no_compile,
+        started_s=time.monotonic(),
     )
     run.out.mkdir(parents=True, exist_ok=True)
     return run, options
@@ -118,30 +130,39 @@ def start(net: nn.Module, run: Run) -> Training:
     return training
 
 
-def rate_at(share: float, largest: float) -> float:
-    """Learning rate after a ``share`` of the budget: up a line, down a cosine."""
-    rise = min(1.0, (share + 1e-3) / _WARM)
+def rate_at(share: float, done: int, largest: float) -> float:
+    """Learning rate after a ``share`` of the budget and so many steps: up a line, down a cosine."""
+    rise = min(1.0, (done + 1) / _WARM)
     fall = 0.5 + 0.5 * math.cos(math.pi * min(1.0, share))
     return largest * rise * (_TAIL + (1 - _TAIL) * fall)
 
 
 def work(
-    training: Training, run: Run, objective: Callable[[nn.Module, float], tuple[Tensor, Figures]]
+    training: Training,
+    run: Run,
+    objective: Callable[[nn.Module, float], tuple[Tensor, Figures]],
+    *,
+    whole: nn.Module | None = None,
 ) -> None:
-    """Steps until the budget is used up. ``objective(net, share)`` gives a loss and figures."""
+    """Steps until the budget is used up. ``objective(net, share)`` gives a loss and figures.
+
+    It is given ``whole``, by default the net, which is compiled where that is asked for.
+    """
+    whole = training.net if whole is None else whole
     started = logged = saved = time.monotonic()
-    net = _compiled(training.net) if run.compiled else training.net
+    net = _compiled(whole) if run.compiled else whole
+    budget = max(1.0, run.seconds - (started - run.started_s))
     first = True
     done = 0
     while True:
         now = time.monotonic()
-        share = (now - started) / run.seconds
+        share = (now - started) / budget
         if run.steps:
             share = max(share, done / run.steps)
         if share >= 1:
             break
         for group in training.optimizer.param_groups:
-            group["lr"] = rate_at(share, run.rate)
+            group["lr"] = rate_at(share, done, run.rate)
         try:
             loss, figures = _advance(training, net, objective, share)
         except Exception as error:
@@ -150,7 +171,7 @@ def work(
             # A compiler that fails must not cost the run.
             say(f"not compiled: {type(error).__name__}: {str(error)[:300]}")
             torch.cuda.empty_cache()
-            net = training.net
+            net = whole
             first = False
             continue
         first = False

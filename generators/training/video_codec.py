@@ -7,7 +7,6 @@ all of it, and nothing of the look.
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -23,6 +22,9 @@ from generators.warp import warp
 from generators.weight_file import load_weights
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
     from generators.video_codec import Reconstruction
 
 _NOISE = 0.1
@@ -42,16 +44,13 @@ def objective(net: nn.Module, pool: PairPool, batch: int) -> tuple[Tensor, Figur
     swapped = torch.rand(batch, device=device) < _SWAPPED
     source = torch.where(swapped.view(-1, 1, 1, 1, 1), other, frames)
     mix = torch.rand(batch, 3, device=device) + 0.1
-    mix = (
-        mix
-        / mix.sum(1, keepdim=True)
-        * torch.where(torch.rand(batch, 1, device=device) < 0.5, -1, 1)
-    )
+    sign = torch.where(torch.rand(batch, 1, device=device) < 0.5, -1, 1)
+    mix = sign * mix / mix.sum(1, keepdim=True)
     known = (torch.rand(batch, chunks, device=device) < _KNOWN).float()
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
         out = cast("Reconstruction", net(frames, source, mix, known, _NOISE))
     keys = frames[:, :, ::CHUNK].transpose(1, 2)  # (B, L, 3, H, W)
-    rest = frames[:, :, 1:].unflatten(2, (chunks, CHUNK)).permute(0, 2, 3, 1, 4, 5)
+    rest = torch.unflatten(frames[:, :, 1:], 2, (chunks, CHUNK)).permute(0, 2, 3, 1, 4, 5)
     key_error = _error(out.keys, keys)
     frame_error = _error(out.frames, rest)
     align, smooth = _alignment(out, keys, rest, known)
@@ -109,7 +108,7 @@ def _psnr(made: Tensor, wanted: Tensor) -> Tensor:
     return -10 * torch.log10(error / 4 + 1e-10)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     def extra(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--frames", type=int, default=17, help="of a clip, 8·K + 1")
         parser.add_argument("--width", type=int, default=192)
@@ -118,11 +117,11 @@ def main() -> None:
         parser.add_argument("--scenes", type=int, default=64, help="held-out scenes at the end")
         parser.add_argument("--probes", type=int, default=1024, help="scenes for linear probes")
 
-    run, options = parse_run("video_codec", batch=48, rate=1.2e-3, extra=extra)
+    run, options = parse_run("video_codec", batch=48, rate=1.2e-3, extra=extra, given=arguments)
     training = start(VideoCodec(VideoCodecConfig()), run)
     pool = PairPool(
         size=options.pool, frames=options.frames, width=options.width, height=options.height,
-        seed=run.seed + training.step, device=run.device,
+        seed=run.seed + training.step, device=run.device, share=options.renew,
     )  # fmt: skip
     say(f"{options.pool} clips drawn")
     work(training, run, lambda net, _: objective(net, pool, run.batch))

@@ -93,9 +93,9 @@ def swap_test(
             render_video(s, width=width, height=height, rate=24, frames=frames, device=device)
             for s in pairs
         )
-        looks, moves = codec.config.appearance, codec.config.motion
+        looks = codec.config.appearance
         of_a, of_b = codec.encode(a), codec.encode(b)
-        look, _ = of_a[:, :, 0].split([looks, moves], 1)
+        look = of_a[:, :looks, 0]
         made = codec.animate(look, of_b[:, looks:, 1:])
         own = codec.animate(look, of_a[:, looks:, 1:])
         still = made[:, :, :1].expand_as(made)
