@@ -40,7 +40,9 @@ NAMED_ONLY: Final = frozenset(
     | {"output", "input", "schema"}
 )
 """Settings that a file in the current folder may not make."""
-COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor", "attack", "bench", "service"})
+COMMANDS: Final = frozenset(
+    {"attack", "bench", "doctor", "download", "generate", "keys", "service", "stamp", "verify"}
+)
 """Tables that the file may have."""
 NAMED_TABLES: Final = frozenset({"service"})
 """Tables that a file in the current folder may not have: they open doors."""
