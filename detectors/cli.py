@@ -44,9 +44,9 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "jsonl"]),
+    type=click.Choice(["text", "json", "jsonl", "html"]),
     default="text",
-    help="How results are written.",
+    help="How results are written; html is one page that needs nothing else.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write results to this file.")
 @click.option(
@@ -94,10 +94,16 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "policy_file",
     type=click.Path(dir_okay=False),
     help="Rules (TOML) that give each file an action: allow, label, review, block. With it, only "
-    "review and block fail, and --require where it is given too.",
+    "review and block fail, and --require if it is given too.",
 )
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, help="Files verified at a time.")
 @click.option("--fast", is_flag=True, help="Stop at the verified mark; tampering is not checked.")
+@click.option(
+    "--quality",
+    is_flag=True,
+    help="Also look for frozen, doubled, black and flickering pictures, drift, silence, and sound "
+    "that is clipped or shifted; no evidence of AI.",
+)
 @click.option("--quiet", is_flag=True, help="No progress and no messages; results only.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the results and stop.")
 @click.version_option(package_name="everyframe")
@@ -115,6 +121,7 @@ def main(
     policy_file: str | None,
     jobs: int,
     fast: bool,
+    quality: bool,
     quiet: bool,
     schema: bool,
 ) -> None:
@@ -144,6 +151,8 @@ def main(
         trust_anchors=trust_anchor,
         default_trust=not no_default_trust,
         fast=fast,
+        quality=quality,
+        storyboard=form == "html",
     )
     if keys and not quiet and not Path(keys).is_dir():
         click.echo(
