@@ -28,12 +28,14 @@ STEP = 8  # every eighth sample of every eighth row
 STILL = 0.001 * 255
 FROZEN_S = 1.0
 DARK, DARK_SHARE, BLACK_S = 0.10 * 255, 98, 0.5
-# A doubled frame moves less than a tenth of what its neighbours do.
-DOUBLED, DOUBLED_LEVEL, MOVING, NEIGHBOURS = 0.1, 0.12, 0.5, 8
+# A doubled frame moves less than a seventh of what its neighbours do.
+DOUBLED, DOUBLED_LEVEL, MOVING, NEIGHBOURS = 0.15, 0.12, 0.5, 8
 MOST_BETWEEN_DOUBLES_S, FEWEST_DOUBLES = 1.0, 3
 # What brightness does against the mean of its two neighbours, over a second, in levels of 255. A
 # cut or a flash moves two frames and leaves the median alone.
 FLICKER, FLICKER_S = 1.0, 1.0
+# And all of the picture goes the same way: what moves through it makes some of it brighter.
+TOGETHER = 0.4
 DRIFT_S, DRIFT_STEADY, JUMP = 6, 0.9, 0.5
 DRIFTS = (
     # name, least change of it, whether that is a share of where it began
@@ -153,8 +155,13 @@ class PictureWatch:
             return []
         ripple = np.zeros(len(level))
         ripple[1:-1] = np.abs(level[1:-1] - (level[:-2] + level[2:]) / 2)
+        moves = np.array(self._moves, np.float64)
+        together = np.abs(np.diff(level, prepend=level[0])) / np.maximum(moves, 1e-6)
         half = max(2, round(FLICKER_S / 2 / _step(times)))
         usual = _median_around(ripple.astype(np.float32), half)
+        flickers = (usual >= FLICKER) & (
+            _median_around(together.astype(np.float32), half) >= TOGETHER
+        )
         return [
             QualityFinding(
                 kind="flicker",
@@ -163,7 +170,7 @@ class PictureWatch:
                 detail="the brightness jumps from frame to frame, by about "
                 f"{2 * _between(usual, times, start, end):.0f} of 255 levels",
             )
-            for start, end in spans_of(usual >= FLICKER, times, ends, least_s=FLICKER_S)
+            for start, end in spans_of(flickers, times, ends, least_s=FLICKER_S)
         ]
 
     def _drift(self, times: NDArray[np.float64]) -> list[QualityFinding]:
