@@ -51,6 +51,7 @@ def table(
         ),
         class_="scroll",
         tabindex="0",
-        role="region",
+        # Not a region: a page has many tables, and landmarks are few.
+        role="group",
         aria_label=caption,
     )

@@ -73,7 +73,9 @@ SPOILED = {
 def test_clean_pictures_have_no_finding(tmp_path):
     facts = watched(tmp_path, CLEAN)
     assert facts.findings == ()
-    assert facts.looked_for == tuple(dict.fromkeys(["frozen", "duplicated", "flicker", "black", "drift"]))
+    assert facts.looked_for == tuple(
+        dict.fromkeys(["frozen", "duplicated", "flicker", "black", "drift"])
+    )
 
 
 @pytest.mark.parametrize("kind", SPOILED)
@@ -96,7 +98,9 @@ def test_a_cut_is_no_flicker_and_no_drift(tmp_path):
 
 def test_a_camera_that_films_something_still_is_not_frozen(tmp_path):
     rng = np.random.default_rng(0)
-    still = [brighter(CLEAN[0], rng.normal(0, 4, CLEAN[0].shape).round().astype(int)) for _ in range(30)]
+    still = [
+        brighter(CLEAN[0], rng.normal(0, 4, CLEAN[0].shape).round().astype(int)) for _ in range(30)
+    ]
     assert watched(tmp_path, still).findings == ()
 
 
