@@ -42,7 +42,7 @@ class Printer:
         self._bar = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._drawn = ""
         if self._output is not None:
-            _check_output(self._output)
+            check_output(self._output)
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +61,7 @@ class Printer:
         if self._form == "json" and self._count > 1:
             self._write("\n]\n" if self._shown else "[]\n")
         if self._output is not None:
-            _write_whole(self._output, "".join(self._kept))
+            write_whole(self._output, "".join(self._kept))
 
     def progress(self, path: str, done: float) -> None:
         """Redraws the line on the terminal; nothing anywhere else."""
@@ -117,7 +117,7 @@ class Printer:
             self._drawn = ""
 
 
-def _check_output(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Refuse before any work what a rename would destroy: a device, a pipe, a link, a folder."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise OutputForbidden(
@@ -128,7 +128,7 @@ def _check_output(path: Path) -> None:
         raise OutputForbidden(f"cannot write {path}", hint="check the folder and its permissions")
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Writes beside ``path`` and renames, so that a reader sees the old file or the new one."""
     try:
         with tempfile.NamedTemporaryFile(

@@ -29,7 +29,7 @@ from provenance.errors import (
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory, load_identity
 from provenance.store import EmptyStore, Store, default_store_path, open_store
 from provenance.trust import TrustSettings
-from provenance.video import MediaReader, SoundReader, open_media, open_sound
+from provenance.video import STILLS, MediaReader, SoundReader, open_media, open_sound, open_still
 from provenance.watermark import Detection
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def verify(
     storyboard: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Result:
-    """What the video, or the file of sound, at ``path`` says about its origin.
+    """What the video, the picture or the file of sound at ``path`` says about its origin.
 
     ``keys``: carrier keys or a keys directory, default ``$LTX_KEYS`` or the user's; the published
     key is always tried. ``store``: an open store or where one is, default ``$LTX_STORE`` or the
@@ -103,7 +103,11 @@ def verify(
                 with bench.timed("audio_watermark"):
                     sound = _listened(media, tried, found, fast=fast, judged=judged)
             damage = found.damaged if found is not NO_PICTURES else sound.damage
-            read = _Read(pictures=watermark_facts(found.detection), search=found, sound=sound)
+            pictures = watermark_facts(found.detection)
+            if facts.container in STILLS:
+                # One picture has no time through which a mark could be followed.
+                pictures = replace(pictures, segments=(), clock=())
+            read = _Read(pictures=pictures, search=found, sound=sound)
             if damage is not None and not read.mark.detected:
                 # What was not read may hold the mark: absence cannot be stated.
                 raise _incomplete(path, damage)
@@ -151,14 +155,14 @@ class _Read:
 
 
 def _opened(file: Path) -> MediaReader | SoundReader:
-    """The file as video or, where it holds no pictures, as sound."""
+    """The file as video, else as a single picture, else as sound; what it is says its content."""
     try:
         return open_media(file)
     except (UnsupportedMedia, NoVideo) as error:
-        try:
-            return open_sound(file)
-        except (UnsupportedMedia, NoVideo):
-            raise error from None
+        for other in (open_still, open_sound):
+            with contextlib.suppress(UnsupportedMedia, NoVideo):
+                return other(file)
+        raise error from None
 
 
 def _listened(

@@ -29,7 +29,7 @@ def timeline(result: Result) -> Markup:
     file has no length.
     """
     length_s = length(result)
-    if not length_s:
+    if not length_s or (result.file.width and result.file.fps is None):  # a single picture
         return ""
     lanes: list[tuple[str, Markup]] = []
     if result.storyboard:
