@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from detectors.report import to_html, to_json, to_text
+from detectors.report.page import illustrated
 from provenance.errors import OutputError, OutputForbidden
 from provenance.printable import printable
 
@@ -81,7 +82,7 @@ class Printer:
             return
         if self._form == "html":
             # The page opens with an overview, so it can only be written at the end.
-            self._results.append(outcome.result)
+            self._results.append(illustrated(outcome.result, len(self._results)))
         else:
             self._write(self._formatted(outcome.result))
         self._shown += 1
