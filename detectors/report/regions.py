@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from detectors.report.markup import Markup, tag, text
 from detectors.report.timeline import data_uri
 from detectors.report.words import TAMPERING, clock, named, when
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from detectors.result import Result, Shot, Tampering, TamperMap
@@ -84,8 +85,12 @@ def _figure(
         said.append("The frame, without its picture")
     cells = None if known is None else _worst(known, start_s, end_s)
     if cells is not None:
-        parts += _blocks(cells, width, height)
-        said.append("coloured where the mark is missing, dotted where that cannot be told")
+        blocks = _blocks(cells, width, height)
+        parts += blocks
+        missing = any(f'fill="{_HOT}"' in block for block in blocks)
+        said.append("coloured where the mark is missing" if missing else "the mark missing nowhere")
+        if len(blocks) and not np.isfinite(cells).all():
+            said.append("dotted where that cannot be told")
     if region is not None:
         parts += _outline(region, max(width, height) / 300)
         said.append(f"the sign framed, {_position(region, width, height)}")
@@ -100,8 +105,6 @@ def _nearest(shots: tuple[Shot, ...], time_s: float) -> Shot | None:
 
 def _worst(known: TamperMap, start_s: float, end_s: float) -> NDArray[np.float32] | None:
     """(h, w): the most that is missing in each block from ``start_s`` to ``end_s``."""
-    import numpy as np
-
     edges = known.times_s
     stretches = [
         index

@@ -13,7 +13,7 @@ import pytest
 
 from detectors.report import to_html
 from detectors.report.style import STYLE
-from detectors.report.words import clock, odds, size, when
+from detectors.report.words import clock, moment, odds, size, when
 from detectors.result import Check, Decision, IngredientFacts, Tampering, TamperMap
 from tests.detectors.report.reports import (
     ALL,
@@ -23,6 +23,7 @@ from tests.detectors.report.reports import (
     TAMPERED,
     UNREADABLE,
     shots,
+    tamper_map,
 )
 from tests.result_facts import manifest, mark
 
@@ -212,6 +213,8 @@ def test_the_heat_map_shows_what_is_missing_and_when():
     whole = replace(TAMPERED, tampering=())
     assert blocks(to_html([whole])) == 4 * 5
     assert blocks(to_html([replace(whole, tamper_map=None)])) == 0
+    nowhere = replace(tamper_map(), grid=np.zeros((5, 9, 16), np.float32))
+    assert "the mark missing nowhere" in to_html([replace(whole, tamper_map=nowhere)])
 
 
 def test_a_huge_or_empty_map_breaks_nothing():
@@ -294,4 +297,7 @@ def test_words_for_numbers():
         "at 0:01",
         "0:01 to 0:02",
     ]
+    assert moment("2026-03-24T12:11:12+02:00") == "2026-03-24 10:11 UTC"
+    assert moment("2026-03-24T10:11:12") == "2026-03-24 10:11"
+    assert moment("yesterday") == "yesterday"
     assert [size(x) for x in (None, 12, 8_412_332)] == [None, "12 bytes", "8.4 MB"]
