@@ -19,6 +19,16 @@ VerdictName: TypeAlias = Literal[
 CheckState: TypeAlias = Literal["done", "skipped", "failed"]
 ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered"]
 ManifestState: TypeAlias = Literal["trusted", "valid", "invalid"]
+QualityKind: TypeAlias = Literal[
+    "frozen",
+    "duplicated",
+    "flicker",
+    "black",
+    "drift",
+    "silence",
+    "clipped",
+    "audio_offset",
+]
 Action: TypeAlias = Literal["allow", "label", "review", "block"]
 
 
@@ -116,11 +126,32 @@ class WatermarkFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IngredientFacts:
+    """A file that went into this one, as its credentials tell it.
+
+    ``relationship``: parentOf, componentOf or inputTo. ``parent``: the number, from 0, of the
+    ingredient that it went into; None: into this file. ``codes``: what was wrong with its own
+    credentials; ``credentials``: whether it had any.
+    """
+
+    title: str | None
+    relationship: str
+    parent: int | None = None
+    credentials: bool = False
+    issuer: str | None = None
+    claim_generator: str | None = None
+    ai_generated: bool | None = None
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestFacts:
     """The C2PA credentials, from the file or recovered from a store by the mark's content id.
 
     ``state``: "trusted" (a known signer), "valid" (intact, signer unknown) or "invalid".
     ``binding_ok``: whether they fit the bytes of this file; None where that was not checked.
+    ``time`` is a time-stamp authority's where ``time_stamped``, else what the signer claims.
+    ``actions``: what the credentials say was done, in order, as ``c2pa.created``.
     """
 
     present: bool
@@ -139,6 +170,10 @@ class ManifestFacts:
     content_id: str | None = None
     generation_date: str | None = None
     error: str | None = None
+    title: str | None = None
+    time_stamped: bool = False
+    actions: tuple[str, ...] = ()
+    ingredients: tuple[IngredientFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +206,37 @@ class TamperMap:
     grid: NDArray[np.float32]
     width: int
     height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFinding:
+    """Something wrong with the quality. Times in seconds; None: all of the file."""
+
+    kind: QualityKind
+    detail: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityFacts:
+    """How good pictures and sound are, which says nothing of who made them.
+
+    ``looked_for``: the kinds of findings that were looked for.
+    """
+
+    looked_for: tuple[QualityKind, ...]
+    findings: tuple[QualityFinding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """A small copy of the picture at ``time_s`` seconds, as JPEG, ``width`` × ``height`` pixels."""
+
+    time_s: float
+    width: int
+    height: int
+    jpeg: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +281,9 @@ class Result:
     handling (cropped, resized…) and never tampering. ``audio_watermark`` is None: not searched.
     ``audio_offset_ms``: how much later than its pictures the sound comes, by both marks' clocks.
     ``decision`` is a policy's, None where none was asked.
-    ``tamper_map``: None where no region of the picture was looked at; it is not part of the JSON.
+    ``quality``: None where it was not looked at; it is no evidence of anything.
+    ``tamper_map``: None where no region of the picture was looked at; ``storyboard``: a few small
+    pictures, where they were asked for. Neither is part of the JSON.
     """
 
     file: FileFacts
@@ -230,11 +298,13 @@ class Result:
     audio_offset_ms: int | None = None
     manifest: ManifestFacts = field(default_factory=lambda: ManifestFacts(present=False))
     checks: tuple[Check, ...] = ()
+    quality: QualityFacts | None = None
     decision: Decision | None = None
     error: Failure | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
     # Arrays have no one answer to ==, and this follows from the file as all the rest does.
     tamper_map: TamperMap | None = field(default=None, compare=False)
+    storyboard: tuple[Shot, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def mark(self) -> WatermarkFacts:
@@ -245,3 +315,9 @@ class Result:
         if sound.content_id is not None or not self.watermark.detected:
             return sound
         return self.watermark
+
+    def _repr_html_(self) -> str:
+        """The report, for notebooks."""
+        from detectors.report.page import to_frame
+
+        return to_frame(self)

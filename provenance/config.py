@@ -37,7 +37,7 @@ SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "n
 """Options that mean the same in every command: they may stand at the top of the file."""
 NAMED_ONLY: Final = frozenset(
     {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require", "policy"}
-    | {"output", "input", "schema"}
+    | {"output", "input", "schema", "receipt", "receipt_out"}
 )
 """Settings that a file in the current folder may not make."""
 COMMANDS: Final = frozenset(

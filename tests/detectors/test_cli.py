@@ -163,6 +163,22 @@ def test_removed_credentials_are_recovered_and_named(run, studio):
     assert "Credentials: recovered from the store (the file carries none)" in result.stdout
 
 
+def test_a_page_for_one_file_and_for_many(run, studio, bad, tmp_path):
+    for files in ([studio.signed], [studio.signed, studio.plain, bad]):
+        result = run("--format", "html", "--quality", "-o", "page.html", *files)
+        page = (tmp_path / "page.html").read_text()
+        assert result.stdout == ""
+        assert page.startswith("<!doctype html>")
+        assert page.count("<article ") == len(files)
+        assert page.count("data:image/jpeg;base64,") >= 8 * (len(files) - ([bad] == files[2:]))
+
+
+def test_quality_is_looked_at_when_asked(run, studio):
+    asked = parsed(run("--format", "json", "--quality", studio.plain).stdout)
+    assert asked["quality"]["looked_for"][:2] == ["frozen", "duplicated"]
+    assert parsed(run("--format", "json", studio.plain).stdout)["quality"] is None
+
+
 def test_output_goes_to_a_file_whole(run, studio, tmp_path):
     result = run("--format", "json", "-o", "result.json", studio.plain)
     assert result.stdout == ""
@@ -191,7 +207,7 @@ def test_an_impossible_output_is_known_before_any_work(run, studio):
         (["--require", "nice", "x.mp4"], "unknown requirement 'nice'"),
         (["--require", "marked and", "x.mp4"], "missing before the end at column 11"),
         (["--policy", "gone.toml", "x.mp4"], "gone.toml does not exist"),
-        (["--format", "html", "x.mp4"], "'html' is not one of"),
+        (["--format", "pdf", "x.mp4"], "'pdf' is not one of"),
         (["--jobs", "0", "x.mp4"], "--jobs"),
         (["--trust-anchor", "x.pem", "x.mp4"], "x.pem"),
         (["--store", "s3://bucket/x", "x.mp4"], "s3"),

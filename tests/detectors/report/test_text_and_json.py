@@ -49,7 +49,7 @@ TAMPERED = Result(
 UNREADABLE = Result(
     file=FileFacts(name="gone.mp4", path="gone.mp4"),
     verdict="unreadable",
-    reasons=("the file could not be read as video",),
+    reasons=("the file could not be read",),
     error=Failure(code="input.missing", message="gone.mp4 does not exist", hint="check the name"),
 )
 UNREAD = Result(
