@@ -30,6 +30,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "idempotency.in_flight": (409, "A request with this key is being carried out"),
     "idempotency.mismatch": (422, "This key was used for another request"),
     "scan.unfinished": (409, "The scan is not finished"),
+    "scan.no_receipt": (404, "The scan has no receipt"),
     "scan.no_callback": (409, "The scan has nobody to be told"),
     "media.empty": (422, "The body is empty"),
     "media.too_large": (413, "The file is too large"),

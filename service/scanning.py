@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import logging
 import os
 import pickle
-from dataclasses import asdict, dataclass
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from detectors import to_json
 from detectors.batch import Settings as VerifySettings
+from detectors.receipt import sign_record
 from detectors.result import VerdictName
 from detectors.verification import verify
-from provenance.errors import SandboxCrashed
+from provenance.errors import IdentityError, SandboxCrashed
+from provenance.keys import default_keys_directory, load_identity
 from provenance.sandbox import SandboxLimits, prepare_sandbox, run_confined
 from provenance.sandbox.level import chosen_level
 from provenance.store import EmptyStore, default_store_path, open_store
@@ -25,12 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from detectors.policy import Policy
-    from provenance.keys import CarrierKey
+    from provenance.keys import CarrierKey, Identity
     from provenance.sandbox import Ask
     from provenance.store import StoredManifest
     from provenance.trust import TrustSettings
     from service.settings import ScanSettings
 
+LOG = logging.getLogger("service.scanning")
 _NOWHERE = Path("/nonexistent/store")
 _NAME = "upload"
 """What a file is called in results: what its sender called it is not kept."""
@@ -53,7 +60,7 @@ class Scanner:
     Raises what :meth:`detectors.batch.Settings.load` and :func:`service.decision.open_policy` do.
     """
 
-    def __init__(self, settings: ScanSettings) -> None:
+    def __init__(self, settings: ScanSettings, *, clock: Callable[[], float] = time.time) -> None:
         prepare_sandbox((__name__,))
         self._settings = settings
         self._verify = VerifySettings.load(
@@ -65,6 +72,8 @@ class Scanner:
             fast=False,
         )
         self._policies: dict[str | None, Policy] = {None: open_policy(settings.policy)}
+        self._identity = _identity(settings)
+        self._clock = clock
         self._store = settings.store or str(default_store_path(os.environ))
         self._limits = SandboxLimits(
             wall_s=settings.wall_s,
@@ -108,7 +117,15 @@ class Scanner:
                 },
                 mode=self._settings.sandbox,
             )
-        return _checked(found)
+        answer = _checked(found, _sha256(descriptor))
+        return replace(answer, document={**answer.document, "receipt": self._receipt(answer)})
+
+    def _receipt(self, answer: Answer) -> str | None:
+        record = answer.document["result"]
+        if self._identity is None or record["file"]["sha256"] is None:
+            return None
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        return sign_record(record, self._identity, now=now)
 
 
 def scan_confined(task: Task, *, path: Path, ask: Ask) -> dict[str, Any]:
@@ -125,11 +142,11 @@ def scan_confined(task: Task, *, path: Path, ask: Ask) -> dict[str, Any]:
         fast=task.fast,
         progress=_every_hundredth(lambda fraction: ask("progress", fraction)),
     )
-    decision = asdict(task.policy.decide(result))
+    judged = replace(result, decision=task.policy.decide(result))
     # The path is one of our own; messages that hold it should name what the client knows.
-    record = json.loads(to_json(result).replace(str(path), _NAME))
+    record = json.loads(to_json(judged).replace(str(path), _NAME))
     record["file"].update(name=_NAME, path=_NAME)
-    return {"result": record, "decision": decision, "signals": signals_of(record)}
+    return {"result": record, "signals": signals_of(record)}
 
 
 class _AskedStore(EmptyStore):
@@ -163,17 +180,35 @@ def _every_hundredth(report: Callable[[float], object]) -> Callable[[float], Non
     return progress
 
 
-def _checked(found: Any) -> Answer:
-    """What came out of the sandbox, with what the service relies on looked at.
+def _identity(settings: ScanSettings) -> Identity | None:
+    """Who signs receipts; nobody where there are no keys to sign with."""
+    directory = Path(settings.keys) if settings.keys else default_keys_directory(os.environ)
+    try:
+        return load_identity(directory) if settings.receipts else None
+    except IdentityError as error:
+        LOG.warning("results get no signed receipts: %s", error.message)
+        return None
+
+
+def _sha256(descriptor: int) -> str:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checked(found: Any, sha256: str) -> Answer:
+    """What came out of the sandbox, with what the service relies on looked at. ``sha256``: of the
+    file, so that no result is put down to another one's bytes.
 
     Raises :class:`~provenance.errors.SandboxCrashed` when it is not what was asked for.
     """
     try:
-        verdict, action = found["result"]["verdict"], found["decision"]["action"]
+        verdict, action = found["result"]["verdict"], found["result"]["decision"]["action"]
         known = verdict in get_args(VerdictName) and action in get_args(Action)
+        known &= found["result"]["file"]["sha256"] in {None, sha256}
         document = {
             "signals": [dict(signal) for signal in found["signals"]],
-            "decision": dict(found["decision"]),
+            "decision": dict(found["result"]["decision"]),
             "error": found["result"]["error"],
             "result": dict(found["result"]),
         }

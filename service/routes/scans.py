@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from service.access import May, ServicesHere, is_public
 from service.accounts import Caller
@@ -167,6 +167,24 @@ async def get_scan(
     """A scan and, once it is done, its result."""
     found = await anyio.to_thread.run_sync(owned, services, caller, scan)
     return await scan_answer(services, found, wait_seconds(prefer, services), created=False)
+
+
+@router.get(
+    "/{scan}/receipt",
+    response_class=PlainTextResponse,
+    responses=problems("request.invalid", "scan.not_found", "scan.unfinished"),
+)
+async def get_receipt(
+    scan: ScanId, services: ServicesHere, caller: Annotated[Caller, Depends(MAY_READ)]
+) -> Response:
+    """The signed receipt of a finished scan, to be checked with `ltx-verify --receipt`."""
+    found = await anyio.to_thread.run_sync(owned, services, caller, scan)
+    if found.state != "done":
+        raise Problem("scan.unfinished")
+    receipt = (found.answer or {}).get("receipt")
+    if receipt is None:
+        raise Problem("scan.no_receipt", "Nothing was read, or the service has no identity.")
+    return PlainTextResponse(f"{receipt}\n")
 
 
 @router.delete(

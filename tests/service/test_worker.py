@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
+from detectors.receipt import read_receipt
 from detectors.report import schema_text
 from provenance.clip import VideoSpec
 from provenance.errors import OutputError
-from provenance.keys import DEFAULT_CARRIER_KEY
+from provenance.keys import DEFAULT_CARRIER_KEY, create_development_identity
 from provenance.payload import Payload
 from provenance.sandbox import SandboxLimits
+from provenance.trust import TrustSettings
 from service.accounts import Quota
 from service.documents import scan_document
 from service.scanning import Scanner
@@ -79,6 +82,39 @@ def test_a_marked_clip_is_labelled_and_says_by_what(services, tenant, worker, ma
     assert document["sha256"] == scan.answer["result"]["file"]["sha256"]
 
 
+def test_a_result_has_a_receipt_that_holds_and_is_for_its_bytes(
+    services, tenant, settings, clip, client
+):
+    identity = create_development_identity(Path(settings.scan.keys), now=datetime.now(UTC))
+    worker = Worker(services, Scanner(settings.scan))
+    scan = finished(services, worker, submit(services, tenant, clip))
+    answer = client.ask("GET", f"/v1/scans/{scan.id}/receipt")
+    assert answer.status_code == 200
+    trust = TrustSettings().with_anchor(identity.trust_anchor)
+    sha256 = hashlib.sha256(clip).hexdigest()
+    receipt = read_receipt(answer.text.strip(), trust, file_sha256=sha256)
+    assert receipt.problems == ()
+    assert receipt.result["decision"]["action"] == "allow"
+    assert not read_receipt(answer.text.strip(), trust, file_sha256="0" * 64).holds
+
+
+def test_without_an_identity_there_is_no_receipt(services, tenant, worker, clip, client):
+    scan = submit(services, tenant, clip)
+    path = f"/v1/scans/{scan}/receipt"
+    assert client.ask("GET", path).json()["code"] == "scan.unfinished"
+    finished(services, worker, scan)
+    assert client.ask("GET", path).json()["code"] == "scan.no_receipt"
+
+
+def test_a_result_for_other_bytes_is_none(services, tenant, worker, clip, monkeypatch):
+    monkeypatch.setattr("service.worker._PAUSES_S", (0.0,))
+    monkeypatch.setattr("service.scanning._sha256", lambda _: "0" * 64)
+    scan = submit(services, tenant, clip)
+    for _ in range(2):
+        assert worker.work_once()
+    assert finished(services, worker, scan).answer["error"]["code"] == "sandbox.crashed"
+
+
 def test_the_result_fits_its_schema_and_holds_nothing_of_the_sender(
     services, tenant, worker, clip, settings
 ):
@@ -94,7 +130,9 @@ def test_the_result_fits_its_schema_and_holds_nothing_of_the_sender(
         assert secret not in text
 
 
-@pytest.mark.parametrize("kind", sorted(set(UNREADABLE) - {"missing", "folder", "empty", *SOUND}))
+@pytest.mark.parametrize(
+    "kind", sorted(set(UNREADABLE) - {"missing", "folder", "empty", "png", "jpeg", *SOUND})
+)
 def test_bad_files_are_for_people_to_look_at(kind, services, tenant, worker, tmp_path, clip):
     path = tmp_path / "clip.mp4"
     path.write_bytes(clip)
