@@ -23,7 +23,7 @@ from service.scanning import Scanner
 from service.scans import NewScan
 from service.worker import Worker
 from tests import confined
-from tests.bad_inputs import SOUND, UNREADABLE, make_bad
+from tests.bad_inputs import SOUND, STILLS, UNREADABLE, make_bad
 from tests.detectors.conftest import HEIGHT, RATE, WIDTH, drawn_pictures, marked, write_clip
 
 CONTENT = 0x4711
@@ -131,7 +131,7 @@ def test_the_result_fits_its_schema_and_holds_nothing_of_the_sender(
 
 
 @pytest.mark.parametrize(
-    "kind", sorted(set(UNREADABLE) - {"missing", "folder", "empty", "png", "jpeg", *SOUND})
+    "kind", sorted(set(UNREADABLE) - {"missing", "folder", "empty", *STILLS, *SOUND})
 )
 def test_bad_files_are_for_people_to_look_at(kind, services, tenant, worker, tmp_path, clip):
     path = tmp_path / "clip.mp4"
