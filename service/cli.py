@@ -26,34 +26,26 @@ def serve(**given: Any) -> None:
     """Serve the upload-scanning API, with workers beside it."""
     settings = settings_from(given)
 
-    import uvicorn
-
+    from service.access import open_public
     from service.app import create_app
     from service.logs import start_logging
     from service.processes import workers
     from service.scanning import check_scan_settings
     from service.services import open_services
+    from service.serving import run_server
 
     start_logging()
     check_scan_settings(settings.scan)
     with open_services(settings) as services:
-        if not services.accounts.any_tenant():
+        if settings.public is None and not services.accounts.any_tenant():
             click.echo(
                 "ltx-serve: nobody has a key yet. Make one: ltx-accounts create NAME", err=True
             )
-        config = uvicorn.Config(
-            create_app(settings, opened=services),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=30,
-            h11_max_incomplete_event_size=32 * 1024,
-        )
+        if settings.public is not None:
+            open_public(services.accounts, settings.public)
+        app = create_app(settings, opened=services)
         with workers(settings, settings.workers):
-            uvicorn.Server(config).run()
+            run_server(app, settings, services.draining)
 
 
 @click.command(

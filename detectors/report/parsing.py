@@ -52,22 +52,23 @@ def _made(kind: Any, record: Any, where: str) -> Any:
 def _value(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in {Union, types.UnionType}:
-        if value is None:
-            return None
-        (hint,) = (one for one in arguments if one is not types.NoneType)
-        return _value(hint, value, where)
-    if origin is Literal:
-        if value not in arguments:
-            raise _unfit(where, f"one of {', '.join(map(str, arguments))}")
-        return value
+        (inner,) = (one for one in arguments if one is not types.NoneType)
+        return None if value is None else _value(inner, value, where)
     if origin is tuple:
         return _several(arguments, value, where)
     if origin is dict:
         if not isinstance(value, dict):
             raise _unfit(where, "an object")
         return {str(key): _value(arguments[1], item, where) for key, item in value.items()}
-    if is_dataclass(hint):
-        return _made(hint, value, where)
+    return _made(hint, value, where) if is_dataclass(hint) else _plain(hint, value, where)
+
+
+def _plain(hint: Any, value: Any, where: str) -> Any:
+    if get_origin(hint) is Literal:
+        known = get_args(hint)
+        if value not in known:
+            raise _unfit(where, f"one of {', '.join(map(str, known))}")
+        return value
     # JSON has one kind of number, and true is none.
     fits = isinstance(value, int | float) if hint is float else isinstance(value, hint)
     if not fits or (isinstance(value, bool) and hint is not bool):
