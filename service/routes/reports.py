@@ -50,8 +50,9 @@ async def get_report(
     except ValueError as error:
         raise Problem("scan.no_report", "It was written by another version.") from error
     if part == "article":
-        # The page has the file, and knows its name; here it never had one.
-        shown = to_article(replace(result, file=replace(result.file, path="")))
+        # The page has the file, and knows its name; here it never had one. What a platform would
+        # do about the file is no business of who asks what it is.
+        shown = to_article(replace(result, file=replace(result.file, path=""), decision=None))
     else:
         now = datetime.fromtimestamp(found.finished or found.created, UTC)
         shown = to_html([result], now=now)

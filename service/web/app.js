@@ -53,7 +53,7 @@ async function check(name, send) {
     const scan = await api.follow(mine.scan, { signal, onLook: (seen) => showChecking(seen, name) });
     showWork("report", words("reporting"), null);
     const markup = await api.article(scan, { signal });
-    if (markup === null) return showFailure(words("failed_scan"));
+    if (markup === null) return showFailure(words("failed_scan"), true);
     const receipt = await api.hasReceipt(scan, { signal });
     shown = scan;
     offer(scan, name, receipt);
@@ -89,7 +89,7 @@ function offer(scan, name, receipt) {
 function fail(error) {
   if (!error.code) console.error(error);
   const code = error.code === "lost" ? "lost" : `problem.${error.code}`;
-  showFailure(words(code, { limit: told.limit }));
+  showFailure(words(code, { limit: told.limit }), code.startsWith("problem.media."));
 }
 
 function cancelled(mine) {

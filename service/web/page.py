@@ -17,7 +17,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from detectors.report.style import STYLE
-from detectors.report.words import size
+from service.settings import MIB
 
 if TYPE_CHECKING:
     from service.settings import Settings
@@ -63,7 +63,7 @@ def index(settings: Settings) -> str:
     words = _filled(texts, settings)
     told = {
         "limit_bytes": settings.bounds.upload_bytes,
-        "limit": size(settings.bounds.upload_bytes),
+        "limit": _limit(settings),
         "texts": words["script"],
     }
     # Inside a script element "<" could end it; JSON may write it otherwise.
@@ -80,9 +80,12 @@ def _filled(texts: Any, settings: Settings) -> Any:
         return {name: _filled(text, settings) for name, text in texts.items()}
     hours = settings.public_hours
     kept = "1 hour" if hours == 1 else f"{hours:g} hours"
-    return texts.replace("{limit}", size(settings.bounds.upload_bytes) or "").replace(
-        "{kept}", kept
-    )
+    return texts.replace("{limit}", _limit(settings)).replace("{kept}", kept)
+
+
+def _limit(settings: Settings) -> str:
+    """As people say it, who mean 1024 times 1024 by it."""
+    return f"{settings.bounds.upload_bytes / MIB:,.4g} MB"
 
 
 def _answering(piece: Piece) -> Any:

@@ -48,7 +48,10 @@ export function showWork(step, headline, fraction, detail = "") {
   say(percent ? `${headline}: ${percent} %` : headline);
 }
 
-export function showFailure(text) {
+/** `hopeless`: trying again would end the same way. */
+export function showFailure(text, hopeless = false) {
+  part("again").hidden = hopeless;
+  document.querySelector("#failure .restart").classList.toggle("main", hopeless);
   part("failure-text").textContent = text;
   stage("failure", part("failure-head"));
   say(text);
