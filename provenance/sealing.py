@@ -22,6 +22,7 @@ from provenance.errors import (
     OutputIsInput,
     StoreError,
 )
+from provenance.fingerprint import Prints
 from provenance.manifest import ManifestRequest, container_of, publish, sign_file
 from provenance.payload import SOURCES, Payload, new_content_id
 from provenance.prompt import prompt_digest
@@ -141,9 +142,18 @@ class Sealing:
             self._give_back()
 
     def complete(
-        self, *, width: int, height: int, duration_s: float, parent: Path | None = None
+        self,
+        *,
+        width: int,
+        height: int,
+        duration_s: float,
+        parent: Path | None = None,
+        prints: Prints | None = None,
     ) -> Sealed:
-        """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name."""
+        """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name.
+
+        ``prints``: the fingerprints of it, as marked.
+        """
         statement, payload, created = self.statement, self.payload, self._now()
         request = ManifestRequest(
             model=statement.model,
@@ -159,11 +169,12 @@ class Sealing:
             tool_version=__version__,
             parent=parent,
             marked_now=self._fresh,
+            fingerprint=None if prints is None else prints.to_text(),
         )
         with disk_errors(self.output):
             manifest = sign_file(self.unsigned, self._signed, request, self._identity)
             if self._fresh:
-                self._keep(manifest, created, width, height, duration_s)
+                self._keep(manifest, created, width, height, duration_s, prints or Prints())
             size = self._signed.stat().st_size
             publish(self._signed, self.output, manifest)
             self._complete = True
@@ -171,7 +182,13 @@ class Sealing:
         return Sealed(path=self.output, payload=payload, prompt=statement.prompt, bytes=size)
 
     def _keep(
-        self, manifest: bytes, created: datetime, width: int, height: int, duration_s: float
+        self,
+        manifest: bytes,
+        created: datetime,
+        width: int,
+        height: int,
+        duration_s: float,
+        prints: Prints,
     ) -> None:
         statement = self.statement
         self._store.put(
@@ -186,6 +203,8 @@ class Sealing:
                 width=width,
                 height=height,
                 duration_s=duration_s,
+                video_fingerprint=None if prints.video is None else prints.video.to_bytes(),
+                audio_fingerprint=None if prints.sound is None else prints.sound.to_bytes(),
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from provenance.audio_watermark import LOWEST_RATE, SoundMarker
-from provenance.errors import AlreadyMarked, OptionError, UnknownModel, UnreadableMedia
+from provenance.errors import AlreadyMarked, InputError, OptionError, UnknownModel, UnreadableMedia
+from provenance.fingerprint import PrintTaker
 from provenance.keys import carrier_keys, default_keys_directory, ensure_identity
 from provenance.manifest import container_of, has_manifest
 from provenance.payload import Model, model_by_key, model_by_number
@@ -171,6 +172,7 @@ def stamp(
                 inputs=(path,),
             )
         )
+        taker = PrintTaker(video.rate)
         with clock.timed("encode"):
             if kept is not None:
                 carried = _copy(media, sealing.unsigned)
@@ -179,10 +181,16 @@ def stamp(
                 marker = new_marker(payload=sealing.payload, shift=shift)
                 change = None
                 if audio_mark:
-                    change = partial(_marked_sound, sealing.payload, identity.carrier_key)
+                    change = taker.over(
+                        partial(_marked_sound, sealing.payload, identity.carrier_key)
+                    )
                 if meter is not None:
                     opened.enter_context(meter)
-                carried = _mark(media, marker, sealing.unsigned, settings, meter, change, progress)
+                carried = _mark(
+                    media, marker, sealing.unsigned, settings, meter, change, taker, progress
+                )
+                if not taker.heard and media.info.audio is not None:
+                    _hear(sealing.unsigned, taker)
         with clock.timed("read_back"):
             read = (
                 kept
@@ -195,6 +203,7 @@ def stamp(
                 duration_s=carried.duration_s,
                 # What is kept as it is was made elsewhere, whether that left credentials or not.
                 parent=path if kept is not None or has_manifest(path) else None,
+                prints=taker.finish(),
             )
     return Stamped(
         sealed=sealed,
@@ -252,6 +261,7 @@ def _mark(
     settings: EncodeSettings | None,
     meter: VmafMeter | None,
     change_sound: ChangeSound | None,
+    taker: PrintTaker,
     progress: Callable[[float], None] | None,
 ) -> Carried:
     info = media.info
@@ -268,6 +278,7 @@ def _mark(
             last_s = float(picture.time - info.start)
             marked = marker.mark(picture.luma, time_s=last_s, bits=picture.bits)
             quality.add(picture.luma, marked, bits=picture.bits)
+            taker.see(marked, last_s, bits=picture.bits)
             if meter is not None:
                 meter.add(picture.luma, marked)
             writer.write(picture.with_luma(marked))
@@ -298,6 +309,14 @@ def _marked_sound(
         channels=spec.channels,
         start_s=start_s,
     )
+
+
+def _hear(path: Path, taker: PrintTaker) -> None:
+    """The sound that was carried over without decoding it."""
+    with suppress(InputError), open_media(path) as media:
+        if media.info.audio is not None:
+            for block in media.sound():
+                taker.hear(block, media.info.audio.sample_rate)
 
 
 def _incomplete(media: MediaReader, damage: str) -> UnreadableMedia:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 RESERVED_FOR = timedelta(days=1)
-_COMMON = 400  # of as many contents and more, a key says too little to be followed
+_COMMON = 1_000  # of as many contents and more, a key says too little to be followed
+_AT_ONCE = 200  # keys a query
 _COLUMNS = (
     "content_id, manifest, mime, model, day, prompt_hash, created, width, height, duration_s, "
     "video_fingerprint, audio_fingerprint, keep_until"
@@ -171,14 +173,16 @@ class SqlStore:
         return [row[0] for row in found]
 
     def similar(self, keys: Sequence[int], *, limit: int) -> list[Candidate]:
-        hits: dict[int, int] = {}
-        for key in keys:
+        hits: Counter[int] = Counter()
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
             found = self._database.rows(
-                "SELECT content FROM subprints WHERE print_key = ? LIMIT ?", (key, _COMMON)
+                "SELECT print_key, content FROM subprints "  # noqa: S608 placeholders only
+                f"WHERE print_key IN ({', '.join('?' * len(some))})",
+                some,
             )
-            if len(found) < _COMMON:
-                for (content,) in found:
-                    hits[content] = hits.get(content, 0) + 1
+            common = Counter(key for key, _ in found)
+            hits.update(content for key, content in found if common[key] < _COMMON)
         best = sorted(hits.items(), key=lambda item: (-item[1], item[0]))[:limit]
         return [Candidate(content_id=f"{content:014x}", hits=count) for content, count in best]
 
