@@ -28,13 +28,16 @@ INTERNAL = 4
 class Settings:
     """What every file of a run is verified with. It travels to worker processes.
 
-    ``store``: a path or address, None for the default where there is one.
+    ``store``: a path or address, None for the default where there is one. ``storyboard``: whether
+    results get small pictures for a report.
     """
 
     keys: tuple[CarrierKey, ...]
     store: str | None
     trust: TrustSettings
     fast: bool
+    quality: bool = False
+    storyboard: bool = False
 
     @classmethod
     def load(
@@ -46,6 +49,8 @@ class Settings:
         trust_anchors: Sequence[str],
         default_trust: bool,
         fast: bool,
+        quality: bool = False,
+        storyboard: bool = False,
     ) -> Settings:
         """Reads keys and trust once and tries the store, so that faults end a run before it starts.
 
@@ -65,6 +70,8 @@ class Settings:
             store=store,
             trust=own_trust(directory, trust) if default_trust else trust,
             fast=fast,
+            quality=quality,
+            storyboard=storyboard,
         )
 
 
@@ -117,6 +124,8 @@ def verify_one(
             store=settings.store,
             trust=settings.trust,
             fast=settings.fast,
+            quality=settings.quality,
+            storyboard=settings.storyboard,
             progress=None if progress is None else lambda done: progress(path, done),
         )
     except EveryframeError as error:
