@@ -189,7 +189,7 @@ def test_the_time_stamp_authority_must_answer(tmp_path: Path, plain_mp4: Path, i
     )
     with pytest.raises(ManifestError) as caught:
         sign_file(plain_mp4, tmp_path / "s.mp4", request_for(identity), identity)
-    assert "http://127.0.0.1:9/" in caught.value.hint
+    assert "http://127.0.0.1:9/" in caught.value.message
     assert not (tmp_path / "s.mp4").exists()
 
 
