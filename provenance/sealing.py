@@ -23,6 +23,7 @@ from provenance.errors import (
     StoreError,
 )
 from provenance.manifest import ManifestRequest, container_of, publish, sign_file
+from provenance.manifest.public import TITLES
 from provenance.payload import SOURCES, Payload, new_content_id
 from provenance.prompt import prompt_digest
 from provenance.store import StoredManifest
@@ -147,7 +148,7 @@ class Sealing:
         statement, payload, created = self.statement, self.payload, self._now()
         request = ManifestRequest(
             model=statement.model,
-            title=self.output.name,
+            title=TITLES[statement.source],
             created=created,
             source=statement.source,
             prompt=statement.prompt,

@@ -21,6 +21,7 @@ from provenance.manifest.containers import (
     open_input,
 )
 from provenance.manifest.interpret import interpret
+from provenance.manifest.public import public_text
 from provenance.manifest.report import ManifestReport, ReadLimits
 from provenance.trust import TrustSettings, open_context
 
@@ -154,7 +155,7 @@ def _read(
                 error="the file names a manifest elsewhere, which was not fetched",
             )
         return ManifestReport(
-            present=True, source=source, state="invalid", codes=(_UNREADABLE,), error=text[:500]
+            present=True, source=source, state="invalid", codes=(_UNREADABLE,), error=public_text(text)
         )
 
 

@@ -35,6 +35,7 @@ from provenance.manifest.containers import (
     open_input,
     sidecar_path,
 )
+from provenance.manifest.public import PARENT_TITLE, PIECE_TITLE
 from provenance.manifest.reading import read_document, read_embedded, read_sidecar
 from provenance.manifest.request import ManifestRequest, manifest_definition
 from provenance.manifest.signing_call import SigningCall
@@ -182,8 +183,12 @@ def _add_ingredient(
 ) -> None:
     """Adds ``path`` with its credentials, whatever they are worth; without them if unreadable."""
     container = container_of(path)
+    # Not the name of the file: it would be published with the new one.
+    title = PARENT_TITLE
+    if relationship == "componentOf":
+        title = PIECE_TITLE.format(number=name.rpartition("-")[2])
     ingredient: dict[str, Any] = {
-        "title": path.name,
+        "title": title,
         "relationship": relationship,
         "label": name,
         "instance_id": name,

@@ -180,7 +180,7 @@ def test_a_module_is_asked_by_ltx_stamp_in_its_own_process(module, issue, plain_
     bought = issue(public=make_key(module, "es256", "stamp"))
     import_identity(tmp_path / "keys", bought.certificate, uri_of(module, "stamp"), now=NOW)
     clip = draw_clip(tmp_path / "in.mp4", frames=6, width=320, height=240)
-    command = [sys.executable, "-m", "provenance.cli", str(clip), "-o"]
+    command = [sys.executable, "-c", "from provenance.cli import main; main()", str(clip), "-o"]
     command += [str(tmp_path / "out.mp4"), "--model", "ltx-2.3", "--keys", str(tmp_path / "keys")]
     command += ["--store", str(tmp_path / "store.sqlite"), "--preset", "ultrafast"]
     subprocess.run(command, check=True, capture_output=True)
