@@ -14,7 +14,7 @@ VerdictName: TypeAlias = Literal[
     "ai_generated", "ai_edited", "no_evidence", "conflicting", "unreadable"
 ]
 CheckState: TypeAlias = Literal["done", "skipped", "failed"]
-ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered"]
+ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered", "remote"]
 ManifestState: TypeAlias = Literal["trusted", "valid", "invalid"]
 
 
@@ -113,6 +113,7 @@ class ManifestFacts:
 
     ``state``: "trusted" (a known signer), "valid" (intact, signer unknown) or "invalid".
     ``binding_ok``: whether they fit the bytes of this file; None where that was not checked.
+    ``piece_ids``: content ids that the pieces of a file that was put together brought along.
     """
 
     present: bool
@@ -129,6 +130,7 @@ class ManifestFacts:
     model: str | None = None
     model_name: str | None = None
     content_id: str | None = None
+    piece_ids: tuple[str, ...] = ()
     generation_date: str | None = None
     error: str | None = None
 

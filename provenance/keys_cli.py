@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from provenance.errors import EveryframeError, IdentityError
+from provenance.trust_cli import trust
 
 
 class _Group(click.Group):
@@ -42,6 +43,9 @@ def main(context: click.Context, directory: Path | None) -> None:
     from provenance.keys import default_keys_directory
 
     context.obj = directory or default_keys_directory(os.environ)
+
+
+main.add_command(trust)
 
 
 @main.command()

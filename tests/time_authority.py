@@ -90,7 +90,9 @@ def _answer(query: bytes, stamper: x509.Certificate, key: ec.EllipticCurvePrivat
         info["nonce"] = request["nonce"]
     content = tsp.TSTInfo(info).dump()
     certificate = asn1_x509.Certificate.load(stamper.public_bytes(serialization.Encoding.DER))
-    signing = tsp.SigningCertificateV2({"certs": [{"cert_hash": sha256(certificate.dump()).digest()}]})
+    signing = tsp.SigningCertificateV2(
+        {"certs": [{"cert_hash": sha256(certificate.dump()).digest()}]}
+    )
     attributes = cms.CMSAttributes(
         [
             cms.CMSAttribute({"type": "content_type", "values": ["tst_info"]}),

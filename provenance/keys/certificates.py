@@ -141,9 +141,7 @@ def checked_pair(
     return replace(pair, private_key=_private_pem(key))
 
 
-def checked_chain(
-    chain: bytes, *, anchor: bytes | None, now: datetime, where: str
-) -> SigningPair:
+def checked_chain(chain: bytes, *, anchor: bytes | None, now: datetime, where: str) -> SigningPair:
     """As :func:`checked_pair` for a key that is kept elsewhere: the pair has no private key."""
     certificates = parse_certificates(chain, where=where)
     leaf = certificates[0]

@@ -188,7 +188,8 @@ def with_time_stamps(
     """
     if policy is not None and policy not in get_args(TimePolicy):
         raise OptionError(
-            f"unknown time-stamp policy {policy!r}", hint=f"one of {', '.join(get_args(TimePolicy))}"
+            f"unknown time-stamp policy {policy!r}",
+            hint=f"one of {', '.join(get_args(TimePolicy))}",
         )
     if authority is not None:
         _check_authority(authority)
@@ -198,9 +199,7 @@ def with_time_stamps(
             f"time-stamps are {policy}, but no time-stamp authority is known",
             hint="name one with --tsa URL, or once for all with: ltx-keys import --time-authority",
         )
-    return replace(
-        identity, time_authority=chosen, time_policy=policy or identity.time_policy
-    )
+    return replace(identity, time_authority=chosen, time_policy=policy or identity.time_policy)
 
 
 def renewal_notice(identity: Identity, *, now: datetime) -> str | None:
@@ -334,8 +333,7 @@ def _read_settings(home: Path) -> _Settings:
     try:
         settings = parse_document(_read_required(path), schema=_SCHEMA)
         policy = settings.get("time_policy", "required")
-        if policy not in get_args(TimePolicy):
-            raise ValueError(f"no time-stamp policy {policy!r}")
+        _check_policy(policy)
         return _Settings(
             development=bool(settings["development"]),
             time_authority=settings["time_authority"],
@@ -346,6 +344,11 @@ def _read_settings(home: Path) -> _Settings:
         raise IdentityError(
             f"{path} is damaged: {error}", hint="restore the keys directory from a backup"
         ) from error
+
+
+def _check_policy(policy: object) -> None:
+    if policy not in get_args(TimePolicy):
+        raise ValueError(f"no time-stamp policy {policy!r}")
 
 
 def _read_prompt_key(home: Path) -> bytes:

@@ -96,7 +96,7 @@ class Pkcs11Signer:
                 **_given(token_label=place.token, token_serial=place.serial)
             )
             with token.open(user_pin=pin) as session:
-                key = session.get_key(
+                key: Any = session.get_key(
                     object_class=pkcs11.ObjectClass.PRIVATE_KEY,
                     **_given(label=place.label, id=place.key_id),
                 )

@@ -28,7 +28,7 @@ HUMAN_EDITS = f"{_IPTC}humanEdits"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """An editorial change of the parent: ``description`` is for people, such as ``0.5 s to 2 s``."""
+    """An editorial change of the parent: ``description`` is for people, as ``0.5 s to 2 s``."""
 
     action: Literal["c2pa.trimmed"]
     description: str

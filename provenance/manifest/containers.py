@@ -101,9 +101,15 @@ def container_of(path: Path) -> Container:
     if not head:
         raise InputEmpty(f"{path} is empty", hint="check how it was made or copied")
     found = next((kind for start, kind in _STARTS if head.startswith(start)), UNKNOWN)
-    if found == MP3 and b"fLaC" in head:  # the tag before it is not FLAC's own, but common
+    if found == MP3 and b"fLaC" in head:  # a tag that FLAC does not have of its own, but common
         found = FLAC
-    elif head[4:8] == b"ftyp":
+    return found if found != UNKNOWN else _by_structure(head)
+
+
+def _by_structure(head: bytes) -> Container:
+    """What a file is whose first bytes are no constant."""
+    found = UNKNOWN
+    if head[4:8] == b"ftyp":
         found = _BRANDS.get(head[8:12], MP4)
     elif head[4:8] == b"jumb":
         found = STORE

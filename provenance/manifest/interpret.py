@@ -24,16 +24,7 @@ from provenance.manifest.request import PROVENANCE_LABEL
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from provenance.manifest.public import (
-    content_id,
-    media_type,
-    plain_name,
-    public_action,
-    public_text,
-    public_title,
-    source_type,
-)
-from provenance.manifest.report import State
+    from provenance.manifest.report import State
 
 _DIGEST = re.compile(r"(hmac-)?sha256:[0-9a-f]{64}")
 _MAX_ANCESTORS = 200
@@ -48,7 +39,7 @@ _HANDLING = frozenset({"humanEdits", "minorHumanEdits", "algorithmicallyEnhanced
 
 
 def interpret(
-    document: Any, *, source: Literal["embedded", "sidecar", "recovered"]
+    document: Any, *, source: Literal["embedded", "sidecar", "recovered", "remote"]
 ) -> ManifestReport:
     """The report of the library's ``Reader.json()``; ``ValueError`` when it makes no sense."""
     manifests = _dict(_dict(document).get("manifests"))

@@ -1,3 +1,4 @@
+# ruff: noqa: SIM905 words are easier to compare with the rubric as it stands
 """The checks of the C2PA conformance programme's asset rubric 0.2 for specification 2.4.
 
 Written from the rubric of the C2PA Conformance Task Force (31 March 2026, version 0.1.1), which the
@@ -53,29 +54,53 @@ OLD_ASSERTIONS = {
     for name in "claim hash.bmff.v2 asset-type ingredient ingredient.v2 actions".split()
 }
 MALFORMED = {
-    *(f"assertion.{kind}.malformed" for kind in (
-        "action bmffHash boxesHash collectionHash dataHash external-reference ingredient "
-        "alternativeContentRepresentation multiAssetHash").split()),
-    *(f"manifest.{kind}" for kind in (
-        "compressed.invalid html.multipleManifests inaccessible multipleParents "
-        "structuredText.emptyReference structuredText.malformedReference "
-        "structuredText.multipleReferences structuredText.noManifest "
-        "structuredText.noResolutionPath timestamp.invalid timestamp.wrongParents update.invalid "
-        "update.wrongParents").split()),
-    *(f"claim.{kind}" for kind in "cbor.invalid hardBindings.missing malformed missing multiple".split()),
-    "assertion.external-reference.labelMismatch", "assertion.external-reference.created",
-    "assertion.alternativeContentRepresentation.missing", "assertion.cbor.invalid",
-    "assertion.json.invalid", "assertion.boxesHash.unknownBox", "assertion.multipleHardBindings",
-    "hashedURI.missing", "ingredient.manifest.missing",
+    *(
+        f"assertion.{kind}.malformed"
+        for kind in (
+            "action bmffHash boxesHash collectionHash dataHash external-reference ingredient "
+            "alternativeContentRepresentation multiAssetHash"
+        ).split()
+    ),
+    *(
+        f"manifest.{kind}"
+        for kind in (
+            "compressed.invalid html.multipleManifests inaccessible multipleParents "
+            "structuredText.emptyReference structuredText.malformedReference "
+            "structuredText.multipleReferences structuredText.noManifest "
+            "structuredText.noResolutionPath timestamp.invalid timestamp.wrongParents update.invalid "
+            "update.wrongParents"
+        ).split()
+    ),
+    *(
+        f"claim.{kind}"
+        for kind in "cbor.invalid hardBindings.missing malformed missing multiple".split()
+    ),
+    "assertion.external-reference.labelMismatch",
+    "assertion.external-reference.created",
+    "assertion.alternativeContentRepresentation.missing",
+    "assertion.cbor.invalid",
+    "assertion.json.invalid",
+    "assertion.boxesHash.unknownBox",
+    "assertion.multipleHardBindings",
+    "hashedURI.missing",
+    "ingredient.manifest.missing",
 }
 MISMATCHES = {
-    *(f"assertion.{kind}.mismatch" for kind in (
-        "bmffHash boxesHash collectionHash dataHash multiAssetHash hashedURI").split()),
-    *(f"assertion.{kind}.hashMismatch" for kind in (
-        "external-reference alternativeContentRepresentation").split()),
-    "assertion.action.ingredientMismatch", "assertion.action.redactionMismatch",
-    "assertion.hardBinding.redacted", "hashedURI.mismatch", "ingredient.manifest.mismatch",
-    "ingredient.claimSignature.missing", "ingredient.claimSignature.mismatch",
+    *(
+        f"assertion.{kind}.mismatch"
+        for kind in ("bmffHash boxesHash collectionHash dataHash multiAssetHash hashedURI").split()
+    ),
+    *(
+        f"assertion.{kind}.hashMismatch"
+        for kind in ("external-reference alternativeContentRepresentation").split()
+    ),
+    "assertion.action.ingredientMismatch",
+    "assertion.action.redactionMismatch",
+    "assertion.hardBinding.redacted",
+    "hashedURI.mismatch",
+    "ingredient.manifest.mismatch",
+    "ingredient.claimSignature.missing",
+    "ingredient.claimSignature.mismatch",
     "claimSignature.missing",
 }
 PARAMETERS = set(
@@ -314,9 +339,11 @@ def forbidden_labels_in_external_references(active):
     for value in values(active):
         label = value.get("label")
         refers = label is not None and value.get("url") is not None
-        if refers and value.get("relationship") is None:
-            if label in whole or label.startswith(("c2pa.hash", "c2pa.ingredient")):
-                yield label
+        forbidden = refers and (
+            label in whole or label.startswith(("c2pa.hash", "c2pa.ingredient"))
+        )
+        if forbidden and value.get("relationship") is None:
+            yield label
 
 
 @check

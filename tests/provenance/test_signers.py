@@ -114,9 +114,7 @@ def make_key(module: Path, algorithm: str, label: str):
     token = pkcs11.lib(str(module / "module.so")).get_token(token_label=TOKEN)
     with token.open(rw=True, user_pin=PIN) as session:
         if algorithm == "ps256":
-            public, _ = session.generate_keypair(
-                pkcs11.KeyType.RSA, 2048, label=label, store=True
-            )
+            public, _ = session.generate_keypair(pkcs11.KeyType.RSA, 2048, label=label, store=True)
             return serialization.load_der_public_key(_spki(encode_rsa_public_key(public)))
         if algorithm == "ed25519":
             parameters = session.create_domain_parameters(
@@ -160,8 +158,10 @@ def test_a_key_in_a_module_signs(module, algorithm, issue, plain_mp4, request_fo
     keys = tmp_path / "keys"
     done = CliRunner().invoke(
         ltx_keys,
-        ["--keys", str(keys), "import", str(tmp_path / "chain.pem"), uri]
-        + ["--anchor", str(tmp_path / "root.pem")],
+        [
+            *("--keys", str(keys), "import", str(tmp_path / "chain.pem"), uri),
+            *("--anchor", str(tmp_path / "root.pem")),
+        ],
     )
     assert done.exit_code == 0, done.output
     identity = load_identity(keys)

@@ -95,8 +95,9 @@ def test_best_effort_hides_no_other_failure(
         sign_file(plain_mp4, tmp_path / "s.mp4", request_for(identity), identity)
 
 
-def test_an_authority_that_hangs_is_given_up(authority, mood, monkeypatch, development_identity,
-                                             plain_mp4, request_for, tmp_path):
+def test_an_authority_that_hangs_is_given_up(
+    authority, mood, monkeypatch, development_identity, plain_mp4, request_for, tmp_path
+):
     mood("slow")
     monkeypatch.setattr(
         provenance.manifest.signing, "TimeRelay", lambda url: TimeRelay(url, timeout_s=0.2)
