@@ -67,8 +67,8 @@ MALFORMED = {
             "compressed.invalid html.multipleManifests inaccessible multipleParents "
             "structuredText.emptyReference structuredText.malformedReference "
             "structuredText.multipleReferences structuredText.noManifest "
-            "structuredText.noResolutionPath timestamp.invalid timestamp.wrongParents update.invalid "
-            "update.wrongParents"
+            "structuredText.noResolutionPath timestamp.invalid timestamp.wrongParents "
+            "update.invalid update.wrongParents"
         ).split()
     ),
     *(
