@@ -177,8 +177,10 @@ def open_input(path: Path) -> BinaryIO:
 
 
 def _c2pa_boxes_bytes(file: BinaryIO) -> int:
-    position, total = 0, 0
+    position, total, end = 0, 0, file.seek(0, os.SEEK_END)
     for _ in range(_MAX_BOXES):
+        if position >= end:  # a length can say anything, numbers that no file reaches too
+            return total
         file.seek(position)
         header = file.read(32)
         if len(header) < 8:
@@ -187,7 +189,7 @@ def _c2pa_boxes_bytes(file: BinaryIO) -> int:
         if size == 1:  # a 64-bit size follows the type
             size, extended = int.from_bytes(header[8:16], "big"), header[16:32]
         elif size == 0:  # to the end of the file
-            size = file.seek(0, os.SEEK_END) - position
+            size = end - position
         if size < 8:
             return total
         if kind == b"uuid" and extended == C2PA_BOX:
