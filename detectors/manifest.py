@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from detectors.result import Check, IngredientFacts, ManifestFacts
 from provenance.errors import EveryframeError
-from provenance.manifest import read_manifest, read_recovered_manifest
+from provenance.fetching import FetchLimits
+from provenance.manifest import read_manifest, read_recovered_manifest, read_remote_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,13 +40,19 @@ class Credentials:
 
 
 def find_credentials(
-    path: Path, mark: WatermarkFacts, store: Store | None, trust: TrustSettings
+    path: Path,
+    mark: WatermarkFacts,
+    store: Store | None,
+    trust: TrustSettings,
+    *,
+    remote_hosts: tuple[str, ...] = (),
 ) -> Credentials:
     """Reads the credentials in (or beside) ``path``; where there are none, recovers them.
 
+    Where the file only names an address, they are fetched if its host is among ``remote_hosts``.
     What goes wrong with credentials or store is a failed check: the mark still counts.
     """
-    manifest, check = _own(path, trust)
+    manifest, check = _own(path, trust, remote_hosts)
     stored, store_check = _lookup(mark, store)
     checks = [check, store_check]
     if stored is not None and not manifest.present:
@@ -71,17 +78,28 @@ def agreement_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Agreement:
     """Whether mark and credentials name the same content; other makers' credentials name none."""
     if mark.content_id is None or manifest.content_id is None:
         return "unknown"
-    return "agrees" if manifest.content_id == mark.content_id else "disagrees"
+    # A file that was put together brings the marks of its pieces along.
+    named = (manifest.content_id, *manifest.piece_ids)
+    return "agrees" if mark.content_id in named else "disagrees"
 
 
-def _own(path: Path, trust: TrustSettings) -> tuple[ManifestFacts, Check]:
+def _own(
+    path: Path, trust: TrustSettings, remote_hosts: tuple[str, ...]
+) -> tuple[ManifestFacts, Check]:
     name = "manifest"
     try:
         report = read_manifest(path, trust)
+        if report.remote_url is not None and remote_hosts:
+            limits = FetchLimits(hosts=remote_hosts)
+            report = read_remote_manifest(path, report.remote_url, trust, limits)
     except EveryframeError as error:
         return (
             ManifestFacts(present=False, error=error.message),
             Check(name=name, state="failed", detail=error.message),
+        )
+    if report.remote_url is not None:
+        return _facts(report), Check(
+            name=name, state="skipped", detail=f"{report.error}: --remote-manifests allows hosts"
         )
     if not report.present:
         return _facts(report), Check(name=name, state="done", detail="the file has no credentials")
@@ -135,6 +153,7 @@ def _facts(report: ManifestReport) -> ManifestFacts:
         model=report.model,
         model_name=report.model_name,
         content_id=report.content_id,
+        piece_ids=report.piece_ids,
         generation_date=report.generation_date.isoformat() if report.generation_date else None,
         error=report.error,
         title=report.title,

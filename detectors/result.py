@@ -17,7 +17,7 @@ VerdictName: TypeAlias = Literal[
     "ai_generated", "ai_edited", "no_evidence", "conflicting", "unreadable"
 ]
 CheckState: TypeAlias = Literal["done", "skipped", "failed"]
-ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered"]
+ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered", "remote"]
 ManifestState: TypeAlias = Literal["trusted", "valid", "invalid"]
 QualityKind: TypeAlias = Literal[
     "frozen",
@@ -152,6 +152,7 @@ class ManifestFacts:
     ``binding_ok``: whether they fit the bytes of this file; None where that was not checked.
     ``time`` is a time-stamp authority's where ``time_stamped``, else what the signer claims.
     ``actions``: what the credentials say was done, in order, as ``c2pa.created``.
+    ``piece_ids``: content ids that the pieces of a file that was put together brought along.
     """
 
     present: bool
@@ -168,6 +169,7 @@ class ManifestFacts:
     model: str | None = None
     model_name: str | None = None
     content_id: str | None = None
+    piece_ids: tuple[str, ...] = ()
     generation_date: str | None = None
     error: str | None = None
     title: str | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials
 from detectors.quality import QualityWatch
@@ -17,18 +18,17 @@ from detectors.signals import signals_of
 from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
 from detectors.storyboard import Storyboard
 from detectors.tamper import Evidence, Original, examine
+from detectors.trusted import trust_of
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
 from provenance.errors import (
-    IdentityError,
     InputError,
     NoVideo,
     UnreadableMedia,
     UnsupportedMedia,
 )
-from provenance.keys import CarrierKey, carrier_keys, default_keys_directory, load_identity
+from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.store import EmptyStore, Store, default_store_path, open_store
-from provenance.trust import TrustSettings
 from provenance.video import MediaReader, SoundReader, open_media, open_sound
 from provenance.watermark import Detection
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from detectors.manifest import Credentials
     from detectors.verdict import Medium
+    from provenance.trust import TrustSettings
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
 StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
@@ -56,17 +57,21 @@ def verify(
     fast: bool = False,
     quality: bool = False,
     storyboard: bool = False,
+    remote_hosts: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Result:
     """What the video, or the file of sound, at ``path`` says about its origin.
 
+    Any other file that the C2PA knows, such as a still picture, is judged by its credentials alone.
+
     ``keys``: carrier keys or a keys directory, default ``$LTX_KEYS`` or the user's; the published
     key is always tried. ``store``: an open store or where one is, default ``$LTX_STORE`` or the
-    user's; without one nothing is recovered. ``trust``: default the anchor of the identity in the
-    keys directory, if there is one. ``fast`` stops at the first verified tag, and leaves
-    tampering unchecked. ``quality`` also looks at how good pictures and sound are; ``storyboard``
-    keeps small pictures for a report. ``progress`` is told the fraction of the video that is done,
-    0…1.
+    user's; without one nothing is recovered. ``trust``: default the anchors of the identities in
+    the keys directory and the list of authorities installed there. ``remote_hosts``: from whom
+    credentials may be fetched that the file only names the address of. ``fast`` stops at the first
+    verified tag, and leaves tampering unchecked. ``quality`` also looks at how good pictures and
+    sound are; ``storyboard`` keeps small pictures for a report. ``progress`` is told the fraction
+    of the video that is done, 0…1.
 
     A file that cannot be read gives the verdict ``unreadable`` with ``error`` set; one that is cut
     off or damaged on the way keeps the verdict that its readable part supports, with ``error`` set,
@@ -84,7 +89,13 @@ def verify(
         facts = FileFacts(name=file.name, path=str(path))
         try:
             with bench.timed("open"):
-                media = _opened(file)
+                try:
+                    media = _opened(file)
+                except (UnsupportedMedia, NoVideo) as error:
+                    found_by = judge_by_credentials(
+                        file, trust_of(trust, keys), tuple(remote_hosts), error=error
+                    )
+                    return replace(found_by, timings_ms=bench.finish())
             with media:
                 facts = described(facts, media)
                 with bench.timed("hash"):
@@ -108,7 +119,13 @@ def verify(
                 # What was not read may hold the mark: absence cannot be stated.
                 raise _incomplete(path, damage)
             with bench.timed("credentials"):
-                credentials = find_credentials(file, read.mark, open_one, _trust(trust, keys))
+                credentials = find_credentials(
+                    file,
+                    read.mark,
+                    open_one,
+                    trust_of(trust, keys),
+                    remote_hosts=tuple(remote_hosts),
+                )
         except InputError as error:
             return _unreadable(facts, error, bench)
         result = _judge(facts, read, credentials, damage=damage, fast=fast, bench=bench)
@@ -286,25 +303,6 @@ def _fraction(
     if progress is None or not duration_s:
         return None
     return lambda seconds: progress(min(seconds / duration_s, 1.0))
-
-
-def own_trust(directory: Path, trust: TrustSettings) -> TrustSettings:
-    """``trust`` and the anchor of the identity in ``directory``: one's own signature is known."""
-    try:
-        return trust.with_anchor(load_identity(directory).trust_anchor)
-    except IdentityError:
-        # None there, or expired: then it vouches for nothing, and verifying goes on.
-        return trust
-
-
-def _trust(trust: TrustSettings | None, keys: KeysLike) -> TrustSettings:
-    if trust is not None:
-        return trust
-    if keys is None:
-        return own_trust(default_keys_directory(os.environ), TrustSettings())
-    if isinstance(keys, str | os.PathLike):
-        return own_trust(Path(keys), TrustSettings())
-    return TrustSettings()
 
 
 def _keys(keys: KeysLike) -> tuple[CarrierKey, ...]:

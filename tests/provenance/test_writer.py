@@ -96,7 +96,9 @@ def write_and_go_on(writer, *blocks) -> None:
 
 
 def rows(store) -> list:
-    return store._database._connection.execute("SELECT content_id, manifest FROM manifests").fetchall()
+    return store._database._connection.execute(
+        "SELECT content_id, manifest FROM manifests"
+    ).fetchall()
 
 
 def test_blocks_of_frames_and_sound_become_one_file(tmp_path, frames, writer_for, store, identity):
