@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from detectors.content import ContentFinding, compare_content, vouched
 from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials
@@ -27,6 +28,7 @@ from provenance.errors import (
     UnreadableMedia,
     UnsupportedMedia,
 )
+from provenance.fingerprint import PrintTaker
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.store import EmptyStore, Store, default_store_path, open_store
 from provenance.video import MediaReader, SoundReader, open_media, open_sound
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from detectors.manifest import Credentials
     from detectors.verdict import Medium
     from provenance.trust import TrustSettings
+    from provenance.video import Picture
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
 StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
@@ -85,6 +88,7 @@ def verify(
         bench = _Bench()
         seen = Storyboard() if storyboard else None
         judged = QualityWatch() if quality else None
+        taker = PrintTaker(None)
         watchers = [one.add for one in (seen, judged) if one is not None]
         facts = FileFacts(name=file.name, path=str(path))
         try:
@@ -101,18 +105,19 @@ def verify(
                 with bench.timed("hash"):
                     facts = hashed(facts, media)
                 if isinstance(media, MediaReader):
+                    taker = PrintTaker(media.info.video.rate)
                     with bench.timed("watermark"):
                         found = search(
                             media,
                             tried,
                             fast=fast,
                             progress=_fraction(progress, facts.duration_s),
-                            watchers=watchers,
+                            watchers=[*watchers, _looking(taker)],
                         )
                 else:
                     found = NO_PICTURES
                 with bench.timed("audio_watermark"):
-                    sound = _listened(media, tried, found, fast=fast, judged=judged)
+                    sound = _listened(media, tried, found, taker, fast=fast, judged=judged)
             damage = found.damaged if found is not NO_PICTURES else sound.damage
             read = _Read(pictures=watermark_facts(found.detection), search=found, sound=sound)
             if damage is not None and not read.mark.detected:
@@ -126,9 +131,12 @@ def verify(
                     trust_of(trust, keys),
                     remote_hosts=tuple(remote_hosts),
                 )
+            with bench.timed("content"):
+                by_sound = read.by_sound or found is NO_PICTURES
+                content = compare_content(taker.finish(), read.mark, credentials, by_sound=by_sound)
         except InputError as error:
             return _unreadable(facts, error, bench)
-        result = _judge(facts, read, credentials, damage=damage, fast=fast, bench=bench)
+        result = _judge(facts, read, credentials, content, damage=damage, fast=fast, bench=bench)
         return replace(
             result,
             quality=None if judged is None else judged.facts(result.audio_offset_ms),
@@ -167,6 +175,10 @@ class _Read:
         return self.search.complete
 
 
+def _looking(taker: PrintTaker) -> Callable[[Picture, float], None]:
+    return lambda picture, time_s: taker.see(picture.luma, time_s, bits=picture.bits)
+
+
 def _opened(file: Path) -> MediaReader | SoundReader:
     """The file as video or, where it holds no pictures, as sound."""
     try:
@@ -182,6 +194,7 @@ def _listened(
     media: MediaReader | SoundReader,
     keys: Sequence[CarrierKey],
     found: Search,
+    taker: PrintTaker,
     *,
     fast: bool,
     judged: QualityWatch | None,
@@ -192,7 +205,7 @@ def _listened(
     if fast and found.detection.detected:
         return skipped("the search stopped at the mark in the pictures")
     ending = Ending()
-    blocks = _blocks(media, ending)
+    blocks = taker.listening(_blocks(media, ending), audio.sample_rate)
     if judged is not None:
         blocks = judged.heard(blocks, audio.sample_rate)
     return listen(blocks, audio, keys, ending, pictures=found.detection, fast=fast)
@@ -212,6 +225,7 @@ def _judge(
     facts: FileFacts,
     read: _Read,
     credentials: Credentials,
+    content: ContentFinding,
     *,
     damage: str | None,
     fast: bool,
@@ -231,9 +245,9 @@ def _judge(
             original=original,
         )
     )
-    tampering = (*examination.tampering, *beside.tampering)
+    tampering = (*content.tampering, *examination.tampering, *beside.tampering)
     has_pictures = read.search is not NO_PICTURES
-    verdict = decide(signals_of(mark, manifest, _medium(read)))
+    verdict = decide(signals_of(mark, manifest, _medium(read), content.signal))
     stopped_early = fast and mark.detected
     return Result(
         file=facts,
@@ -243,15 +257,17 @@ def _judge(
         tampered=True if tampering else (None if stopped_early else examination.tampered),
         modified=examination.modified,
         tampering=tampering,
-        watermark=read.pictures,
+        watermark=vouched(read.pictures, manifest, content),
         audio_watermark=read.sound.facts,
         audio_offset_ms=beside.offset_ms,
+        content_match=content.match,
         manifest=manifest,
         checks=(
             *((_watermark_check(read.search),) if has_pictures else ()),
             read.sound.check,
             *beside.checks,
             *credentials.checks,
+            *content.checks,
             *examination.checks,
         ),
         error=None if damage is None else _failure(_incomplete(facts.path, damage)),
