@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -122,11 +121,19 @@ def purge(location: str | None, dry_run: bool) -> None:
 
 
 def _open(location: str | None) -> ManagedStore:
-    from provenance.store import default_store_path, open_managed_store
+    from provenance.store import (
+        EmptyStore,
+        default_store_path,
+        open_managed_store,
+        open_store,
+    )
 
     chosen = location or default_store_path(os.environ)
-    if isinstance(chosen, Path) and not chosen.exists():
-        raise OptionError(f"there is no store at {chosen}", hint="it is made by the first stamp")
+    with open_store(chosen, create=False) as found:
+        if isinstance(found, EmptyStore):
+            raise OptionError(
+                f"there is no store at {chosen}", hint="it is made by the first stamp"
+            )
     return open_managed_store(chosen)
 
 

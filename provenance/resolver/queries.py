@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 MARK: Final = "org.everyframe.mark.1"
 WATERMARKS, FINGERPRINTS = (MARK,), (VIDEO, SOUND)
 ID_BYTES = 7
-_COMPARED = 16  # candidates of the index that are put side by side with what was asked
+_COMPARED = 12  # candidates of the index that are put side by side with what was asked
+_NEAR = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,12 @@ def by_fingerprint(store: ManagedStore, fingerprint: Fingerprint, *, limit: int)
         if isinstance(fingerprint, VideoFingerprint)
         else sound_queries(fingerprint)
     )
-    found = []
-    for candidate in store.similar(keys, limit=_COMPARED):
+    found: list[Match] = []
+    candidates = store.similar(keys, limit=_COMPARED)
+    for candidate in candidates:
+        # One was found, and the others share so little that chance explains it.
+        if found and candidate.hits < _NEAR * candidates[0].hits:
+            break
         record = store.get(candidate.content_id)
         data = None
         if record is not None:
