@@ -18,10 +18,13 @@ COMMANDS = (
     "audio",
     "audio_false_positives",
     "false_positives",
+    "fingerprint",
+    "fingerprint_pairs",
     "fec",
     "geometry",
     "gpu",
     "stamping",
+    "store",
     "verifying",
 )
 
