@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detectors.verification import own_trust, verify
+from detectors.trusted import own_trust
+from detectors.verification import verify
 from provenance.errors import EveryframeError
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.store import open_store
@@ -30,7 +31,8 @@ class Settings:
     """What every file of a run is verified with. It travels to worker processes.
 
     ``store``: a path or address, None for the default where there is one. ``storyboard``: whether
-    results get small pictures for a report. ``sandbox``: "off" reads files in this very process.
+    results get small pictures for a report. ``remote_hosts``: from whom manifests may be fetched.
+    ``sandbox``: "off" reads files in this very process.
     """
 
     keys: tuple[CarrierKey, ...]
@@ -40,6 +42,7 @@ class Settings:
     quality: bool = False
     storyboard: bool = False
     sandbox: SandboxMode = "off"
+    remote_hosts: tuple[str, ...] = ()
 
     @classmethod
     def load(
@@ -54,6 +57,7 @@ class Settings:
         quality: bool = False,
         storyboard: bool = False,
         sandbox: SandboxMode = "off",
+        remote_hosts: Sequence[str] = (),
     ) -> Settings:
         """Reads keys and trust once and tries the store, so that faults end a run before it starts.
 
@@ -73,6 +77,7 @@ class Settings:
             quality=quality,
             storyboard=storyboard,
             sandbox=sandbox,
+            remote_hosts=tuple(remote_hosts),
         )
 
 
@@ -148,6 +153,7 @@ def verify_one(
             fast=settings.fast,
             quality=settings.quality,
             storyboard=settings.storyboard,
+            remote_hosts=settings.remote_hosts,
             progress=None if progress is None else lambda done: progress(path, done),
         )
     except EveryframeError as error:

@@ -80,7 +80,15 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--no-default-trust",
     is_flag=True,
     envvar="LTX_NO_DEFAULT_TRUST",
-    help="Do not trust the own identity either; only what is named here counts.",
+    help="Trust neither the own identity nor the installed list; only what is named here counts.",
+)
+@click.option(
+    "--remote-manifests",
+    multiple=True,
+    metavar="HOST",
+    envvar="LTX_REMOTE_MANIFESTS",
+    help="Fetch credentials that a file only names the address of from this host (https), "
+    "or *.HOST; may be repeated. Nothing is fetched from anybody else.",
 )
 @click.option(
     "--require",
@@ -137,6 +145,7 @@ def main(
     trust_settings: tuple[str, ...],
     trust_anchor: tuple[str, ...],
     no_default_trust: bool,
+    remote_manifests: tuple[str, ...],
     require: tuple[str, ...],
     policy_file: str | None,
     jobs: int,
@@ -184,6 +193,7 @@ def main(
         quality=quality,
         storyboard=form == "html",
         sandbox=sandbox,
+        remote_hosts=remote_manifests,
     )
     if keys and not quiet and not Path(keys).is_dir():
         click.echo(
