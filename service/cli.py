@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -28,21 +29,28 @@ def serve(**given: Any) -> None:
 
     import uvicorn
 
+    from provenance.sandbox import prepare_sandbox
     from service.app import create_app
     from service.logs import start_logging
     from service.processes import workers
+    from service.resolving import open_resolver
     from service.scanning import check_scan_settings
     from service.services import open_services
 
     start_logging()
     check_scan_settings(settings.scan)
-    with open_services(settings) as services:
+    if settings.resolver:
+        prepare_sandbox(("service.resolving",))
+    with (
+        open_services(settings) as services,
+        open_resolver(settings.scan) if settings.resolver else nullcontext() as resolver,
+    ):
         if not services.accounts.any_tenant():
             click.echo(
                 "ltx-serve: nobody has a key yet. Make one: ltx-accounts create NAME", err=True
             )
         config = uvicorn.Config(
-            create_app(settings, opened=services),
+            create_app(settings, opened=services, resolver=resolver),
             host=settings.host,
             port=settings.port,
             log_config=None,

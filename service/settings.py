@@ -63,7 +63,8 @@ class Settings:
 
     ``object_stores``: prefixes of addresses that may be scanned by reference.
     ``private_targets``: webhooks may go to private addresses (for tests, and closed networks).
-    ``public``: the name of a tenant that needs no key; None: everybody needs one.
+    ``resolver``: whether manifests are resolved at ``/c2pa``. ``public``: the name of a tenant that
+    needs no key; None: everybody needs one.
     """
 
     data: Path = Path("ltx-service")
@@ -74,6 +75,7 @@ class Settings:
     workers: int = 2
     object_stores: tuple[str, ...] = ()
     private_targets: bool = False
+    resolver: bool = False
     public: str | None = None
     depth: Literal["early", "full"] = "early"
     bounds: Bounds = field(default_factory=Bounds)
