@@ -146,7 +146,9 @@ def run_chaos(
     service = ServiceProcess(folder, *options, port=free_port(), webhook="http://127.0.0.1:9/hook")
     history, stop = History(), threading.Event()
     threads = [
-        threading.Thread(target=use, args=(service, data, history, stop, f"client-{index}"))
+        threading.Thread(
+            target=use, args=(service, data, history, stop, f"client-{index}"), daemon=True
+        )
         for index in range(clients)
     ]
     with running(service):
