@@ -111,6 +111,7 @@ def judge(service: ServiceProcess, history: History) -> dict[str, Any]:
     told = {scan for given in history.accepted.values() for scan in given}
     finished, messages = Counter(r["object"] for r in audit), Counter(r["scan"] for r in outbox)
     done = [scan for scan, row in scans.items() if row["state"] == "done"]
+    left = [path.name for path in (service.folder / "uploads").iterdir()]
     return {
         "accepted": len(told),
         "lost": len(told - scans.keys()),
@@ -120,7 +121,9 @@ def judge(service: ServiceProcess, history: History) -> dict[str, Any]:
         "unknown_scans": len(scans.keys() - told),
         "without_one_message": len([scan for scan in done if messages[scan] != 1]),
         "jobs_left": len(jobs),
-        "uploads_left": len(list((service.folder / "uploads").iterdir())),
+        "uploads_left": len([name for name in left if name in scans]),
+        # Of requests whose server was killed before it could accept: gone within the hour.
+        "orphans": len([name for name in left if name not in scans]),
         "actions": dict(Counter(row["action"] for row in scans.values())),
         "attempts": dict(Counter(row["attempts"] for row in scans.values())),
     }
@@ -143,7 +146,9 @@ def run_chaos(
     service = ServiceProcess(folder, *options, port=free_port(), webhook="http://127.0.0.1:9/hook")
     history, stop = History(), threading.Event()
     threads = [
-        threading.Thread(target=use, args=(service, data, history, stop, f"client-{index}"))
+        threading.Thread(
+            target=use, args=(service, data, history, stop, f"client-{index}"), daemon=True
+        )
         for index in range(clients)
     ]
     with running(service):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import struct
 import subprocess
 import sys
@@ -82,16 +83,19 @@ async def send_all(service: ServiceProcess, files: Sequence[bytes]) -> list[dict
         return await asyncio.gather(*(send(client, data) for data in files))
 
 
-def plain_seconds(paths: Sequence[Path], jobs: int) -> float:
-    """What the command takes for the same files, stopping as early as the service does."""
-    code = "import sys; from detectors.cli import main; main()"
-    started = time.monotonic()
+def plain_seconds(paths: Sequence[Path], jobs: int) -> tuple[float, float]:
+    """What the command takes for the same files, stopping as early as the service does: seconds of
+    the clock, and of computing."""
+    code = "from detectors.cli import main; main()"
+    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(  # noqa: S603 our own command
         [sys.executable, "-c", code, *map(str, paths), "--jobs", str(jobs), "--fast", "--quiet",
          "--format", "jsonl", "-o", str(paths[0].parent / "plain.jsonl")],
         check=False,
     )  # fmt: skip
-    return time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    computed = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return time.monotonic() - started, computed
 
 
 @click.command()
@@ -127,12 +131,12 @@ def main(clips: tuple[Path, ...], uploads: int, megabytes: float, workers: int) 
             time.sleep(5)  # the workers load their libraries
             watcher = threading.Thread(target=watch)
             watcher.start()
-            started = time.monotonic()
+            started, idle_cpu = time.monotonic(), service.cpu_s()
             outcomes = asyncio.run(send_all(service, files))
-            took = time.monotonic() - started
+            took, cpu = time.monotonic() - started, service.cpu_s() - idle_cpu
             over.set()
             watcher.join()
-        plain = plain_seconds(paths, workers)
+        plain, plain_cpu = plain_seconds(paths, workers)
     accepted = [outcome["accepted_s"] for outcome in outcomes]
     done = [outcome["done_s"] for outcome in outcomes]
     report = {
@@ -144,6 +148,10 @@ def main(clips: tuple[Path, ...], uploads: int, megabytes: float, workers: int) 
         "service_files_per_s": uploads / took,
         "ltx_verify_s": plain,
         "overhead": took / plain - 1,
+        "service_cpu_s": cpu,
+        "ltx_verify_cpu_s": plain_cpu,
+        # Of computing alone, and so hardly changed by what else the machine does.
+        "cpu_overhead": cpu / plain_cpu - 1,
         "server_peak_mb": max(server for server, _ in peaks),
         "worker_peak_mb": max(worker for _, worker in peaks),
         "statuses": dict(Counter(code for one in outcomes for code in one["statuses"])),

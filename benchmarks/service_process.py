@@ -71,6 +71,10 @@ class ServiceProcess:
         largest = [sum(map(resident_mb, [pid, *below(pid)])) for pid in self.workers()]
         return resident_mb(self.server), max(largest, default=0.0)
 
+    def cpu_s(self) -> float:
+        """Seconds of computing so far, of the server and all that it started."""
+        return sum(map(computed_s, [self.server, *below(self.server)]))
+
     def kill(self, pid: int) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -121,6 +125,14 @@ def resident_mb(pid: int) -> float:
     with suppress(OSError, IndexError):
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGESIZE") / 1e6
+    return 0.0
+
+
+def computed_s(pid: int) -> float:
+    """Seconds of computing by ``pid`` and by its children that have ended (proc(5), stat)."""
+    with suppress(OSError, IndexError):
+        numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, numbers[11:15])) / os.sysconf("SC_CLK_TCK")
     return 0.0
 
 

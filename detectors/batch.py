@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detectors.verification import own_trust, verify
+from detectors.trusted import own_trust
+from detectors.verification import verify
 from provenance.errors import EveryframeError
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.store import open_store
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from detectors.result import Result
+    from provenance.sandbox import SandboxMode
 
 INTERNAL = 4
 
@@ -29,7 +31,8 @@ class Settings:
     """What every file of a run is verified with. It travels to worker processes.
 
     ``store``: a path or address, None for the default where there is one. ``storyboard``: whether
-    results get small pictures for a report.
+    results get small pictures for a report. ``remote_hosts``: from whom manifests may be fetched.
+    ``sandbox``: "off" reads files in this very process.
     """
 
     keys: tuple[CarrierKey, ...]
@@ -38,6 +41,8 @@ class Settings:
     fast: bool
     quality: bool = False
     storyboard: bool = False
+    sandbox: SandboxMode = "off"
+    remote_hosts: tuple[str, ...] = ()
 
     @classmethod
     def load(
@@ -51,6 +56,8 @@ class Settings:
         fast: bool,
         quality: bool = False,
         storyboard: bool = False,
+        sandbox: SandboxMode = "off",
+        remote_hosts: Sequence[str] = (),
     ) -> Settings:
         """Reads keys and trust once and tries the store, so that faults end a run before it starts.
 
@@ -69,6 +76,8 @@ class Settings:
             fast=fast,
             quality=quality,
             storyboard=storyboard,
+            sandbox=sandbox,
+            remote_hosts=tuple(remote_hosts),
         )
 
 
@@ -134,6 +143,8 @@ def verify_one(
 ) -> Outcome:
     """The outcome for one file; nothing but an interrupt gets out of here."""
     try:
+        if settings.sandbox != "off":
+            return Outcome(path=path, result=_confined(path, settings, progress))
         result = verify(
             path,
             keys=settings.keys,
@@ -142,6 +153,7 @@ def verify_one(
             fast=settings.fast,
             quality=settings.quality,
             storyboard=settings.storyboard,
+            remote_hosts=settings.remote_hosts,
             progress=None if progress is None else lambda done: progress(path, done),
         )
     except EveryframeError as error:
@@ -152,6 +164,27 @@ def verify_one(
         message = f"internal error: {type(error).__name__}: {error} [internal]"
         return Outcome(path=path, result=None, error=message, exit_code=INTERNAL)
     return Outcome(path=path, result=result)
+
+
+def _confined(
+    path: str, settings: Settings, progress: Callable[[str, float], None] | None
+) -> Result:
+    from detectors.confined import Look, verify_confined
+
+    look = Look(
+        keys=settings.keys,
+        trust=settings.trust,
+        fast=settings.fast,
+        quality=settings.quality,
+        storyboard=settings.storyboard,
+    )
+    return verify_confined(
+        path,
+        look,
+        store=settings.store,
+        mode=settings.sandbox,
+        progress=None if progress is None else lambda done: progress(path, done),
+    )
 
 
 def _alone(path: str, settings: Settings) -> Outcome:

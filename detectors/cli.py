@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from detectors.batch import Outcome
     from detectors.policy import Condition
     from detectors.result import Result
+    from provenance.sandbox import SandboxMode
 
 POLICY_NOT_MET, UNREADABLE = 1, 3
 
@@ -79,7 +80,15 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--no-default-trust",
     is_flag=True,
     envvar="LTX_NO_DEFAULT_TRUST",
-    help="Do not trust the own identity either; only what is named here counts.",
+    help="Trust neither the own identity nor the installed list; only what is named here counts.",
+)
+@click.option(
+    "--remote-manifests",
+    multiple=True,
+    metavar="HOST",
+    envvar="LTX_REMOTE_MANIFESTS",
+    help="Fetch credentials that a file only names the address of from this host (https), "
+    "or *.HOST; may be repeated. Nothing is fetched from anybody else.",
 )
 @click.option(
     "--require",
@@ -117,6 +126,12 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     metavar="FILE",
     help="Verify receipts instead, and that each FILE named is one that they are for.",
 )
+@click.option(
+    "--sandbox",
+    type=click.Choice(["off", "auto", "required"]),
+    default="off",
+    help="Read each file in a process that can reach nothing else; required: or not at all.",
+)
 @click.option("--quiet", is_flag=True, help="No progress and no messages; results only.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the results and stop.")
 @click.version_option(package_name="everyframe")
@@ -130,6 +145,7 @@ def main(
     trust_settings: tuple[str, ...],
     trust_anchor: tuple[str, ...],
     no_default_trust: bool,
+    remote_manifests: tuple[str, ...],
     require: tuple[str, ...],
     policy_file: str | None,
     jobs: int,
@@ -137,6 +153,7 @@ def main(
     quality: bool,
     receipt_out: str | None,
     receipt_file: str | None,
+    sandbox: SandboxMode,
     quiet: bool,
     schema: bool,
 ) -> None:
@@ -175,6 +192,8 @@ def main(
         fast=fast,
         quality=quality,
         storyboard=form == "html",
+        sandbox=sandbox,
+        remote_hosts=remote_manifests,
     )
     if keys and not quiet and not Path(keys).is_dir():
         click.echo(

@@ -6,7 +6,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from service.settings import Settings
 
+RESOLVER_PREFIX = "/c2pa"
 LOG = logging.getLogger("service.app")
 ROUTERS = (
     *(health.router, links.router, scans.router, reports.router, feedback.router),
@@ -37,9 +38,15 @@ _BY_STATUS = {404: "route.not_found", 405: "route.method", 401: "auth.missing"}
 
 
 def create_app(
-    settings: Settings, *, opened: Services | None = None, clock: Callable[[], float] | None = None
+    settings: Settings,
+    *,
+    opened: Services | None = None,
+    resolver: APIRouter | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> FastAPI:
-    """The service as an ASGI application. ``opened``: parts that somebody else opens and closes."""
+    """The service as an ASGI application. ``opened``: parts that somebody else opens and closes;
+    ``resolver``: of :func:`service.resolving.open_resolver`.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -66,6 +73,8 @@ def create_app(
         app.state.services = opened
     for router in ROUTERS:
         app.include_router(router)
+    if resolver is not None:
+        app.include_router(resolver, prefix=RESOLVER_PREFIX)
     if settings.public is not None:
         app.include_router(page_router(settings))
     app.add_middleware(RequestIds, answered=app.state.metrics.answered)

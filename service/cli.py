@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -26,24 +27,31 @@ def serve(**given: Any) -> None:
     """Serve the upload-scanning API, with workers beside it."""
     settings = settings_from(given)
 
+    from provenance.sandbox import prepare_sandbox
     from service.access import open_public
     from service.app import create_app
     from service.logs import start_logging
     from service.processes import workers
+    from service.resolving import open_resolver
     from service.scanning import check_scan_settings
     from service.services import open_services
     from service.serving import run_server
 
     start_logging()
     check_scan_settings(settings.scan)
-    with open_services(settings) as services:
+    if settings.resolver:
+        prepare_sandbox(("service.resolving",))
+    with (
+        open_services(settings) as services,
+        open_resolver(settings.scan) if settings.resolver else nullcontext() as resolver,
+    ):
         if settings.public is None and not services.accounts.any_tenant():
             click.echo(
                 "ltx-serve: nobody has a key yet. Make one: ltx-accounts create NAME", err=True
             )
         if settings.public is not None:
             open_public(services.accounts, settings.public)
-        app = create_app(settings, opened=services)
+        app = create_app(settings, opened=services, resolver=resolver)
         with workers(settings, settings.workers):
             run_server(app, settings, services.draining)
 

@@ -35,6 +35,7 @@ _OPTIONS = (
         "--object-store", multiple=True, metavar="PREFIX", help="Objects to scan: s3://b/"
     ),
     click.option("--private-targets", is_flag=True, help="Webhooks may go to private addresses."),
+    click.option("--resolver", is_flag=True, help="Resolve manifests of --store at /c2pa."),
     click.option(
         "--public", metavar="TENANT",
         help="Whose scans those without a key are. Opens the web page; off when not given.",
@@ -126,6 +127,7 @@ def settings_from(given: dict[str, Any]) -> Settings:
         workers=given["workers"],
         object_stores=tuple(given["object_store"]),
         private_targets=given["private_targets"],
+        resolver=given["resolver"],
         public=given["public"],
         visitor_per_minute=given["visitor_per_minute"],
         public_hours=given["public_hours"],

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import logging
 import os
-import pickle
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from detectors import to_json
 from detectors.batch import Settings as VerifySettings
+from detectors.confined import NOWHERE, AskedStore, packed_manifest
 from detectors.receipt import sign_record
 from detectors.result import VerdictName
 from detectors.verification import verify
@@ -34,12 +33,10 @@ if TYPE_CHECKING:
     from detectors.policy import Policy
     from provenance.keys import CarrierKey, Identity
     from provenance.sandbox import Ask
-    from provenance.store import StoredManifest
     from provenance.trust import TrustSettings
     from service.settings import ScanSettings
 
 LOG = logging.getLogger("service.scanning")
-_NOWHERE = Path("/nonexistent/store")
 _NAME = "upload"
 """What a file is called in results: what its sender called it is not kept."""
 
@@ -116,7 +113,7 @@ class Scanner:
                 files={"path": descriptor},
                 handlers={
                     "progress": lambda fraction: progress(min(max(float(fraction), 0.0), 1.0)),
-                    "manifest": lambda content_id: _packed(store.get(str(content_id))),
+                    "manifest": lambda content_id: packed_manifest(store.get(str(content_id))),
                 },
                 mode=self._settings.sandbox,
             )
@@ -144,7 +141,7 @@ def scan_confined(task: Task, *, path: Path, ask: Ask) -> dict[str, Any]:
     result = verify(
         path,
         keys=task.keys,
-        store=_AskedStore(ask) if task.recovers else _NOWHERE,
+        store=AskedStore(ask) if task.recovers else NOWHERE,
         trust=task.trust,
         fast=task.fast,
         progress=_every_hundredth(lambda fraction: ask("progress", fraction)),
@@ -154,25 +151,6 @@ def scan_confined(task: Task, *, path: Path, ask: Ask) -> dict[str, Any]:
     record = json.loads(to_json(judged).replace(str(path), _NAME))
     record["file"].update(name=_NAME, path=_NAME)
     return {"result": record, "signals": signals_of(record)}
-
-
-class _AskedStore(EmptyStore):
-    """The store, through the parent: nothing of it is open in here."""
-
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-
-    def get(self, content_id: str) -> StoredManifest | None:
-        packed = self._ask("manifest", content_id)
-        # From the parent, which is not in question here; never the other way.
-        return None if packed is None else pickle.loads(base64.b64decode(packed))  # noqa: S301
-
-    def contains(self, content_id: str) -> bool:
-        return self.get(content_id) is not None
-
-
-def _packed(record: StoredManifest | None) -> str | None:
-    return None if record is None else base64.b64encode(pickle.dumps(record)).decode()
 
 
 def _every_hundredth(report: Callable[[float], object]) -> Callable[[float], None]:

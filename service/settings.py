@@ -63,6 +63,7 @@ class Settings:
 
     ``object_stores``: prefixes of addresses that may be scanned by reference.
     ``private_targets``: webhooks may go to private addresses (for tests, and closed networks).
+    ``resolver``: whether manifests are resolved at ``/c2pa``.
     ``public``: the name of a tenant that needs no key, and has the web page; None: everybody needs
     a key, and there is no page. Then ``visitor_per_minute``: scans of one visitor (requests that
     only read: ten times as many); ``public_hours``: how long results are kept; ``links``: whether
@@ -80,6 +81,7 @@ class Settings:
     workers: int = 2
     object_stores: tuple[str, ...] = ()
     private_targets: bool = False
+    resolver: bool = False
     public: str | None = None
     visitor_per_minute: int = 20
     public_hours: float = 24.0

@@ -18,6 +18,8 @@ COMMANDS = (
     "audio",
     "audio_false_positives",
     "false_positives",
+    "fingerprint",
+    "fingerprint_pairs",
     "fec",
     "geometry",
     "gpu",
@@ -25,6 +27,7 @@ COMMANDS = (
     "service_hostile",
     "service_load",
     "stamping",
+    "store",
     "verifying",
 )
 

@@ -170,6 +170,7 @@ def _credentials(manifest: ManifestFacts) -> str:
         "embedded": "in the file",
         "sidecar": "beside the file",
         "recovered": "recovered from the store (the file carries none)",
+        "remote": "fetched from the address that the file names",
     }[manifest.source or "embedded"]
     by = f" by {printable(manifest.issuer)}" if manifest.issuer else ""
     state = {

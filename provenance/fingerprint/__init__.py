@@ -7,12 +7,16 @@ fingerprint that was taken when the mark was made, and that does not fit what is
 from provenance.fingerprint.comparing import Fingerprint, match
 from provenance.fingerprint.geometry import Window
 from provenance.fingerprint.outcome import FingerprintMatch
+from provenance.fingerprint.prints import Prints
 from provenance.fingerprint.sound import SoundFingerprint, SoundFingerprinter
+from provenance.fingerprint.taking import PrintTaker
 from provenance.fingerprint.video import VideoFingerprint, VideoFingerprinter
 
 __all__ = [
     "Fingerprint",
     "FingerprintMatch",
+    "PrintTaker",
+    "Prints",
     "SoundFingerprint",
     "SoundFingerprinter",
     "VideoFingerprint",

@@ -63,15 +63,15 @@ def windows() -> tuple[Window, ...]:
 
 
 def nearby(window: Window, step: float) -> Iterator[Window]:
-    """``window`` moved, and made larger and smaller about its middle, by ``step``."""
-    for x, y in product((-step, 0.0, step), repeat=2):
-        for w, h in product((-step, 0.0, step), repeat=2):
-            yield Window(
-                left=window.left + x - w / 2,
-                top=window.top + y - h / 2,
-                width=window.width + w,
-                height=window.height + h,
-            )
+    """``window`` moved, or made larger or smaller about its middle, by ``step``."""
+    moves = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1), (0, 0, 1, 1))
+    for (x, y, w, h), way in product(moves, (-step, step)):
+        yield Window(
+            left=window.left + way * (x - w / 2),
+            top=window.top + way * (y - h / 2),
+            width=window.width + way * w,
+            height=window.height + way * h,
+        )
 
 
 def _places(share: float) -> list[float]:

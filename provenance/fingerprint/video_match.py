@@ -4,7 +4,8 @@ The query is cut into runs of a few seconds. For every window (crop, bars, anoth
 and every offset the correlation of the cells along a run is taken; the best one is refined in
 place, time and speed, and tried on all runs. How likely a correlation is by chance follows from
 Fisher's transform (Fisher 1921) with as many degrees of freedom as cells and seconds are
-independent, times all that was tried; ``python -m benchmarks.fingerprint`` measures whether that holds.
+independent (:func:`chance`), times all that was tried; whether that holds is measured by
+``python -m benchmarks.fingerprint_pairs``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from provenance.fingerprint.geometry import (
     COLUMNS,
     ROWS,
+    WHOLE,
     Comparison,
     Window,
     comparison,
@@ -36,15 +38,18 @@ if TYPE_CHECKING:
 
 RUN = 8  # seconds: a speed that is off by 5 % shifts the end of a run by less than half of one
 SEEDS = 3  # runs that windows are sought with
-INDEPENDENT = 0.25  # of the cells, measured: neighbours resemble each other
+SHORTLIST = 24  # windows that are looked at closely
+INDEPENDENT = 0.25  # of the cells, for the shortlist: neighbours resemble each other
+HEAVY_TAIL = 0.8  # of the degrees of freedom, measured: pictures are not Gaussian
 LEAST_TEXTURE = 1.5  # levels of 8 bits: flatter pictures show nothing to compare
 SAME_BOUND = 1e-6
+SURE_BOUND = 1e-12  # of uncropped pictures: then no window is tried
 DIFFERENT_BOUND = 1e-2
 UNLIKE = 0.55  # mean correlation: what is known to be the same has more
 SAME_SECOND = 0.55  # correlation of a second that counts as matched
 _SPEEDS = (1.0, 0.96, 1.04, 0.92, 1.08)
 _FINE = 4  # parts of a second
-_REFINEMENTS = (0.03, 0.015, 0.0075)
+_REFINEMENTS = (0.03, 0.03, 0.015, 0.015, 0.0075)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +75,12 @@ def match_video(query: VideoFingerprint, reference: VideoFingerprint) -> Fingerp
     ours, theirs = query.cells, reference.cells
     runs = _runs(len(ours))
     seeds = _seeds(runs, usable)
-    best = max(_coarse(ours, theirs, seeds), key=lambda pose: pose.z)
-    best = _refine(ours, theirs, best)
     tried = 2 * len(windows()) * len(seeds) * max(1, len(theirs) + RUN)
-    bound = min(1.0, tried * 0.5 * math.erfc(best.z / math.sqrt(2)))
+    best = _sought(ours, theirs, seeds, (WHOLE,))
+    if _bound(best.z, tried) > SURE_BOUND:
+        best = _sought(ours, theirs, seeds, windows())
+    best = _refine(ours, theirs, best)
+    bound = _bound(best.z, tried)
     scores = _along(ours, theirs, best, runs)
     found = [score >= SAME_SECOND for score in scores]
     # The last second may be short.
@@ -98,11 +105,42 @@ def match_video(query: VideoFingerprint, reference: VideoFingerprint) -> Fingerp
     )
 
 
-def deviations(score: float, window: Window, compared: Comparison, seconds: float) -> float:
-    """``score`` in standard deviations of what chance gives, for ``seconds`` independent ones."""
+def _bound(z: float, tried: int) -> float:
+    return min(1.0, tried * 0.5 * math.erfc(z / math.sqrt(2)))
+
+
+def _sought(
+    ours: NDArray[np.float32],
+    theirs: NDArray[np.float32],
+    seeds: Sequence[slice],
+    places: Sequence[Window],
+) -> _Pose:
+    """The best of ``places``, after a closer look at those that come nearest."""
+    rough = sorted(_coarse(ours, theirs, seeds, places), key=lambda p: p.z, reverse=True)
+    return max((_placed(ours, theirs, pose) for pose in rough[:SHORTLIST]), key=lambda p: p.z)
+
+
+def roughly(score: float, window: Window, compared: Comparison, seconds: float) -> float:
+    """``score`` in standard deviations, as if all pictures were alike: to find a shortlist."""
     shown = min(1.0, window.width) * min(1.0, window.height) * ROWS * COLUMNS
     free = INDEPENDENT * min(compared.cells, shown) * seconds
     return math.atanh(min(max(score, -0.999), 0.999)) * math.sqrt(max(free - 3, 1.0))
+
+
+def chance(left: NDArray[np.float32], right: NDArray[np.float32], compared: Comparison) -> float:
+    """The variance that the mean correlation of ``left`` and ``right`` (N, cells) has by chance.
+
+    Two views of it, of which the larger counts. If pictures lay on each other anyhow, the product
+    of their power spectra (the variance over all cyclic shifts: two edges of one direction agree
+    often); if their cells had any sign, the product of their squares (two single spots always
+    agree once one lies on the other). Seconds that resemble each other count as one.
+    """
+    shape = (-1, len(compared.down), len(compared.across))
+    spectra = [np.square(np.abs(np.fft.fft2(side.reshape(shape)))) for side in (left, right)]
+    ours, theirs = (one / np.maximum(one.sum((1, 2), keepdims=True), 1e-9) for one in spectra)
+    shifts = float((ours * theirs).sum((1, 2)).mean())
+    signs = float((np.square(left) * np.square(right)).sum(1).mean())
+    return max(shifts, signs) / independent(left)
 
 
 def independent(unit: NDArray[np.float32]) -> float:
@@ -126,9 +164,12 @@ def _seeds(runs: Sequence[slice], usable: NDArray[np.bool_]) -> list[slice]:
 
 
 def _coarse(
-    ours: NDArray[np.float32], theirs: NDArray[np.float32], seeds: Sequence[slice]
+    ours: NDArray[np.float32],
+    theirs: NDArray[np.float32],
+    seeds: Sequence[slice],
+    places: Sequence[Window],
 ) -> Iterator[_Pose]:
-    for window in windows():
+    for window in places:
         compared = comparison(window)
         if compared is None:
             continue
@@ -138,7 +179,7 @@ def _coarse(
                 left = compared.of_query(_seen(ours[run], mirrored=mirrored))
                 score, offset = _best_line(left @ right.T)
                 yield _Pose(
-                    z=deviations(score, window, compared, independent(left)),
+                    z=roughly(score, window, compared, independent(left)),
                     score=score,
                     window=window,
                     mirrored=mirrored,
@@ -199,8 +240,14 @@ def _score_at(cells: NDArray[np.float32], theirs: NDArray[np.float32], pose: _Po
     left = compared.of_query(cells[inside])
     right = compared.of_reference(_between(theirs, at[inside]))
     score = float((left * right).sum(1).mean())
-    z = deviations(score, pose.window, compared, independent(left))
+    free = HEAVY_TAIL / chance(left, right, compared)
+    z = math.atanh(min(max(score, -0.999), 0.999)) * math.sqrt(max(free - 3, 1.0))
     return replace(pose, score=score, z=z)
+
+
+def _placed(ours: NDArray[np.float32], theirs: NDArray[np.float32], pose: _Pose) -> _Pose:
+    cells = _seen(ours[pose.run], mirrored=pose.mirrored)
+    return _score_at(cells, theirs, pose) or replace(pose, z=0.0)
 
 
 def _between(cells: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -38,6 +38,7 @@ def enter(
     descriptors: Mapping[str, int],
     limits: SandboxLimits,
     level: SandboxLevel,
+    readable: tuple[Path, ...],
     *,
     may_ask: bool,
 ) -> None:
@@ -48,7 +49,7 @@ def enter(
     """
     try:
         _close_all_but((pipe.fileno(), *descriptors.values()))
-        _confine(descriptors.values(), limits, level)
+        _confine(descriptors.values(), readable, limits, level)
     except OSError as error:
         _send(pipe, {"unconfined": str(error)})
         return
@@ -78,7 +79,12 @@ def _close_all_but(kept: Iterable[int]) -> None:
         os.closerange(lower + 1, upper)
 
 
-def _confine(descriptors: Iterable[int], limits: SandboxLimits, level: SandboxLevel) -> None:
+def _confine(
+    descriptors: Iterable[int],
+    readable: Iterable[Path],
+    limits: SandboxLimits,
+    level: SandboxLevel,
+) -> None:
     # The parent's parent, the fork server, ends with its own parent: then we end, too.
     prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # A terminal or a service manager tells all processes of a group to end: that is for the parent
@@ -92,12 +98,12 @@ def _confine(descriptors: Iterable[int], limits: SandboxLimits, level: SandboxLe
     os.environ.clear()
     set_limits(limits)
     if level.landlock:
-        restrict(level.landlock, folders=_readable(), descriptors=descriptors)
+        restrict(level.landlock, folders=[*_libraries(), *readable], descriptors=descriptors)
     if level.seccomp:
         forbid()
 
 
-def _readable() -> list[Path]:
+def _libraries() -> list[Path]:
     """Where code and its data lie: Python, its packages, the system's libraries, our packages."""
     paths = {Path(path) for path in _SYSTEM}
     paths |= {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib")}

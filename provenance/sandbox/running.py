@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
+    from pathlib import Path
 
     from provenance.sandbox.limits import SandboxLimits
 
@@ -69,14 +70,16 @@ def run_confined(
     *,
     limits: SandboxLimits,
     files: Mapping[str, int] | None = None,
+    readable: Sequence[Path] = (),
     handlers: Mapping[str, Callable[[Any], Any]] | None = None,
     mode: SandboxMode = "auto",
 ) -> T:
     """What ``function(*arguments, **paths)`` gives, computed where it can do no harm.
 
     ``function``, of a module's top level, must give what JSON can carry. ``files``: descriptors by
-    name; each reaches the function as a path of that name, and nothing else can be opened but
-    libraries. ``handlers``: what the function may ask for by its argument ``ask``.
+    name; each reaches the function as a path of that name. ``readable``: paths that it may open,
+    where they exist; beside these and libraries there is nothing. ``handlers``: what the function
+    may ask for by its argument ``ask``.
 
     Raises the :class:`~provenance.errors.EveryframeError` that the function raises, else
     :class:`~provenance.errors.SandboxTimeout`, :class:`~provenance.errors.SandboxMemory`,
@@ -94,6 +97,7 @@ def run_confined(
             _Descriptors(files or {}),
             limits,
             level,
+            tuple(readable),
         ),
         kwargs={"may_ask": handlers is not None},
         daemon=True,

@@ -1,4 +1,4 @@
-"""The commands: settings from flag, variable and file in that order; keys; a service that serves."""
+"""The commands: settings from flag, variable and file in that order; tenants and keys."""
 
 from __future__ import annotations
 
