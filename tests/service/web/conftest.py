@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
-from benchmarks.service_process import ServiceProcess, free_port, running
-from tests.bad_inputs import make_bad
+from benchmarks.service_chaos import free_port
+from benchmarks.service_process import ServiceProcess, running
 from tests.browser import chromium
 from tests.detectors.conftest import identity, spec, studio
 
@@ -17,7 +20,7 @@ def site(tmp_path_factory, studio):
     folder = tmp_path_factory.mktemp("site")
     options = (
         *("--public", "everybody", "--workers", "1", "--visitor-per-minute", "1000"),
-        *("--keys", str(studio.keys), "--store", str(studio.store), "--max-upload-mib", "16"),
+        *("--keys", str(studio.keys), "--store", str(studio.store), "--max-upload-mib", "4"),
         *("--links", "--private-targets", "--drain-seconds", "0.5"),
     )
     with running(ServiceProcess(folder / "data", *options, port=free_port())) as service:
@@ -47,3 +50,32 @@ def uploads(tmp_path_factory, studio):
 def browser():
     with chromium() as opened:
         yield opened
+
+
+@pytest.fixture
+def file_server():
+    """Serves files over HTTP on loopback: ``file_server(name, data)`` gives the address."""
+    files = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            data = files.get(self.path)
+            self.send_response(404 if data is None else 200)
+            self.send_header("Content-Length", str(len(data or b"")))
+            self.end_headers()
+            self.wfile.write(data or b"")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+
+        def add(name, data):
+            files[f"/{name}"] = data
+            return f"http://127.0.0.1:{server.server_port}/{name}"
+
+        yield add
+        server.shutdown()
+        thread.join()
