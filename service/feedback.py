@@ -22,7 +22,7 @@ _TELLING = re.compile(
     r"\S+@\S+"  # e-mail addresses, and names of accounts
     r"|(?:https?://|www\.)\S+"
     r"|@\w+"
-    r"|\+?\d(?:[\s().-]?\d){5,}"  # telephone numbers, cards, other numbers of people
+    r"|\+?\(?\d(?:[\s().-]{0,3}\d){5,}"  # telephone numbers, cards, other numbers of people
 )
 
 
@@ -76,4 +76,6 @@ class Feedback:
 
 def without_people(comment: str) -> str:
     """``comment`` without addresses, links, accounts and long numbers, on one line."""
-    return _TELLING.sub(_GONE, " ".join(comment.split()))
+    # Control characters and halves of surrogates are no words, and databases refuse some of them.
+    words = "".join(char for char in " ".join(comment.split()) if char.isprintable())
+    return _TELLING.sub(_GONE, words)

@@ -32,7 +32,7 @@ left=$tries
 while :; do
   status=$(ask "$work/sent" --request POST --header 'Content-Type: application/octet-stream' \
                --header "Idempotency-Key: $(sha256sum < "$video" | cut -d ' ' -f 1)" \
-               --header 'Prefer: wait=10' --data-binary "@$video" "$url/v1/scans?depth=full")
+               --header 'Prefer: wait=10' --upload-file "$video" "$url/v1/scans?depth=full")
   case $status in
     200) cat "$work/sent.body"; exit 0 ;;
     202) break ;;

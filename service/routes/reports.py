@@ -52,7 +52,9 @@ async def get_report(
     if part == "article":
         # The page has the file, and knows its name; here it never had one. What a platform would
         # do about the file is no business of who asks what it is.
-        shown = to_article(replace(result, file=replace(result.file, path=""), decision=None), level=1)
+        shown = to_article(
+            replace(result, file=replace(result.file, path=""), decision=None), level=1
+        )
     else:
         now = datetime.fromtimestamp(found.finished or found.created, UTC)
         shown = to_html([result], now=now)
