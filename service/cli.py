@@ -27,6 +27,8 @@ def serve(**given: Any) -> None:
     """Serve the upload-scanning API, with workers beside it."""
     settings = settings_from(given)
 
+    import signal
+
     import uvicorn
 
     from provenance.sandbox import prepare_sandbox
@@ -60,6 +62,9 @@ def serve(**given: Any) -> None:
             timeout_graceful_shutdown=30,
             h11_max_incomplete_event_size=32 * 1024,
         )
+        # uvicorn ends gracefully, and then raises the signal again, to end the process; the workers
+        # have yet to finish what they have begun.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         with workers(settings, settings.workers):
             uvicorn.Server(config).run()
 

@@ -7,9 +7,14 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
-from benchmarks.service_chaos import FAULTS, run_chaos
+import httpx
+
+from benchmarks.service_chaos import FAULTS, free_port, run_chaos
+from benchmarks.service_process import ServiceProcess
 from service.accounts import Quota
+from service.database import open_database
 from service.scans import NewScan
 from service.services import open_services
 
@@ -78,3 +83,21 @@ def test_another_machine_takes_over_what_a_killed_one_had(settings, postgres, cl
             time.sleep(0.05)
         assert services.queue.waiting() == 0
         assert list((settings.data / "uploads").iterdir()) == []
+
+
+def test_told_to_end_it_finishes_what_it_has_begun(tmp_path, clip):
+    service = ServiceProcess(tmp_path / "service", "--workers", "1", port=free_port())
+    headers = {"Authorization": f"Bearer {service.key}", "Content-Type": "video/mp4"}
+    service.start()
+    workers = service.workers()
+    with httpx.Client(base_url=service.url, headers=headers, timeout=60) as client:
+        path = client.post("/v1/scans", content=clip).headers["location"]
+        while client.get(path).json()["state"] == "queued":
+            time.sleep(0.02)
+    assert service.stop() == 0
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+    database = open_database(str(tmp_path / "service" / "service.sqlite"))
+    with database.reading() as transaction:
+        (scan,) = transaction.rows("SELECT state, action FROM scans")
+    database.close()
+    assert scan == {"state": "done", "action": "allow"}
