@@ -56,8 +56,7 @@ async def send(client: httpx.AsyncClient, data: bytes) -> dict[str, Any]:
     accepted = time.monotonic()
     path = answer.headers["location"]
     while True:
-        await asyncio.sleep(1)
-        document = (await client.get(path)).json()
+        document = (await client.get(path, headers={"Prefer": "wait=60"})).json()
         if document["state"] == "done":
             break
     return {
