@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detectors.verification import own_trust, verify
+from detectors.trusted import own_trust
+from detectors.verification import verify
 from provenance.errors import EveryframeError
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.store import open_store
@@ -29,7 +30,7 @@ class Settings:
     """What every file of a run is verified with. It travels to worker processes.
 
     ``store``: a path or address, None for the default where there is one. ``storyboard``: whether
-    results get small pictures for a report.
+    results get small pictures for a report. ``remote_hosts``: from whom manifests may be fetched.
     """
 
     keys: tuple[CarrierKey, ...]
@@ -38,6 +39,7 @@ class Settings:
     fast: bool
     quality: bool = False
     storyboard: bool = False
+    remote_hosts: tuple[str, ...] = ()
 
     @classmethod
     def load(
@@ -51,6 +53,7 @@ class Settings:
         fast: bool,
         quality: bool = False,
         storyboard: bool = False,
+        remote_hosts: Sequence[str] = (),
     ) -> Settings:
         """Reads keys and trust once and tries the store, so that faults end a run before it starts.
 
@@ -58,7 +61,7 @@ class Settings:
         :class:`~provenance.errors.OptionError` or :class:`~provenance.errors.InputError`.
         """
         directory = Path(keys) if keys else default_keys_directory(os.environ)
-        trust = trusted(keys, trust_settings, trust_anchors, default_trust=default_trust)
+        trust = trust_of_run(keys, trust_settings, trust_anchors, default_trust=default_trust)
         if store is not None:
             with open_store(store, create=False):
                 pass
@@ -69,10 +72,11 @@ class Settings:
             fast=fast,
             quality=quality,
             storyboard=storyboard,
+            remote_hosts=tuple(remote_hosts),
         )
 
 
-def trusted(
+def trust_of_run(
     keys: str | None,
     trust_settings: Sequence[str],
     trust_anchors: Sequence[str],
@@ -142,6 +146,7 @@ def verify_one(
             fast=settings.fast,
             quality=settings.quality,
             storyboard=settings.storyboard,
+            remote_hosts=settings.remote_hosts,
             progress=None if progress is None else lambda done: progress(path, done),
         )
     except EveryframeError as error:

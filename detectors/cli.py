@@ -79,7 +79,15 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--no-default-trust",
     is_flag=True,
     envvar="LTX_NO_DEFAULT_TRUST",
-    help="Do not trust the own identity either; only what is named here counts.",
+    help="Trust neither the own identity nor the installed list; only what is named here counts.",
+)
+@click.option(
+    "--remote-manifests",
+    multiple=True,
+    metavar="HOST",
+    envvar="LTX_REMOTE_MANIFESTS",
+    help="Fetch credentials that a file only names the address of from this host (https), "
+    "or *.HOST; may be repeated. Nothing is fetched from anybody else.",
 )
 @click.option(
     "--require",
@@ -130,6 +138,7 @@ def main(
     trust_settings: tuple[str, ...],
     trust_anchor: tuple[str, ...],
     no_default_trust: bool,
+    remote_manifests: tuple[str, ...],
     require: tuple[str, ...],
     policy_file: str | None,
     jobs: int,
@@ -148,10 +157,10 @@ def main(
         return
     named = (*inputs, *files)
     if receipt_file is not None:
-        from detectors.batch import trusted
+        from detectors.batch import trust_of_run
         from detectors.receipt_cli import check_receipts
 
-        trust = trusted(keys, trust_settings, trust_anchor, default_trust=not no_default_trust)
+        trust = trust_of_run(keys, trust_settings, trust_anchor, default_trust=not no_default_trust)
         sys.exit(check_receipts(receipt_file, named, trust, form=form))
     if not named:
         raise click.UsageError("Name at least one file: ltx-verify FILE...")
@@ -175,6 +184,7 @@ def main(
         fast=fast,
         quality=quality,
         storyboard=form == "html",
+        remote_hosts=remote_manifests,
     )
     if keys and not quiet and not Path(keys).is_dir():
         click.echo(

@@ -17,7 +17,7 @@ VerdictName: TypeAlias = Literal[
     "ai_generated", "ai_edited", "no_evidence", "conflicting", "unreadable"
 ]
 CheckState: TypeAlias = Literal["done", "skipped", "failed"]
-ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered"]
+ManifestSource: TypeAlias = Literal["embedded", "sidecar", "recovered", "remote"]
 ManifestState: TypeAlias = Literal["trusted", "valid", "invalid"]
 QualityKind: TypeAlias = Literal[
     "frozen",
@@ -99,7 +99,8 @@ class WatermarkFacts:
     evidence without a mark; it is None where the message was read or the question not asked.
 
     ``authenticated``: the key that read it is private: only its holders can have made the mark, on
-    this video or on one that it was copied from.
+    this video or on one that it was copied from. Or the credentials of a trusted signer name the
+    mark, and this is, by its fingerprint, what they were signed for.
     ``model`` is the registered name (``unknown-N`` for a number that this version does not know),
     ``source`` how the mark says the video was made, ``date`` ISO 8601, ``content_id`` 14 and
     ``prompt_hash_prefix`` 6 hex digits. ``confidence`` is 1 − ``false_positive_bound`` as a
@@ -152,6 +153,7 @@ class ManifestFacts:
     ``binding_ok``: whether they fit the bytes of this file; None where that was not checked.
     ``time`` is a time-stamp authority's where ``time_stamped``, else what the signer claims.
     ``actions``: what the credentials say was done, in order, as ``c2pa.created``.
+    ``piece_ids``: content ids that the pieces of a file that was put together brought along.
     """
 
     present: bool
@@ -168,6 +170,7 @@ class ManifestFacts:
     model: str | None = None
     model_name: str | None = None
     content_id: str | None = None
+    piece_ids: tuple[str, ...] = ()
     generation_date: str | None = None
     error: str | None = None
     title: str | None = None
@@ -280,7 +283,8 @@ class Result:
     ``tampered`` is None where it was not, or not completely, checked. ``modified`` is ordinary
     handling (cropped, resized…) and never tampering. ``audio_watermark`` is None: not searched.
     ``audio_offset_ms``: how much later than its pictures the sound comes, by both marks' clocks.
-    ``decision`` is a policy's, None where none was asked.
+    ``content_match``: whether this is, by its fingerprint, what was marked and signed; None where
+    that is not known. ``decision`` is a policy's, None where none was asked.
     ``quality``: None where it was not looked at; it is no evidence of anything.
     ``tamper_map``: None where no region of the picture was looked at; ``storyboard``: a few small
     pictures, where they were asked for. Neither is part of the JSON.
@@ -296,6 +300,7 @@ class Result:
     watermark: WatermarkFacts = field(default_factory=lambda: WatermarkFacts(detected=False))
     audio_watermark: WatermarkFacts | None = None
     audio_offset_ms: int | None = None
+    content_match: bool | None = None
     manifest: ManifestFacts = field(default_factory=lambda: ManifestFacts(present=False))
     checks: tuple[Check, ...] = ()
     quality: QualityFacts | None = None

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from detectors.content import ContentFinding, compare_content, vouched
+from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials
 from detectors.quality import QualityWatch
@@ -17,18 +19,18 @@ from detectors.signals import signals_of
 from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
 from detectors.storyboard import Storyboard
 from detectors.tamper import Evidence, Original, examine
+from detectors.trusted import trust_of
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
 from provenance.errors import (
-    IdentityError,
     InputError,
     NoVideo,
     UnreadableMedia,
     UnsupportedMedia,
 )
-from provenance.keys import CarrierKey, carrier_keys, default_keys_directory, load_identity
+from provenance.fingerprint import PrintTaker
+from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.store import EmptyStore, Store, default_store_path, open_store
-from provenance.trust import TrustSettings
 from provenance.video import STILLS, MediaReader, SoundReader, open_media, open_sound, open_still
 from provenance.watermark import Detection
 
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
     from detectors.manifest import Credentials
     from detectors.verdict import Medium
+    from provenance.trust import TrustSettings
+    from provenance.video import Picture
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
 StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
@@ -56,17 +60,21 @@ def verify(
     fast: bool = False,
     quality: bool = False,
     storyboard: bool = False,
+    remote_hosts: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Result:
     """What the video, the picture or the file of sound at ``path`` says about its origin.
 
+    Any other file that the C2PA knows, such as a document, is judged by its credentials alone.
+
     ``keys``: carrier keys or a keys directory, default ``$LTX_KEYS`` or the user's; the published
     key is always tried. ``store``: an open store or where one is, default ``$LTX_STORE`` or the
-    user's; without one nothing is recovered. ``trust``: default the anchor of the identity in the
-    keys directory, if there is one. ``fast`` stops at the first verified tag, and leaves
-    tampering unchecked. ``quality`` also looks at how good pictures and sound are; ``storyboard``
-    keeps small pictures for a report. ``progress`` is told the fraction of the video that is done,
-    0…1.
+    user's; without one nothing is recovered. ``trust``: default the anchors of the identities in
+    the keys directory and the list of authorities installed there. ``remote_hosts``: from whom
+    credentials may be fetched that the file only names the address of. ``fast`` stops at the first
+    verified tag, and leaves tampering unchecked. ``quality`` also looks at how good pictures and
+    sound are; ``storyboard`` keeps small pictures for a report. ``progress`` is told the fraction
+    of the video that is done, 0…1.
 
     A file that cannot be read gives the verdict ``unreadable`` with ``error`` set; one that is cut
     off or damaged on the way keeps the verdict that its readable part supports, with ``error`` set,
@@ -80,28 +88,36 @@ def verify(
         bench = _Bench()
         seen = Storyboard() if storyboard else None
         judged = QualityWatch() if quality else None
+        taker = PrintTaker(None)
         watchers = [one.add for one in (seen, judged) if one is not None]
         facts = FileFacts(name=file.name, path=str(path))
         try:
             with bench.timed("open"):
-                media = _opened(file)
+                try:
+                    media = _opened(file)
+                except (UnsupportedMedia, NoVideo) as error:
+                    found_by = judge_by_credentials(
+                        file, trust_of(trust, keys), tuple(remote_hosts), error=error
+                    )
+                    return replace(found_by, timings_ms=bench.finish())
             with media:
                 facts = described(facts, media)
                 with bench.timed("hash"):
                     facts = hashed(facts, media)
                 if isinstance(media, MediaReader):
+                    taker = PrintTaker(media.info.video.rate)
                     with bench.timed("watermark"):
                         found = search(
                             media,
                             tried,
                             fast=fast,
                             progress=_fraction(progress, facts.duration_s),
-                            watchers=watchers,
+                            watchers=[*watchers, _looking(taker)],
                         )
                 else:
                     found = NO_PICTURES
                 with bench.timed("audio_watermark"):
-                    sound = _listened(media, tried, found, fast=fast, judged=judged)
+                    sound = _listened(media, tried, found, taker, fast=fast, judged=judged)
             damage = found.damaged if found is not NO_PICTURES else sound.damage
             pictures = watermark_facts(found.detection)
             if facts.container in STILLS:
@@ -112,10 +128,19 @@ def verify(
                 # What was not read may hold the mark: absence cannot be stated.
                 raise _incomplete(path, damage)
             with bench.timed("credentials"):
-                credentials = find_credentials(file, read.mark, open_one, _trust(trust, keys))
+                credentials = find_credentials(
+                    file,
+                    read.mark,
+                    open_one,
+                    trust_of(trust, keys),
+                    remote_hosts=tuple(remote_hosts),
+                )
+            with bench.timed("content"):
+                by_sound = read.by_sound or found is NO_PICTURES
+                content = compare_content(taker.finish(), read.mark, credentials, by_sound=by_sound)
         except InputError as error:
             return _unreadable(facts, error, bench)
-        result = _judge(facts, read, credentials, damage=damage, fast=fast, bench=bench)
+        result = _judge(facts, read, credentials, content, damage=damage, fast=fast, bench=bench)
         return replace(
             result,
             quality=None if judged is None else judged.facts(result.audio_offset_ms),
@@ -154,6 +179,10 @@ class _Read:
         return self.search.complete
 
 
+def _looking(taker: PrintTaker) -> Callable[[Picture, float], None]:
+    return lambda picture, time_s: taker.see(picture.luma, time_s, bits=picture.bits)
+
+
 def _opened(file: Path) -> MediaReader | SoundReader:
     """The file as video, else as a single picture, else as sound; what it is says its content."""
     try:
@@ -169,6 +198,7 @@ def _listened(
     media: MediaReader | SoundReader,
     keys: Sequence[CarrierKey],
     found: Search,
+    taker: PrintTaker,
     *,
     fast: bool,
     judged: QualityWatch | None,
@@ -179,7 +209,7 @@ def _listened(
     if fast and found.detection.detected:
         return skipped("the search stopped at the mark in the pictures")
     ending = Ending()
-    blocks = _blocks(media, ending)
+    blocks = taker.listening(_blocks(media, ending), audio.sample_rate)
     if judged is not None:
         blocks = judged.heard(blocks, audio.sample_rate)
     return listen(blocks, audio, keys, ending, pictures=found.detection, fast=fast)
@@ -199,6 +229,7 @@ def _judge(
     facts: FileFacts,
     read: _Read,
     credentials: Credentials,
+    content: ContentFinding,
     *,
     damage: str | None,
     fast: bool,
@@ -218,9 +249,9 @@ def _judge(
             original=original,
         )
     )
-    tampering = (*examination.tampering, *beside.tampering)
+    tampering = (*content.tampering, *examination.tampering, *beside.tampering)
     has_pictures = read.search is not NO_PICTURES
-    verdict = decide(signals_of(mark, manifest, _medium(read)))
+    verdict = decide(signals_of(mark, manifest, _medium(read), content.signal))
     stopped_early = fast and mark.detected
     return Result(
         file=facts,
@@ -230,15 +261,17 @@ def _judge(
         tampered=True if tampering else (None if stopped_early else examination.tampered),
         modified=examination.modified,
         tampering=tampering,
-        watermark=read.pictures,
+        watermark=vouched(read.pictures, manifest, content),
         audio_watermark=read.sound.facts,
         audio_offset_ms=beside.offset_ms,
+        content_match=content.match,
         manifest=manifest,
         checks=(
             *((_watermark_check(read.search),) if has_pictures else ()),
             read.sound.check,
             *beside.checks,
             *credentials.checks,
+            *content.checks,
             *examination.checks,
         ),
         error=None if damage is None else _failure(_incomplete(facts.path, damage)),
@@ -290,25 +323,6 @@ def _fraction(
     if progress is None or not duration_s:
         return None
     return lambda seconds: progress(min(seconds / duration_s, 1.0))
-
-
-def own_trust(directory: Path, trust: TrustSettings) -> TrustSettings:
-    """``trust`` and the anchor of the identity in ``directory``: one's own signature is known."""
-    try:
-        return trust.with_anchor(load_identity(directory).trust_anchor)
-    except IdentityError:
-        # None there, or expired: then it vouches for nothing, and verifying goes on.
-        return trust
-
-
-def _trust(trust: TrustSettings | None, keys: KeysLike) -> TrustSettings:
-    if trust is not None:
-        return trust
-    if keys is None:
-        return own_trust(default_keys_directory(os.environ), TrustSettings())
-    if isinstance(keys, str | os.PathLike):
-        return own_trust(Path(keys), TrustSettings())
-    return TrustSettings()
 
 
 def _keys(keys: KeysLike) -> tuple[CarrierKey, ...]:

@@ -37,10 +37,11 @@ SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "n
 """Options that mean the same in every command: they may stand at the top of the file."""
 NAMED_ONLY: Final = frozenset(
     {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require", "policy"}
+    | {"remote_manifests", "tsa", "timestamp"}
     | {"output", "input", "schema", "receipt", "receipt_out"}
 )
 """Settings that a file in the current folder may not make."""
-COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor", "attack", "bench"})
+COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor", "attack", "bench", "disclose"})
 """Tables that the file may have."""
 
 

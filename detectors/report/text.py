@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from detectors.tamper import SPEED_TOLERANCE, span
+from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.printable import printable
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ def _clock(run: ClockFacts) -> str:
 
 
 def _authenticated(mark: WatermarkFacts) -> str:
+    if mark.authenticated and mark.key == DEFAULT_CARRIER_KEY.name:
+        return f"yes (credentials of a trusted signer name it, under published key {mark.key})"
     if mark.authenticated:
         return f"yes (private key {mark.key})"
     return f"no (published key {mark.key}: anybody can place, copy or remove such a mark)"
@@ -170,6 +173,7 @@ def _credentials(manifest: ManifestFacts) -> str:
         "embedded": "in the file",
         "sidecar": "beside the file",
         "recovered": "recovered from the store (the file carries none)",
+        "remote": "fetched from the address that the file names",
     }[manifest.source or "embedded"]
     by = f" by {printable(manifest.issuer)}" if manifest.issuer else ""
     state = {

@@ -21,13 +21,14 @@ from provenance.manifest.containers import (
     open_input,
 )
 from provenance.manifest.interpret import interpret
+from provenance.manifest.public import public_text
 from provenance.manifest.report import ManifestReport, ReadLimits
 from provenance.trust import TrustSettings, open_context
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Source: TypeAlias = Literal["embedded", "sidecar", "recovered"]
+Source: TypeAlias = Literal["embedded", "sidecar", "recovered", "remote"]
 
 _STORE_MIME = "application/c2pa"
 _REMOTE = re.compile(r"must fetch remote manifests from url (\S+)")
@@ -123,6 +124,14 @@ def read_sidecar(
         return _read(container.mime, file, manifest, trust, source="sidecar")
 
 
+def read_store(
+    path: Path, manifest: bytes, trust: TrustSettings, *, source: Source
+) -> ManifestReport:
+    """``manifest``, which came by another road, as that of the file ``path``."""
+    with open_input(path) as file:
+        return _read(container_of(path).mime, file, manifest, trust, source=source)
+
+
 def read_document(
     mime: str, stream: BinaryIO, manifest: bytes | None, trust: TrustSettings
 ) -> dict[str, Any]:
@@ -154,7 +163,11 @@ def _read(
                 error="the file names a manifest elsewhere, which was not fetched",
             )
         return ManifestReport(
-            present=True, source=source, state="invalid", codes=(_UNREADABLE,), error=text[:500]
+            present=True,
+            source=source,
+            state="invalid",
+            codes=(_UNREADABLE,),
+            error=public_text(text),
         )
 
 

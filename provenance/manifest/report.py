@@ -48,11 +48,12 @@ class ManifestReport:
     specification found anywhere, the ingredients' too, so a trusted file may have some.
     ``binding_ok``: whether the file's bytes are those that were signed; None when not checked.
     ``time`` is the time-stamp authority's when ``time_stamped``, else what the signer claims.
-    Texts come from the file: control characters are removed and lengths bounded, nothing else.
+    ``piece_ids``: content ids of the marks that its pieces brought along. Texts come from the file,
+    cut down to what ``provenance.manifest.public`` lets through: no titles but ours, no people.
     """
 
     present: bool
-    source: Literal["embedded", "sidecar", "recovered"] | None = None
+    source: Literal["embedded", "sidecar", "recovered", "remote"] | None = None
     state: State | None = None
     codes: tuple[str, ...] = ()
     binding_ok: bool | None = None
@@ -67,6 +68,7 @@ class ManifestReport:
     model: str | None = None
     model_name: str | None = None
     content_id: str | None = None
+    piece_ids: tuple[str, ...] = ()
     carrier: str | None = None
     generation_date: date | None = None
     fingerprint: str | None = None
