@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from provenance.watermark.spots import Spots
 
-SURE_NATS = {2: 20.0, 4: 15.0}
+SURE_NATS = {2: 26.0, 4: 15.0}
 """What a rectangle needs in stretches of so many windows. The shorter, the more rectangles there
 are, and the more a codec does from frame to frame."""
 SURE_LONGER_NATS = 13.0
@@ -35,7 +35,12 @@ _FINEST = 2  # windows in the shortest stretch
 _MOST_REGIONS = 6  # in a stretch
 _SCANNED_ROWS = 40  # the scan takes H² W steps: of a finer grid, spots are joined
 _SMALLEST = 6  # spots a side
+_GAP = 3  # spots between rectangles that are one region
+_SAME_TIME = 0.6
 _PAID = -1.0  # nats a spot for going over what was found already
+
+Box = tuple[float, float, float, float]
+"""x, y, width, height"""
 
 
 class Missing(NamedTuple):
@@ -57,7 +62,9 @@ def missing_regions(spots: Sequence[Spots]) -> list[Missing]:
         for first, last, place in found:
             gone[(slice(first, last), *place.slices)] = True
         found = _pass(evidence, activity, gone)
-    return _distinct(found)
+        single = stretches(evidence, activity, [(w, w + 1) for w in range(len(evidence))], gone)
+        found = [_timed(part, single) for part in _distinct(found)]
+    return _grouped(found)
 
 
 def _bins(count: int) -> Iterator[list[tuple[int, int]]]:
@@ -159,6 +166,59 @@ def _shared(one: Rectangle, other: Rectangle) -> float:
     height = min(one.bottom, other.bottom) - max(one.top, other.top)
     width = min(one.right, other.right) - max(one.left, other.left)
     return max(0, height) * max(0, width) / min(one.area, other.area)
+
+
+def _timed(part: Missing, windows: Sequence[Stretch]) -> Missing:
+    """``part`` from when to when what its place says, window by window, adds up to most."""
+    told = np.array([float(each.nats[part.place.slices].sum()) for each in windows])
+    # From the middle outwards, so that it stays the same event.
+    middle = (part.first + part.last - 1) // 2
+    after = np.cumsum(told[middle:])
+    before = np.cumsum(told[: middle + 1][::-1])
+    if max(after.max(), before.max()) <= 0:
+        return part
+    # Where nothing is due in so short a time, nothing says that it ends there.
+    last = middle + int(np.flatnonzero(after >= after.max() - 1e-6)[-1]) + 1
+    first = middle - int(np.flatnonzero(before >= before.max() - 1e-6)[-1])
+    return part._replace(first=first, last=last)
+
+
+def _grouped(found: Sequence[Missing]) -> list[Missing]:
+    """``found``, rectangles that touch at the same time made one around them."""
+    grouped: list[Missing] = []
+    for part in sorted(found, key=lambda part: -part.place.total):
+        for index, other in enumerate(grouped):
+            common = min(part.last, other.last) - max(part.first, other.first)
+            longer = max(part.last - part.first, other.last - other.first)
+            if common >= _SAME_TIME * longer and _near(part.place, other.place):
+                a, b = part.place, other.place
+                around = Rectangle(
+                    min(a.top, b.top),
+                    min(a.left, b.left),
+                    max(a.bottom, b.bottom),
+                    max(a.right, b.right),
+                    a.total + b.total,
+                )
+                first, last = min(part.first, other.first), max(part.last, other.last)
+                grouped[index] = Missing(first, last, around)
+                break
+        else:
+            grouped.append(part)
+    return grouped if len(grouped) == len(found) else _grouped(grouped)
+
+
+def _near(one: Rectangle, other: Rectangle) -> bool:
+    gap_y = max(one.top, other.top) - min(one.bottom, other.bottom)
+    gap_x = max(one.left, other.left) - min(one.right, other.right)
+    return max(gap_y, gap_x) <= _GAP
+
+
+def touching(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes (x, y, width, height)."""
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    common = max(0.0, width) * max(0.0, height)
+    return common / (one[2] * one[3] + other[2] * other[3] - common)
 
 
 def _distinct(found: Sequence[Missing]) -> list[Missing]:

@@ -22,7 +22,9 @@ from provenance.watermark.detection import Detection, Geometry
 from provenance.watermark.evidence import FINE, Evidence
 from provenance.watermark.keystone import SLANTS, slants
 from provenance.watermark.presence import PRESENT_P, presence
+from provenance.watermark.region_search import RegionSearch
 from provenance.watermark.search import KeySearch, Reach
+from provenance.watermark.spots import SpotReader
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX, lay_out, too_small
 from provenance.watermark.timeline import Heard, heard, segments
 
@@ -87,6 +89,8 @@ class ClipDetector:
         self._searches = [KeySearch(lay_out(key), width, height) for key in keys]
         self._found: _Found | None = None
         self._track: list[Heard] = []
+        self._spots: SpotReader | None = None
+        self._regions = RegionSearch()
         self._next_look_s = _FIRST_LOOK_S
 
     @property
@@ -134,7 +138,8 @@ class ClipDetector:
         found = self._found
         self._follow(found)
         tile = found.search.tile
-        pattern = tile.steady_pattern(pack(found.payload, tile.key.secret))
+        pattern = self._pattern(found)
+        missing, absence = self._regions.finish() if self._spots is not None else (None, None)
         return replace(
             searched,
             detected=True,
@@ -144,6 +149,8 @@ class ClipDetector:
             geometry=self._geometry(found.level, found.placement),
             segments=segments(self._track, pattern),
             clock=read_clock(tile, self._track, pattern),
+            missing=missing,
+            absence=absence,
         )
 
     def heard(self) -> list[NDArray[np.float32]]:
@@ -172,6 +179,12 @@ class ClipDetector:
             return replace(searched, presence_p=p)
         return replace(searched, detected=True, key=tiles[index].key, presence_p=p)
 
+    @staticmethod
+    def _pattern(found: _Found) -> NDArray[np.float32]:
+        """(32, 32) signs of what is steady in the tile, once the payload is known."""
+        tile = found.search.tile
+        return tile.steady_pattern(pack(found.payload, tile.key.secret))
+
     def _follow(self, found: _Found) -> None:
         for window in self._evidence.take():
             heeded, level = window, found.level
@@ -179,6 +192,11 @@ class ClipDetector:
                 fine = self._evidence.fine_map(window).astype(np.float16)
                 heeded, level = replace(window, maps=(fine,)), 0
             self._track.append(heard(heeded, level, found.placement))
+            if window.picture is not None:
+                if self._spots is None:
+                    shape = heeded.maps[level].shape
+                    self._spots = SpotReader(self._pattern(found), found.placement, shape)
+                self._regions.add(self._spots.read(heeded, level))
 
     def _look(self, totals: Sequence[NDArray[np.float32]], reach: Reach) -> None:
         maps = [sync.Folds(sync.clipped(total)) for total in totals]

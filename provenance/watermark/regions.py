@@ -58,7 +58,7 @@ def stretches(
 
     ``missing`` (T, h, w): where it is known already, and what is due is not to be learned.
     """
-    ratios = np.stack([_in_strengths(evidence[a:b].sum(0)) for a, b in bins])
+    ratios = np.stack([in_strengths(evidence[a:b].sum(0)) for a, b in bins])
     active = np.stack([activity[a:b].mean(0) for a, b in bins])
     kept = np.ones(ratios.shape, bool)
     if missing is not None:
@@ -77,7 +77,7 @@ def stretches(
     return found
 
 
-def _in_strengths(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
+def in_strengths(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
     """(h, w) ``evidence`` in units of its own local strength."""
     power = cv2.blur(evidence * evidence, (_NEIGHBOURHOOD, _NEIGHBOURHOOD))
     floor = 0.01 * float(np.median(power)) + 1e-12
