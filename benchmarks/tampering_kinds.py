@@ -139,7 +139,14 @@ def caption(m: Material) -> tuple[Take, Truth]:
     band = np.full((h, w, 3), 24, np.uint8)
     size = h / 60
     cv2.putText(
-        band, "they said it never happened", (8, round(h * 0.65)), 0, size, (245,) * 3, 2, cv2.LINE_AA
+        band,
+        "they said it never happened",
+        (8, round(h * 0.65)),
+        0,
+        size,
+        (245,) * 3,
+        2,
+        cv2.LINE_AA,
     )
     take = _painted(m, box, lambda t, f: band if start_s <= t < end_s else f[_cut(box)])
     return take, Truth(kind="overlay", places=((start_s, end_s, box),))
@@ -152,8 +159,12 @@ def sticker(m: Material) -> tuple[Take, Truth]:
     drawn = np.zeros((side, side, 3), np.uint8)
     cv2.circle(drawn, (radius, radius), radius - 1, (255, 205, 50), -1, cv2.LINE_AA)
     for eye in (-1, 1):
-        cv2.circle(drawn, (radius + eye * radius // 3, radius * 2 // 3), radius // 8, (60, 40, 0), -1)
-    cv2.ellipse(drawn, (radius, radius * 6 // 5), (radius // 2, radius // 3), 0, 0, 180, (60, 40, 0), 4)
+        cv2.circle(
+            drawn, (radius + eye * radius // 3, radius * 2 // 3), radius // 8, (60, 40, 0), -1
+        )
+    cv2.ellipse(
+        drawn, (radius, radius * 6 // 5), (radius // 2, radius // 3), 0, 0, 180, (60, 40, 0), 4
+    )
     inside = np.zeros((side, side, 1), bool)
     inside[..., 0] = drawn.any(2)
     take = _painted(m, box, lambda _, f: np.where(inside, drawn, f[_cut(box)]))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from detectors.tamper import SPEED_TOLERANCE, span
+from detectors.order import SPEED_TOLERANCE, span
 from provenance.printable import printable
 
 if TYPE_CHECKING:

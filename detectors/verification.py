@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from detectors.manifest import agreement_of, claim_of, find_credentials
+from detectors.regions import tamper_map
 from detectors.result import Check, Failure, FileFacts, ManifestFacts, Result, WatermarkFacts
 from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
 from detectors.tamper import Evidence, Original, examine
@@ -198,6 +199,8 @@ def _judge(
             manifest=manifest,
             complete=read.complete,
             original=original,
+            missing=None if read.by_sound else read.search.detection.missing,
+            absence=read.search.detection.absence,
         )
     )
     tampering = (*examination.tampering, *beside.tampering)
@@ -225,6 +228,7 @@ def _judge(
         ),
         error=None if damage is None else _failure(_incomplete(facts.path, damage)),
         timings_ms=bench.finish(),
+        tamper_map=tamper_map(read.search.detection.absence, facts),
     )
 
 

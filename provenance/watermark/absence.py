@@ -8,7 +8,6 @@ found as a chain of rectangles, each overlapping the one before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -132,13 +131,12 @@ def _edged(nats: NDArray[np.float32], sides: list[int], reach: int) -> Rectangle
         np.clip(np.arange(side - reach, side + reach + 1), 0, most)
         for side, most in zip((top, left, bottom, right), nats.shape * 2, strict=True)
     ]
-    t, l, b, r = np.meshgrid(*near, indexing="ij")
-    total = sums[b, r] - sums[t, r] - sums[b, l] + sums[t, l]
-    total[(b <= t) | (r <= l)] = -np.inf
+    up, west, down, east = np.meshgrid(*near, indexing="ij")
+    total = sums[down, east] - sums[up, east] - sums[down, west] + sums[up, west]
+    total[(down <= up) | (east <= west)] = -np.inf
     best = np.unravel_index(int(total.argmax()), total.shape)
-    return Rectangle(
-        int(t[best]), int(l[best]), int(b[best]), int(r[best]), float(total[best])
-    )
+    found = [int(side[best]) for side in (up, west, down, east)]
+    return Rectangle(*found, float(total[best]))
 
 
 def _chained(suspects: Sequence[Missing], sure: float) -> list[Missing]:

@@ -33,11 +33,15 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A stretch of time in seconds, and whether the mark was found in it."""
+    """A stretch of time in seconds, and whether the mark was found in it.
+
+    ``payload``: what another mark says that was read there instead; None otherwise.
+    """
 
     start_s: float
     end_s: float
     state: Literal["marked", "unmarked", "unclear"]
+    payload: Payload | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,9 @@ def _level_here(
     """What is due here over ``shape``: not more than usual, less where all of it is quieter."""
     here = float((ratio * shape)[keep].sum() / ((shape * shape)[keep].sum() + 1e-9))
     size = (max(1, ratio.shape[1] // _BLOCK), max(1, ratio.shape[0] // _BLOCK))
-    blocks, dues = (cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (ratio, shape))
+    blocks, dues = (
+        cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in (ratio, shape)
+    )
     # Less what the best tenth of as many fair coins have by chance.
     chance = _BEST_SIGMAS / _BLOCK / float(np.median(dues))
     best = _BEST_SHARE * (float(np.quantile(blocks / dues, _BEST)) - chance)

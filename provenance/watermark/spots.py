@@ -77,7 +77,10 @@ class SpotReader:
 def laid_over(
     shape: tuple[int, int], placement: Placement, pattern: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(H, W) ``pattern`` (32, 32) as it lies in a map of ``shape``: :func:`sync.cells_at` backwards."""
+    """(H, W) ``pattern`` (32, 32) as it lies in a map of ``shape``.
+
+    :func:`~provenance.watermark.sync.cells_at`, backwards.
+    """
     height, width = shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     if placement.bend is not None:
@@ -94,7 +97,7 @@ def laid_over(
         np.floor((place - shift + 0.5) / FOLD_GRAIN).astype(np.intp) % TILE
         for place, shift in zip((row, column), placement.shift, strict=True)
     ]
-    drawn = pattern[cells[0], cells[1]]
+    drawn = np.asarray(pattern[cells[0], cells[1]], np.float32)
     if placement.window is None:
         return drawn
     top, left, bottom, right = placement.window
