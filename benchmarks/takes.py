@@ -1,4 +1,4 @@
-"""Clips in memory that are cut, painted over and written again: what somebody with an editor does."""
+"""Clips in memory: cut, painted over and written again, as somebody with an editor does."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def joined(*takes: Take) -> Take:
 def shot(
     path: Path, *, seconds: float, size: tuple[int, int] | None = None, short: int = 360
 ) -> Take:
-    """The start of a clip, ``short`` pixels on its short side or cut and scaled to fill ``size``."""
+    """The start of a clip, ``short`` pixels on its short side, or made to fill ``size``."""
     with open_media(path) as media:
         rate, start = media.info.video.rate, media.info.start
         shown = takewhile(lambda p: float(p.time - start) < seconds - 1e-6, media.pictures())

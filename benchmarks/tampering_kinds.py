@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+BROWN = (60, 40, 0)
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels."""
 
@@ -138,16 +139,8 @@ def caption(m: Material) -> tuple[Take, Truth]:
     start_s, end_s = 0.25 * m.marked.seconds, 0.75 * m.marked.seconds
     band = np.full((h, w, 3), 24, np.uint8)
     size = h / 60
-    cv2.putText(
-        band,
-        "they said it never happened",
-        (8, round(h * 0.65)),
-        0,
-        size,
-        (245,) * 3,
-        2,
-        cv2.LINE_AA,
-    )
+    at = (8, round(h * 0.65))
+    cv2.putText(band, "they said it never happened", at, 0, size, (245,) * 3, 2, cv2.LINE_AA)
     take = _painted(m, box, lambda t, f: band if start_s <= t < end_s else f[_cut(box)])
     return take, Truth(kind="overlay", places=((start_s, end_s, box),))
 
@@ -159,12 +152,10 @@ def sticker(m: Material) -> tuple[Take, Truth]:
     drawn = np.zeros((side, side, 3), np.uint8)
     cv2.circle(drawn, (radius, radius), radius - 1, (255, 205, 50), -1, cv2.LINE_AA)
     for eye in (-1, 1):
-        cv2.circle(
-            drawn, (radius + eye * radius // 3, radius * 2 // 3), radius // 8, (60, 40, 0), -1
-        )
-    cv2.ellipse(
-        drawn, (radius, radius * 6 // 5), (radius // 2, radius // 3), 0, 0, 180, (60, 40, 0), 4
-    )
+        at = (radius + eye * radius // 3, radius * 2 // 3)
+        cv2.circle(drawn, at, radius // 8, BROWN, -1)
+    mouth = (radius // 2, radius // 3)
+    cv2.ellipse(drawn, (radius, radius * 6 // 5), mouth, 0, 0, 180, BROWN, 4)
     inside = np.zeros((side, side, 1), bool)
     inside[..., 0] = drawn.any(2)
     take = _painted(m, box, lambda _, f: np.where(inside, drawn, f[_cut(box)]))
@@ -197,7 +188,7 @@ def background(m: Material) -> tuple[Take, Truth]:
     """All but an ellipse in the middle is other footage."""
     width, height = m.marked.size
     kept = np.zeros((height, width, 1), np.uint8)
-    axes = (round(width * 0.22), round(height * 0.4))
+    axes = (round(width * 0.3), round(height * 0.46))
     cv2.ellipse(kept, (width // 2, height * 11 // 20), axes, 0, 0, 360, 1, -1)
 
     def change(time: float, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

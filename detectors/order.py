@@ -86,8 +86,7 @@ def _break(
         for part in segments
         if part.state == "unmarked"
     )
-    close = gap_s < 1e-3 and run.score == before.score
-    tolerance_s = LEAP_TOLERANCE_S if close else CLOCK_TOLERANCE_S
+    tolerance_s = LEAP_TOLERANCE_S if run.goes_on else CLOCK_TOLERANCE_S
     # Where foreign material lies between, the original may stand still meanwhile or run on.
     if -foreign_s * pace - tolerance_s <= ahead_s <= tolerance_s:
         return None

@@ -120,6 +120,7 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
                 original_start_s=round(s.original_start_s, 2),
                 speed=round(s.speed, 3),
                 score=round(s.score, 1),
+                goes_on=s.goes_on,
             )
             for s in detection.clock
         ),

@@ -135,8 +135,8 @@ def _edged(nats: NDArray[np.float32], sides: list[int], reach: int) -> Rectangle
     total = sums[down, east] - sums[up, east] - sums[down, west] + sums[up, west]
     total[(down <= up) | (east <= west)] = -np.inf
     best = np.unravel_index(int(total.argmax()), total.shape)
-    found = [int(side[best]) for side in (up, west, down, east)]
-    return Rectangle(*found, float(total[best]))
+    top, left, bottom, right = (int(side[best]) for side in (up, west, down, east))
+    return Rectangle(top, left, bottom, right, float(total[best]))
 
 
 def _chained(suspects: Sequence[Missing], sure: float) -> list[Missing]:

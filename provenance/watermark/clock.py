@@ -207,6 +207,7 @@ def _read_run(
             original_start_s=max(0.0, part.position_s),
             speed=part.speed,
             score=score,
+            goes_on=part.first > 0,
         )
         for part in parts
     ]
@@ -331,7 +332,7 @@ def _joined(spans: list[ClockSpan]) -> list[ClockSpan]:
     joined: list[ClockSpan] = []
     for span in spans:
         before = joined[-1] if joined else None
-        if before is not None and abs(before.speed - span.speed) < 0.02:
+        if before is not None and not span.goes_on and abs(before.speed - span.speed) < 0.02:
             expected = before.original_start_s + before.speed * (span.start_s - before.start_s)
             if abs(expected - span.original_start_s) < 0.5 and span.start_s - before.end_s < 1:
                 joined[-1] = ClockSpan(
@@ -340,6 +341,7 @@ def _joined(spans: list[ClockSpan]) -> list[ClockSpan]:
                     original_start_s=before.original_start_s,
                     speed=before.speed,
                     score=float(np.hypot(before.score, span.score)),
+                    goes_on=before.goes_on,
                 )
                 continue
         joined.append(span)

@@ -8,7 +8,6 @@ import numpy as np
 
 from provenance.watermark.absence import Missing, missing_regions, touching
 from provenance.watermark.detection import AbsenceMap, MissingRegion
-from provenance.watermark.rectangles import Rectangle
 from provenance.watermark.regions import in_strengths, stretches
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.watermark.rectangles import Rectangle
     from provenance.watermark.spots import Spots
 
 _SECTION = 128  # windows, half a minute: bounds the memory for hours of video
