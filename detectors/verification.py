@@ -14,6 +14,7 @@ from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials
 from detectors.quality import QualityWatch
+from detectors.regions import tamper_map
 from detectors.result import Check, Failure, FileFacts, Result, WatermarkFacts
 from detectors.signals import signals_of
 from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
@@ -247,6 +248,8 @@ def _judge(
             manifest=manifest,
             complete=read.complete,
             original=original,
+            missing=None if read.by_sound else read.search.detection.missing,
+            absence=read.search.detection.absence,
         )
     )
     tampering = (*content.tampering, *examination.tampering, *beside.tampering)
@@ -276,6 +279,7 @@ def _judge(
         ),
         error=None if damage is None else _failure(_incomplete(facts.path, damage)),
         timings_ms=bench.finish(),
+        tamper_map=tamper_map(read.search.detection.absence, facts),
     )
 
 

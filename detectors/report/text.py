@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from detectors.tamper import SPEED_TOLERANCE, span
+from detectors.order import SPEED_TOLERANCE, span
 from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.printable import printable
 

@@ -7,13 +7,15 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import detectors
 from detectors.report import to_html
 from detectors.report.style import STYLE
-from detectors.report.words import clock, moment, odds, size, when
+from detectors.report.words import CHECKS, TAMPERING, clock, moment, odds, size, when
 from detectors.result import Check, Decision, IngredientFacts, Tampering, TamperMap
 from tests.detectors.report.reports import (
     ALL,
@@ -274,6 +276,14 @@ def test_sound_alone_has_a_timeline_and_no_pictures():
     shown = page(SOUND)
     assert "Mark in the sound" in shown.text
     assert "In the pictures" not in shown.text
+
+
+def test_every_sign_and_check_has_words():
+    sources = [path.read_text() for path in Path(detectors.__file__).parent.glob("*.py")]
+    for named, words in (("kind", TAMPERING), ("name", CHECKS)):
+        found = {name for text in sources for name in re.findall(rf'\b{named}="(\w+)"', text)}
+        assert found
+        assert found - set(words) == set()
 
 
 def test_words_for_numbers():
