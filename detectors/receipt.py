@@ -97,20 +97,47 @@ def make_receipt(
             f"{result.file.path} was not read, so there is nothing to give a receipt for",
             hint="receipts are for files that could be opened",
         )
-    record = to_record(replace(result, file=replace(result.file, path=result.file.name)))
-    decision = result.decision
+    record = _without_path(to_record(result), result.file.path, result.file.name)
+    return sign_record(record, identity, now=now, requirement=requirement, met=met)
+
+
+def _without_path(value: Any, path: str, name: str) -> Any:
+    """``value`` with the file's name for its path: messages and details name it, too."""
+    if isinstance(value, str):
+        return value.replace(path, name)
+    if isinstance(value, dict):
+        return {key: _without_path(item, path, name) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_path(item, path, name) for item in value]
+    return value
+
+
+def sign_record(
+    record: dict[str, Any],
+    identity: Identity,
+    *,
+    now: datetime,
+    requirement: str | None = None,
+    met: bool | None = None,
+) -> str:
+    """As :func:`make_receipt`, for a result that another process sent as JSON values.
+
+    ``record``: what ``detectors.report.to_record`` makes, with a hash and without a path. Raises
+    :class:`~provenance.errors.IdentityError`.
+    """
+    decision = record["decision"]
     asked = requirement is not None or decision is not None
     document = {
         "schema": SCHEMA,
         "time": now.astimezone(UTC).isoformat(timespec="seconds"),
         "detector": {"name": "everyframe", "version": version("everyframe")},
-        "content": {"sha256": result.file.sha256, "bytes": result.file.bytes},
+        "content": {"sha256": record["file"]["sha256"], "bytes": record["file"]["bytes"]},
         "policy": {
             "requirement": requirement,
             "met": met,
-            "name": decision.policy_name if decision else None,
-            "version": decision.policy_version if decision else None,
-            "sha256": decision.policy_sha256 if decision else None,
+            "name": decision["policy_name"] if decision else None,
+            "version": decision["policy_version"] if decision else None,
+            "sha256": decision["policy_sha256"] if decision else None,
         }
         if asked
         else None,
