@@ -21,6 +21,7 @@ COMMANDS = (
     "fec",
     "geometry",
     "gpu",
+    "quality_signals",
     "stamping",
     "verifying",
 )
