@@ -192,10 +192,13 @@ def test_the_command_says_why_a_receipt_does_not_hold(run, studio, identity, tru
     other_file = run("--receipt", one, "--keys", studio.keys, studio.plain)
     assert other_file.exit_code == 1
     assert "[receipt.file]" in other_file.stderr
+    assert "vouches" not in other_file.stdout
+    assert "Decision: label by policy uploads 7, sha256:aaaa" in other_file.stdout
     stranger = run("--receipt", one)
     assert stranger.exit_code == 1
     assert "Receipt: does not hold" in stranger.stdout
     assert "[receipt.untrusted]" in stranger.stderr
+    assert "(which nothing here vouches for)" in stranger.stdout
     as_json = json.loads(run("--receipt", one, "--format", "json").stdout)
     assert as_json["holds"] is False
     assert as_json["problems"][0]["code"] == "receipt.untrusted"
