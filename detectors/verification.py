@@ -14,6 +14,7 @@ from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials
 from detectors.quality import QualityWatch
+from detectors.regions import tamper_map
 from detectors.result import Check, Failure, FileFacts, Result, WatermarkFacts
 from detectors.signals import signals_of
 from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
@@ -31,7 +32,7 @@ from provenance.errors import (
 from provenance.fingerprint import PrintTaker
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.store import EmptyStore, Store, default_store_path, open_store
-from provenance.video import MediaReader, SoundReader, open_media, open_sound
+from provenance.video import STILLS, MediaReader, SoundReader, open_media, open_sound, open_still
 from provenance.watermark import Detection
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ def verify(
     remote_hosts: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Result:
-    """What the video, or the file of sound, at ``path`` says about its origin.
+    """What the video, the picture or the file of sound at ``path`` says about its origin.
 
-    Any other file that the C2PA knows, such as a still picture, is judged by its credentials alone.
+    Any other file that the C2PA knows, such as a document, is judged by its credentials alone.
 
     ``keys``: carrier keys or a keys directory, default ``$LTX_KEYS`` or the user's; the published
     key is always tried. ``store``: an open store or where one is, default ``$LTX_STORE`` or the
@@ -119,7 +120,11 @@ def verify(
                 with bench.timed("audio_watermark"):
                     sound = _listened(media, tried, found, taker, fast=fast, judged=judged)
             damage = found.damaged if found is not NO_PICTURES else sound.damage
-            read = _Read(pictures=watermark_facts(found.detection), search=found, sound=sound)
+            pictures = watermark_facts(found.detection)
+            if facts.container in STILLS:
+                # One picture has no time through which a mark could be followed.
+                pictures = replace(pictures, segments=(), clock=())
+            read = _Read(pictures=pictures, search=found, sound=sound)
             if damage is not None and not read.mark.detected:
                 # What was not read may hold the mark: absence cannot be stated.
                 raise _incomplete(path, damage)
@@ -180,14 +185,14 @@ def _looking(taker: PrintTaker) -> Callable[[Picture, float], None]:
 
 
 def _opened(file: Path) -> MediaReader | SoundReader:
-    """The file as video or, where it holds no pictures, as sound."""
+    """The file as video, else as a single picture, else as sound; what it is says its content."""
     try:
         return open_media(file)
     except (UnsupportedMedia, NoVideo) as error:
-        try:
-            return open_sound(file)
-        except (UnsupportedMedia, NoVideo):
-            raise error from None
+        for other in (open_still, open_sound):
+            with contextlib.suppress(UnsupportedMedia, NoVideo):
+                return other(file)
+        raise error from None
 
 
 def _listened(
@@ -243,6 +248,8 @@ def _judge(
             manifest=manifest,
             complete=read.complete,
             original=original,
+            missing=None if read.by_sound else read.search.detection.missing,
+            absence=read.search.detection.absence,
         )
     )
     tampering = (*content.tampering, *examination.tampering, *beside.tampering)
@@ -272,6 +279,7 @@ def _judge(
         ),
         error=None if damage is None else _failure(_incomplete(facts.path, damage)),
         timings_ms=bench.finish(),
+        tamper_map=tamper_map(read.search.detection.absence, facts),
     )
 
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "fec",
     "geometry",
     "gpu",
+    "quality_signals",
     "stamping",
     "store",
     "verifying",
