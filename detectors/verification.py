@@ -15,7 +15,6 @@ from detectors.manifest import agreement_of, claim_of, find_credentials
 from detectors.result import Check, Failure, FileFacts, ManifestFacts, Result, WatermarkFacts
 from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
 from detectors.tamper import Evidence, Original, examine
-from detectors.trusted import trust_of
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
 from provenance.errors import (
@@ -25,7 +24,9 @@ from provenance.errors import (
     UnsupportedMedia,
 )
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
+from provenance.own_trust import own_trust
 from provenance.store import EmptyStore, Store, default_store_path, open_store
+from provenance.trust import TrustSettings
 from provenance.video import MediaReader, SoundInfo, SoundReader, open_media, open_sound
 from provenance.watermark import Detection
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
     from detectors.manifest import Credentials
     from detectors.verdict import Claim, Mark, Medium
-    from provenance.trust import TrustSettings
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
 StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
@@ -86,7 +86,7 @@ def verify(
                     media = _opened(file)
                 except (UnsupportedMedia, NoVideo) as error:
                     found_by = judge_by_credentials(
-                        file, trust_of(trust, keys), tuple(remote_hosts), error=error
+                        file, _trust(trust, keys), tuple(remote_hosts), error=error
                     )
                     return replace(found_by, timings_ms=bench.finish())
             with media:
@@ -112,7 +112,7 @@ def verify(
                     file,
                     read.mark,
                     open_one,
-                    trust_of(trust, keys),
+                    _trust(trust, keys),
                     remote_hosts=tuple(remote_hosts),
                 )
         except InputError as error:
@@ -207,7 +207,9 @@ def _judge(
     manifest, stored, mark = credentials.manifest, credentials.stored, read.mark
     beside = Comparison() if read.search is NO_PICTURES else compare(read.pictures, read.sound)
     original = None
-    if stored is not None and stored.width and stored.height:
+    # Of a file that was put together, whose own credentials say so, a piece is not the original.
+    joined = manifest.binding_ok is True and mark.content_id in manifest.piece_ids
+    if stored is not None and stored.width and stored.height and not joined:
         original = Original(width=stored.width, height=stored.height, duration_s=stored.duration_s)
     examination = examine(
         Evidence(
@@ -342,6 +344,16 @@ def _fraction(
     if progress is None or not duration_s:
         return None
     return lambda seconds: progress(min(seconds / duration_s, 1.0))
+
+
+def _trust(trust: TrustSettings | None, keys: KeysLike) -> TrustSettings:
+    if trust is not None:
+        return trust
+    if keys is None:
+        return own_trust(default_keys_directory(os.environ))
+    if isinstance(keys, str | os.PathLike):
+        return own_trust(Path(keys))
+    return TrustSettings()
 
 
 def _keys(keys: KeysLike) -> tuple[CarrierKey, ...]:

@@ -160,8 +160,8 @@ def main(
     if strength is not None and psnr is not None:
         raise OptionError("--strength and --psnr exclude each other", hint="give one of them")
     # Imported here, so that --help does not pay for FFmpeg and OpenCV.
-    from provenance.interrupts import noted_interrupts
     from provenance.edits import edit, parse_operation
+    from provenance.interrupts import noted_interrupts
     from provenance.keys import default_keys_directory
     from provenance.payload import model_by_key
     from provenance.sealing import check_output
