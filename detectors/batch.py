@@ -29,14 +29,16 @@ INTERNAL = 4
 class Settings:
     """What every file of a run is verified with. It travels to worker processes.
 
-    ``store``: a path or address, None for the default where there is one. ``remote_hosts``: from
-    whom manifests may be fetched.
+    ``store``: a path or address, None for the default where there is one. ``storyboard``: whether
+    results get small pictures for a report. ``remote_hosts``: from whom manifests may be fetched.
     """
 
     keys: tuple[CarrierKey, ...]
     store: str | None
     trust: TrustSettings
     fast: bool
+    quality: bool = False
+    storyboard: bool = False
     remote_hosts: tuple[str, ...] = ()
 
     @classmethod
@@ -49,6 +51,8 @@ class Settings:
         trust_anchors: Sequence[str],
         default_trust: bool,
         fast: bool,
+        quality: bool = False,
+        storyboard: bool = False,
         remote_hosts: Sequence[str] = (),
     ) -> Settings:
         """Reads keys and trust once and tries the store, so that faults end a run before it starts.
@@ -69,6 +73,8 @@ class Settings:
             store=store,
             trust=own_trust(directory, trust) if default_trust else trust,
             fast=fast,
+            quality=quality,
+            storyboard=storyboard,
             remote_hosts=tuple(remote_hosts),
         )
 
@@ -122,6 +128,8 @@ def verify_one(
             store=settings.store,
             trust=settings.trust,
             fast=settings.fast,
+            quality=settings.quality,
+            storyboard=settings.storyboard,
             remote_hosts=settings.remote_hosts,
             progress=None if progress is None else lambda done: progress(path, done),
         )

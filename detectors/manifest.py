@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from detectors.result import Check, ManifestFacts
+from detectors.result import Check, IngredientFacts, ManifestFacts
 from provenance.errors import EveryframeError
 from provenance.fetching import FetchLimits
 from provenance.manifest import read_manifest, read_recovered_manifest, read_remote_manifest
@@ -156,4 +156,20 @@ def _facts(report: ManifestReport) -> ManifestFacts:
         piece_ids=report.piece_ids,
         generation_date=report.generation_date.isoformat() if report.generation_date else None,
         error=report.error,
+        title=report.title,
+        time_stamped=report.time_stamped,
+        actions=report.actions,
+        ingredients=tuple(
+            IngredientFacts(
+                title=one.title,
+                relationship=one.relationship,
+                parent=one.parent,
+                credentials=one.manifest_label is not None,
+                issuer=one.issuer,
+                claim_generator=one.claim_generator,
+                ai_generated=one.ai_generated,
+                codes=one.codes,
+            )
+            for one in report.ingredients
+        ),
     )

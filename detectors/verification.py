@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from dataclasses import dataclass, field, replace
@@ -11,9 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from detectors.credentials_only import judge_by_credentials
-from detectors.manifest import agreement_of, claim_of, find_credentials
-from detectors.result import Check, Failure, FileFacts, ManifestFacts, Result, WatermarkFacts
+from detectors.file_facts import described, hashed
+from detectors.manifest import find_credentials
+from detectors.quality import QualityWatch
+from detectors.result import Check, Failure, FileFacts, Result, WatermarkFacts
+from detectors.signals import signals_of
 from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
+from detectors.storyboard import Storyboard
 from detectors.tamper import Evidence, Original, examine
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
@@ -27,7 +30,7 @@ from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.own_trust import own_trust
 from provenance.store import EmptyStore, Store, default_store_path, open_store
 from provenance.trust import TrustSettings
-from provenance.video import MediaReader, SoundInfo, SoundReader, open_media, open_sound
+from provenance.video import MediaReader, SoundReader, open_media, open_sound
 from provenance.watermark import Detection
 
 if TYPE_CHECKING:
@@ -37,14 +40,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from detectors.manifest import Credentials
-    from detectors.verdict import Claim, Mark, Medium
+    from detectors.verdict import Medium
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
 StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
 
-_HASH_BLOCK = 1 << 20
 NO_PICTURES = Search(detection=Detection(detected=False), complete=True)
-_MARK_CLAIMS: dict[str, Claim] = {"generated": "generated", "edited": "edited"}
 
 
 def verify(
@@ -54,6 +55,8 @@ def verify(
     store: StoreLike = None,
     trust: TrustSettings | None = None,
     fast: bool = False,
+    quality: bool = False,
+    storyboard: bool = False,
     remote_hosts: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Result:
@@ -66,8 +69,9 @@ def verify(
     user's; without one nothing is recovered. ``trust``: default the anchors of the identities in
     the keys directory and the list of authorities installed there. ``remote_hosts``: from whom
     credentials may be fetched that the file only names the address of. ``fast`` stops at the first
-    verified tag, and leaves tampering unchecked. ``progress`` is told the fraction of the video
-    that is done, 0…1.
+    verified tag, and leaves tampering unchecked. ``quality`` also looks at how good pictures and
+    sound are; ``storyboard`` keeps small pictures for a report. ``progress`` is told the fraction
+    of the video that is done, 0…1.
 
     A file that cannot be read gives the verdict ``unreadable`` with ``error`` set; one that is cut
     off or damaged on the way keeps the verdict that its readable part supports, with ``error`` set,
@@ -79,6 +83,9 @@ def verify(
     tried = _keys(keys)
     with _store(store) as open_one:
         bench = _Bench()
+        seen = Storyboard() if storyboard else None
+        judged = QualityWatch() if quality else None
+        watchers = [one.add for one in (seen, judged) if one is not None]
         facts = FileFacts(name=file.name, path=str(path))
         try:
             with bench.timed("open"):
@@ -90,18 +97,22 @@ def verify(
                     )
                     return replace(found_by, timings_ms=bench.finish())
             with media:
-                facts = _facts(facts, media)
+                facts = described(facts, media)
                 with bench.timed("hash"):
-                    facts = _hashed(facts, media)
+                    facts = hashed(facts, media)
                 if isinstance(media, MediaReader):
                     with bench.timed("watermark"):
                         found = search(
-                            media, tried, fast=fast, progress=_fraction(progress, facts.duration_s)
+                            media,
+                            tried,
+                            fast=fast,
+                            progress=_fraction(progress, facts.duration_s),
+                            watchers=watchers,
                         )
                 else:
                     found = NO_PICTURES
                 with bench.timed("audio_watermark"):
-                    sound = _listened(media, tried, found, fast=fast)
+                    sound = _listened(media, tried, found, fast=fast, judged=judged)
             damage = found.damaged if found is not NO_PICTURES else sound.damage
             read = _Read(pictures=watermark_facts(found.detection), search=found, sound=sound)
             if damage is not None and not read.mark.detected:
@@ -117,7 +128,12 @@ def verify(
                 )
         except InputError as error:
             return _unreadable(facts, error, bench)
-        return _judge(facts, read, credentials, damage=damage, fast=fast, bench=bench)
+        result = _judge(facts, read, credentials, damage=damage, fast=fast, bench=bench)
+        return replace(
+            result,
+            quality=None if judged is None else judged.facts(result.audio_offset_ms),
+            storyboard=() if seen is None else seen.shots(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,26 +179,23 @@ def _opened(file: Path) -> MediaReader | SoundReader:
 
 
 def _listened(
-    media: MediaReader | SoundReader, keys: Sequence[CarrierKey], found: Search, *, fast: bool
+    media: MediaReader | SoundReader,
+    keys: Sequence[CarrierKey],
+    found: Search,
+    *,
+    fast: bool,
+    judged: QualityWatch | None,
 ) -> HeardSound:
-    if isinstance(media, SoundReader):
-        ending = Ending()
-        return listen(
-            _blocks(media, ending),
-            media.info.audio,
-            keys,
-            ending,
-            pictures=found.detection,
-            fast=fast,
-        )
-    if media.info.audio is None:
+    audio = media.info.audio
+    if audio is None:
         return skipped("there is no sound")
     if fast and found.detection.detected:
         return skipped("the search stopped at the mark in the pictures")
     ending = Ending()
-    return listen(
-        _blocks(media, ending), media.info.audio, keys, ending, pictures=found.detection, fast=fast
-    )
+    blocks = _blocks(media, ending)
+    if judged is not None:
+        blocks = judged.heard(blocks, audio.sample_rate)
+    return listen(blocks, audio, keys, ending, pictures=found.detection, fast=fast)
 
 
 def _blocks(media: MediaReader | SoundReader, ending: Ending) -> Iterator[NDArray[np.float32]]:
@@ -254,28 +267,6 @@ def _medium(read: _Read) -> Medium:
     return "sound" if read.search is NO_PICTURES else "sound_alone"
 
 
-def signals_of(
-    mark: WatermarkFacts, manifest: ManifestFacts, medium: Medium = "pictures"
-) -> Signals:
-    """The facts, reduced to what the verdict depends on."""
-    return Signals(
-        medium=medium,
-        mark=_mark_of(mark),
-        mark_claim=_MARK_CLAIMS.get(mark.source or "", "other"),
-        credentials=(manifest.state or "invalid") if manifest.present else "none",
-        claim=claim_of(manifest),
-        agreement=agreement_of(mark, manifest),
-    )
-
-
-def _mark_of(mark: WatermarkFacts) -> Mark:
-    if not mark.detected:
-        return "none"
-    if mark.content_id is None:
-        return "unread"
-    return "private" if mark.authenticated else "public"
-
-
 def _watermark_check(found: Search) -> Check:
     name = "watermark"
     if found.skipped is not None:
@@ -306,36 +297,6 @@ def _incomplete(path: str | os.PathLike[str], damage: str) -> UnreadableMedia:
 
 def _failure(error: InputError) -> Failure:
     return Failure(code=error.code, message=error.message, hint=error.hint)
-
-
-def _facts(facts: FileFacts, media: MediaReader | SoundReader) -> FileFacts:
-    info = media.info
-    if isinstance(info, SoundInfo):
-        return replace(
-            facts,
-            bytes=info.bytes,
-            container=info.container,
-            duration_s=None if info.duration_s is None else round(info.duration_s, 3),
-            has_audio=True,
-        )
-    return FileFacts(
-        name=facts.name,
-        path=facts.path,
-        bytes=info.bytes,
-        container=info.container,
-        duration_s=None if info.duration_s is None else round(info.duration_s, 3),
-        width=info.video.width,
-        height=info.video.height,
-        fps=round(float(info.video.rate), 3),
-        has_audio=info.audio is not None,
-    )
-
-
-def _hashed(facts: FileFacts, media: MediaReader | SoundReader) -> FileFacts:
-    digest, cursor = hashlib.sha256(), media.source.cursor()
-    while block := cursor.read(_HASH_BLOCK):
-        digest.update(block)
-    return replace(facts, sha256=digest.hexdigest())
 
 
 def _fraction(

@@ -36,7 +36,7 @@ CONFIG_VARIABLE: Final = "LTX_CONFIG"
 SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "no_default_trust"})
 """Options that mean the same in every command: they may stand at the top of the file."""
 NAMED_ONLY: Final = frozenset(
-    {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require"}
+    {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require", "policy"}
     | {"remote_manifests", "tsa", "timestamp"}
     | {"output", "input", "schema"}
 )

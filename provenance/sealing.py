@@ -22,6 +22,7 @@ from provenance.errors import (
     OutputIsInput,
     StoreError,
 )
+from provenance.fingerprint import Prints
 from provenance.manifest import ManifestRequest, container_of, publish, sign_file
 from provenance.manifest.public import TITLES
 from provenance.payload import SOURCES, Payload, new_content_id
@@ -161,9 +162,18 @@ class Sealing:
             self._give_back()
 
     def complete(
-        self, *, width: int, height: int, duration_s: float, origin: Origin | None = None
+        self,
+        *,
+        width: int,
+        height: int,
+        duration_s: float,
+        origin: Origin | None = None,
+        prints: Prints | None = None,
     ) -> Sealed:
-        """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name."""
+        """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name.
+
+        ``prints``: the fingerprints of it, as marked.
+        """
         origin, warnings = origin or Origin(), list[str]()
         statement, payload, created = self.statement, self.payload, self._now()
         request = ManifestRequest(
@@ -184,13 +194,14 @@ class Sealing:
             encoded=origin.encoded,
             kept_ids=origin.kept_ids,
             marked_now=self._fresh,
+            fingerprint=None if prints is None else prints.to_text(),
         )
         with disk_errors(self.output):
             manifest = sign_file(
                 self.unsigned, self._signed, request, self._identity, warn=warnings.append
             )
             if self._fresh:
-                self._keep(manifest, created, width, height, duration_s)
+                self._keep(manifest, created, width, height, duration_s, prints or Prints())
             size = self._signed.stat().st_size
             publish(self._signed, self.output, manifest)
             self._complete = True
@@ -204,7 +215,13 @@ class Sealing:
         )
 
     def _keep(
-        self, manifest: bytes, created: datetime, width: int, height: int, duration_s: float
+        self,
+        manifest: bytes,
+        created: datetime,
+        width: int,
+        height: int,
+        duration_s: float,
+        prints: Prints,
     ) -> None:
         statement = self.statement
         self._store.put(
@@ -219,6 +236,8 @@ class Sealing:
                 width=width,
                 height=height,
                 duration_s=duration_s,
+                video_fingerprint=None if prints.video is None else prints.video.to_bytes(),
+                audio_fingerprint=None if prints.sound is None else prints.sound.to_bytes(),
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from provenance.aigc import aigc_metadata
 from provenance.audio_watermark import LOWEST_RATE, SoundMarker
-from provenance.errors import AlreadyMarked, OptionError, UnreadableMedia
+from provenance.errors import AlreadyMarked, InputError, OptionError, UnreadableMedia
+from provenance.fingerprint import PrintTaker
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.manifest import container_of, has_manifest
 from provenance.payload import model_by_key
@@ -182,6 +183,7 @@ def stamp(
                 inputs=(path,),
             )
         )
+        taker = PrintTaker(video.rate)
         with clock.timed("encode"):
             if kept is not None:
                 carried = _copy(media, sealing.unsigned)
@@ -190,15 +192,19 @@ def stamp(
                 marker = new_marker(payload=sealing.payload, shift=shift)
                 change = None
                 if audio_mark:
-                    change = partial(_marked_sound, sealing.payload, identity.carrier_key)
+                    change = taker.over(
+                        partial(_marked_sound, sealing.payload, identity.carrier_key)
+                    )
                 if meter is not None:
                     opened.enter_context(meter)
                 label = (
                     None if aigc_producer is None else aigc_metadata(sealing.payload, aigc_producer)
                 )
                 carried = _mark(
-                    media, marker, sealing.unsigned, settings, meter, change, label, progress
+                    media, marker, sealing.unsigned, settings, meter, change, label, taker, progress
                 )
+                if not taker.heard and media.info.audio is not None:
+                    _hear(sealing.unsigned, taker)
         with clock.timed("read_back"):
             read = (
                 kept or look(sealing.unsigned, identity, alive=lambda: _tell(progress, 1.0)).payload
@@ -213,6 +219,7 @@ def stamp(
                     parent=path if kept is not None or has_manifest(path) else None,
                     encoded=kept is None,
                 ),
+                prints=taker.finish(),
             )
     return Stamped(
         sealed=sealed,
@@ -239,6 +246,7 @@ def _mark(
     meter: VmafMeter | None,
     change_sound: ChangeSound | None,
     metadata: dict[str, str] | None,
+    taker: PrintTaker,
     progress: Callable[[float], None] | None,
 ) -> Carried:
     info = media.info
@@ -256,6 +264,7 @@ def _mark(
             last_s = float(picture.time - info.start)
             marked = marker.mark(picture.luma, time_s=last_s, bits=picture.bits)
             quality.add(picture.luma, marked, bits=picture.bits)
+            taker.see(marked, last_s, bits=picture.bits)
             if meter is not None:
                 meter.add(picture.luma, marked)
             writer.write(picture.with_luma(marked))
@@ -286,6 +295,14 @@ def _marked_sound(
         channels=spec.channels,
         start_s=start_s,
     )
+
+
+def _hear(path: Path, taker: PrintTaker) -> None:
+    """The sound that was carried over without decoding it."""
+    with suppress(InputError), open_media(path) as media:
+        if media.info.audio is not None:
+            for block in media.sound():
+                taker.hear(block, media.info.audio.sample_rate)
 
 
 def _incomplete(media: MediaReader, damage: str) -> UnreadableMedia:

@@ -117,11 +117,13 @@ def _judge(succeeded: list[str], failed: list[str]) -> State:
 def _ingredients(manifests: dict[str, Any], manifest: dict[str, Any]) -> Iterator[IngredientReport]:
     """All ancestors, nearest first: a broken grandparent must not hide behind a sound parent."""
     seen: set[str] = set()
-    queue = [manifest]
+    queue: list[tuple[dict[str, Any], int | None]] = [(manifest, None)]
+    count = 0
     for _ in range(_MAX_ANCESTORS):
         if not queue:
             return
-        for entry in map(_dict, _list(queue.pop(0).get("ingredients"))):
+        current, parent = queue.pop(0)
+        for entry in map(_dict, _list(current.get("ingredients"))):
             label = _text(entry.get("active_manifest"))
             own = _dict(manifests.get(label or ""))
             results = _dict(entry.get("validation_results"))
@@ -140,10 +142,12 @@ def _ingredients(manifests: dict[str, Any], manifest: dict[str, Any]) -> Iterato
                 claim_generator=_generator(own),
                 ai_generated=_is_ai(manifests, own),
                 codes=tuple(dict.fromkeys(codes)),
+                parent=parent,
             )
             if label and own and label not in seen:
                 seen.add(label)
-                queue.append(own)
+                queue.append((own, count))
+            count += 1
 
 
 def _is_ai(manifests: dict[str, Any], manifest: dict[str, Any]) -> bool | None:

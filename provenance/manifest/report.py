@@ -24,7 +24,8 @@ class IngredientReport:
     """A file that went into this one, as its manifest tells it.
 
     ``relationship``: parentOf, componentOf or inputTo. ``manifest_label`` is None when it had no
-    credentials. ``codes``: what was wrong with them, when it went in or now.
+    credentials. ``codes``: what was wrong with them, when it went in or now. ``parent``: the place
+    among the ingredients of the one that it went into; None: into the file itself.
     """
 
     title: str | None
@@ -35,6 +36,7 @@ class IngredientReport:
     claim_generator: str | None
     ai_generated: bool | None
     codes: tuple[str, ...]
+    parent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,82 @@
+"""A store that does not exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from provenance.errors import StoreError
+from provenance.store.records import StoreFacts
+from provenance.store.schema import VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from provenance.store.records import Candidate, RetentionRule, StoredManifest
+
+
+class EmptyStore:
+    """Nothing is found in it, nothing can be kept."""
+
+    def reserve(self, content_id: str) -> bool:  # noqa: ARG002
+        raise _read_only()
+
+    def release(self, content_id: str) -> None:
+        pass
+
+    def put(self, *records: StoredManifest) -> None:  # noqa: ARG002
+        raise _read_only()
+
+    def get(self, content_id: str) -> StoredManifest | None:  # noqa: ARG002
+        return None
+
+    def get_manifest(self, manifest_id: str) -> StoredManifest | None:  # noqa: ARG002
+        return None
+
+    def manifest_id(self, content_id: str) -> str | None:  # noqa: ARG002
+        return None
+
+    def contains(self, content_id: str) -> bool:  # noqa: ARG002
+        return False
+
+    def bind(self, manifest_id: str, algorithm: str, value: bytes) -> bool:  # noqa: ARG002
+        raise _read_only()
+
+    def bound(self, algorithm: str, value: bytes, *, limit: int) -> list[str]:  # noqa: ARG002
+        return []
+
+    def similar(self, keys: Sequence[int], *, limit: int) -> list[Candidate]:  # noqa: ARG002
+        return []
+
+    def keep(self, content_id: str, until: datetime | None) -> bool:  # noqa: ARG002
+        raise _read_only()
+
+    def set_rule(self, rule: RetentionRule) -> None:  # noqa: ARG002
+        raise _read_only()
+
+    def drop_rule(self, model: str) -> bool:  # noqa: ARG002
+        raise _read_only()
+
+    def rules(self) -> list[RetentionRule]:
+        return []
+
+    def purge(self, now: datetime, *, dry_run: bool = False) -> list[str]:  # noqa: ARG002
+        return []
+
+    def facts(self) -> StoreFacts:
+        return StoreFacts(version=VERSION, manifests=0, reserved=0, retired=0, keys=0)
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+def _read_only() -> StoreError:
+    return StoreError(
+        "there is no manifest store that could be written", hint="open it with create=True"
+    )
