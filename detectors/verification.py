@@ -222,7 +222,8 @@ def _judge(
     original = None
     # Of a file that was put together, whose own credentials say so, a piece is not the original.
     joined = manifest.binding_ok is True and mark.content_id in manifest.piece_ids
-    if stored is not None and stored.width and stored.height and not joined:
+    # The length of a stream that broke off is not known.
+    if stored is not None and stored.width and stored.duration_s and not joined:
         original = Original(width=stored.width, height=stored.height, duration_s=stored.duration_s)
     examination = examine(
         Evidence(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.clip import AudioSpec
+    from provenance.fingerprint import PrintTaker
     from provenance.keys import CarrierKey
     from provenance.payload import Payload
     from provenance.video import EncodeSettings, MediaReader
@@ -73,12 +74,15 @@ def write_pieces(
     payload: Payload,
     settings: EncodeSettings | None,
     metadata: dict[str, str] | None,
+    taker: PrintTaker,
     progress: Callable[[float], None] | None,
 ) -> Carried:
     """Encodes ``pieces`` to ``target``, one after the other.
 
     ``marker`` marks the pictures of those that are to be marked, ``sound_key`` their sound with
-    ``payload`` (None: not at all). Raises :class:`~provenance.errors.MediaTooShort` when nothing is
+    ``payload`` (None: not at all). ``taker`` takes fingerprints of what is written.
+
+    Raises :class:`~provenance.errors.MediaTooShort` when nothing is
     left, :class:`UnreadableMedia` for a piece that is damaged, and what the writer raises.
     """
     info = pieces[0].media.info
@@ -88,6 +92,12 @@ def write_pieces(
     with MediaWriter(
         target, video=info.video, settings=settings, audio=audio, metadata=metadata
     ) as writer:
+
+        def hear(samples: NDArray[np.float32]) -> None:
+            assert audio is not None
+            taker.hear(samples, audio.sample_rate)
+            writer.write_audio(samples)
+
         for number, piece in enumerate(pieces):
             sound = _Sound(piece, audio, float(offset), payload, sound_key)
             last = None
@@ -101,10 +111,11 @@ def write_pieces(
                     assert quality is not None
                     quality.add(picture.luma, luma, bits=picture.bits)
                     shown = picture.with_luma(luma)
+                taker.see(shown.luma, float(time), bits=shown.bits)
                 writer.write(Picture(shown.frame, time))
                 last, frames = time, frames + 1
                 for samples in sound.until(float(time - offset)):
-                    writer.write_audio(samples)
+                    hear(samples)
                 _report(progress, number, len(pieces), piece, float(seconds))
             if last is None:
                 raise MediaTooShort(
@@ -112,7 +123,7 @@ def write_pieces(
                 )
             duration = last - offset + 1 / info.video.rate
             for samples in sound.rest(float(duration)):
-                writer.write_audio(samples)
+                hear(samples)
             offset += duration
     return Carried(
         frames=frames,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from provenance.aigc import aigc_metadata
 from provenance.edit_pieces import Piece, check_alike, write_pieces
 from provenance.errors import AlreadyMarked, OptionError
+from provenance.fingerprint import PrintTaker
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.manifest.actions import Edit
 from provenance.payload import model_by_key
@@ -160,6 +161,7 @@ def edit(
                 strength=strength,
                 shift=_ADDED_SHIFT if any(piece.shifted for piece in pieces) else (0, 0),
             )
+        taker = PrintTaker(video.rate)
         carried = write_pieces(
             pieces,
             sealing.unsigned,
@@ -170,6 +172,7 @@ def edit(
             metadata=None
             if aigc_producer is None
             else aigc_metadata(sealing.payload, aigc_producer),
+            taker=taker,
             progress=progress,
         )
         read = look(sealing.unsigned, identity, alive=lambda: _tell(progress, 1.0)).payload
@@ -184,6 +187,7 @@ def edit(
             width=video.width,
             height=video.height,
             duration_s=carried.duration_s,
+            prints=taker.finish(),
             origin=Origin(
                 parent=None if joined else one,
                 components=tuple(paths) if joined else (),
