@@ -47,22 +47,31 @@ class Piece:
         return self.start_s <= seconds + 1e-6 and (self.end_s is None or seconds < self.end_s)
 
 
-def check_alike(pieces: list[Piece]) -> None:
-    """Raises :class:`OptionError` unless ``pieces`` can stand in one file."""
-    first = pieces[0].media.info
-    for piece in pieces[1:]:
-        info = piece.media.info
-        if info.video != first.video:
+def check_alike(media: list[MediaReader]) -> None:
+    """Raises :class:`OptionError` unless all of ``media`` can stand in one file."""
+    first = media[0]
+    for one in media[1:]:
+        if one.info.video != first.info.video:
             raise OptionError(
-                f"{piece.media.source.name} is {_describe(piece)}, and "
-                f"{pieces[0].media.source.name} {_describe(pieces[0])}",
+                f"{one.source.name} is {_describe(one)}, and "
+                f"{first.source.name} {_describe(first)}",
                 hint="bring them to one size, rate and colour first",
             )
-        if None not in (info.audio, first.audio) and info.audio != first.audio:
+        sounds = {one.info.audio, first.info.audio} - {None}
+        if len(sounds) > 1:
             raise OptionError(
-                f"the sound of {piece.media.source.name} has another rate or other channels",
+                f"the sound of {one.source.name} has another rate or other channels",
                 hint="bring the sound of all to one form first",
             )
+
+
+def check_span(media: MediaReader, start_s: float) -> None:
+    """Raises :class:`~provenance.errors.MediaTooShort` where ``media`` is over before that."""
+    length = media.info.duration_s
+    if length is not None and start_s >= length:
+        raise MediaTooShort(
+            f"{media.source.name} ends after {length:.2f} s", hint="choose other times"
+        )
 
 
 def write_pieces(
@@ -232,6 +241,6 @@ def _report(
     progress(min(1.0, (number + min(1.0, at_s / end)) / count))
 
 
-def _describe(piece: Piece) -> str:
-    video = piece.media.info.video
+def _describe(media: MediaReader) -> str:
+    video = media.info.video
     return f"{video.width}×{video.height} at {float(video.rate):.3f} frames a second"
