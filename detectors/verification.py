@@ -91,7 +91,7 @@ def verify(
             with bench.timed("open"):
                 try:
                     media = _opened(file)
-                except (UnsupportedMedia, NoVideo) as error:
+                except (UnsupportedMedia, NoVideo, UnreadableMedia) as error:
                     found_by = judge_by_credentials(
                         file, _trust(trust, keys), tuple(remote_hosts), error=error
                     )

@@ -16,13 +16,10 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from provenance.errors import FetchRefused
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _BLOCK = 1 << 16
 HTTPS_PORT: Final = 443
@@ -155,32 +152,27 @@ def _read(connection: socket.socket, parts: _Parts, limits: FetchLimits, deadlin
         raise FetchRefused(
             f"{parts.host} answered {response.status}", hint="redirects are not followed"
         )
-    return _body(response.read1, connection.settimeout, parts.host, limits, deadline)
+    body = bytearray()
+    while True:
+        connection.settimeout(_left(deadline))
+        block = response.read1(_BLOCK)
+        if not block:
+            break
+        body += block
+        if len(body) > limits.most_bytes:
+            raise FetchRefused(
+                f"{parts.host} sends more than {limits.most_bytes} bytes",
+                hint="it is not read further",
+            )
+    _left(deadline)  # the watchdog's end of the connection looks like the end of the body
+    if response.length:
+        raise http.client.IncompleteRead(bytes(body), response.length)
+    return bytes(body)
 
 
 def _hang_up(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-def _body(
-    read: Callable[[int], bytes],
-    set_timeout: Callable[[float], None],
-    host: str,
-    limits: FetchLimits,
-    deadline: float,
-) -> bytes:
-    body = bytearray()
-    while True:
-        set_timeout(_left(deadline))
-        block = read(_BLOCK)
-        if not block:
-            return bytes(body)
-        body += block
-        if len(body) > limits.most_bytes:
-            raise FetchRefused(
-                f"{host} sends more than {limits.most_bytes} bytes", hint="it is not read further"
-            )
 
 
 def _left(deadline: float) -> float:

@@ -90,8 +90,20 @@ def test_what_is_not_allowed_is_refused_without_a_look_up(url, monkeypatch):
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"]
-    + ["::1", "fe80::1%1", "fd00::1", "::ffff:127.0.0.1", "224.0.0.1", "2002:7f00:1::"],
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "::1",
+        "fe80::1%1",
+        "fd00::1",
+        "::ffff:127.0.0.1",
+        "224.0.0.1",
+        "2002:7f00:1::",
+    ],
 )
 def test_a_name_that_leads_into_a_private_network_is_refused(address, monkeypatch):
     public = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.215.14", 443))
@@ -176,6 +188,17 @@ def test_too_slow_is_given_up():
         over.clear()
 
 
+def test_half_a_body_is_none():
+    def answer(handler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", "1000")
+        handler.end_headers()
+        handler.wfile.write(b"x" * 500)
+
+    with site(answer) as (url, _), pytest.raises(FetchRefused):
+        fetch(url, HERE)
+
+
 def test_nobody_there():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -192,7 +215,10 @@ def test_a_manifest_that_is_elsewhere(plain_mp4, development_identity, request_f
     from provenance.manifest.request import manifest_definition
     from provenance.trust import open_context
 
-    with site(lambda handler: reply(stored)(handler)) as (url, calls):
+    def answer(handler) -> None:
+        reply(stored)(handler)
+
+    with site(answer) as (url, calls):
         signer = c2pa.Signer.from_info(
             c2pa.C2paSignerInfo(b"es256", me.certificate_chain, me.private_key, None)
         )
