@@ -19,6 +19,7 @@ from provenance.trust import TrustSettings
 from provenance.video import EncodeSettings, open_media
 from provenance.watermark import ClipDetector
 from tests.drawn import draw_clip
+from tests.provenance.rubric import crjson, problems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,6 +142,7 @@ def test_the_actions_and_the_history_are_those_of_the_edit(
     assert {one.relationship for one in report.ingredients} == {relationship}
     assert len(report.ingredients) == len(inputs)
     assert all(one.manifest_label and one.ai_generated for one in report.ingredients)
+    assert problems(crjson(studio.folder / "out.mp4", studio.identity)) == {}
     # The prompt's digest is that of the mark that was kept.
     assert report.prompt_hash == str(studio.first.sealed.prompt)
 

@@ -19,6 +19,7 @@ from provenance.trust import TrustSettings
 from provenance.video import open_media
 from provenance.watermark import ClipDetector
 from tests.drawn import moving_frames, tone
+from tests.provenance.rubric import crjson, problems
 
 WIDTH, HEIGHT, RATE, FRAMES = 256, 192, Fraction(24), 60
 SPEC = VideoSpec(width=WIDTH, height=HEIGHT, rate=RATE)
@@ -127,6 +128,7 @@ def test_the_file_is_signed_and_in_one_piece(studio, sent):
     assert (report.state, report.binding_ok) == ("trusted", True)
     assert report.actions == ("c2pa.created", "c2pa.watermarked.unbound")
     assert b"moof" not in result.sealed.path.read_bytes()
+    assert problems(crjson(result.sealed.path, studio.identity)) == {}
 
 
 def test_a_stream_that_breaks_off_still_resolves(studio, tmp_path):
