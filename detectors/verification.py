@@ -20,7 +20,6 @@ from detectors.signals import signals_of
 from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
 from detectors.storyboard import Storyboard
 from detectors.tamper import Evidence, Original, examine
-from detectors.trusted import trust_of
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
 from provenance.errors import (
@@ -31,7 +30,9 @@ from provenance.errors import (
 )
 from provenance.fingerprint import PrintTaker
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
+from provenance.own_trust import own_trust
 from provenance.store import EmptyStore, Store, default_store_path, open_store
+from provenance.trust import TrustSettings
 from provenance.video import STILLS, MediaReader, SoundReader, open_media, open_sound, open_still
 from provenance.watermark import Detection
 
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
     from detectors.manifest import Credentials
     from detectors.verdict import Medium
-    from provenance.trust import TrustSettings
     from provenance.video import Picture
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
@@ -96,9 +96,9 @@ def verify(
             with bench.timed("open"):
                 try:
                     media = _opened(file)
-                except (UnsupportedMedia, NoVideo) as error:
+                except (UnsupportedMedia, NoVideo, UnreadableMedia) as error:
                     found_by = judge_by_credentials(
-                        file, trust_of(trust, keys), tuple(remote_hosts), error=error
+                        file, _trust(trust, keys), tuple(remote_hosts), error=error
                     )
                     return replace(found_by, timings_ms=bench.finish())
             with media:
@@ -133,7 +133,7 @@ def verify(
                     file,
                     read.mark,
                     open_one,
-                    trust_of(trust, keys),
+                    _trust(trust, keys),
                     remote_hosts=tuple(remote_hosts),
                 )
             with bench.timed("content"):
@@ -239,7 +239,10 @@ def _judge(
     manifest, stored, mark = credentials.manifest, credentials.stored, read.mark
     beside = Comparison() if read.search is NO_PICTURES else compare(read.pictures, read.sound)
     original = None
-    if stored is not None and stored.width and stored.height:
+    # Of a file that was put together, whose own credentials say so, a piece is not the original.
+    joined = manifest.binding_ok is True and mark.content_id in manifest.piece_ids
+    # The length of a stream that broke off is not known.
+    if stored is not None and stored.width and stored.duration_s and not joined:
         original = Original(width=stored.width, height=stored.height, duration_s=stored.duration_s)
     examination = examine(
         Evidence(
@@ -327,6 +330,16 @@ def _fraction(
     if progress is None or not duration_s:
         return None
     return lambda seconds: progress(min(seconds / duration_s, 1.0))
+
+
+def _trust(trust: TrustSettings | None, keys: KeysLike) -> TrustSettings:
+    if trust is not None:
+        return trust
+    if keys is None:
+        return own_trust(default_keys_directory(os.environ))
+    if isinstance(keys, str | os.PathLike):
+        return own_trust(Path(keys))
+    return TrustSettings()
 
 
 def _keys(keys: KeysLike) -> tuple[CarrierKey, ...]:

@@ -12,6 +12,8 @@ from provenance.printable import printable
 if TYPE_CHECKING:
     from detectors.result import ClockFacts, Decision, ManifestFacts, Result, WatermarkFacts
 
+_MOST_INGREDIENTS = 5
+
 
 def to_text(result: Result, *, titled: bool = False) -> str:
     """``result`` for people: five lines that answer the question, then the grounds.
@@ -95,6 +97,7 @@ def _grounds(result: Result) -> list[str]:
         lines += [_clock(run) for run in mark.clock]
     lines += _sound(result)
     lines.append(f"Credentials: {_credentials(result.manifest)}")
+    lines += _ingredients(result.manifest)
     if result.modified:
         lines.append(f"Modified: {', '.join(result.modified)} (ordinary handling, not tampering)")
     for sign in result.tampering:
@@ -185,6 +188,18 @@ def _credentials(manifest: ManifestFacts) -> str:
     maker = f", made with {printable(manifest.claim_generator)}" if manifest.claim_generator else ""
     codes = f" ({', '.join(map(printable, manifest.codes))})" if manifest.state == "invalid" else ""
     return f"{origin}; {state}{codes}{maker}"
+
+
+def _ingredients(manifest: ManifestFacts) -> list[str]:
+    """A line on each ingredient that something is wrong with: good children may have bad parents."""
+    wrong = [one for one in manifest.ingredients if one.codes]
+    lines = [
+        f"Ingredient: {one.relationship}, its credentials: {', '.join(map(printable, one.codes))}"
+        for one in wrong[:_MOST_INGREDIENTS]
+    ]
+    if len(wrong) > len(lines):
+        lines.append(f"Ingredient: and {len(wrong) - len(lines)} more")
+    return lines
 
 
 def _counts(manifest: ManifestFacts) -> bool:
