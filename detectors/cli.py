@@ -59,7 +59,7 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--store",
     type=click.Path(),
     envvar="LTX_STORE",
-    help="Manifest store from which removed credentials are recovered.",
+    help="Store from which removed credentials are recovered: path, postgresql://… or https://…",
 )
 @click.option(
     "--trust-settings",
