@@ -45,7 +45,8 @@ class WeightFile:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
     """A described model: ``model`` is the name that the mark gives it, ``size`` the shape of the
-    transformer, ``vocabulary`` the words it was taught, ``sampling`` settings that suit it."""
+    transformer, ``vocabulary`` the words it was taught, ``sampling`` settings that suit it.
+    """
 
     source: Path
     model: str

@@ -38,8 +38,10 @@ TAMPERING = {
     "region_replaced": "Part of the picture replaced",
     "overlay": "Something laid over the picture",
     "spliced": "Parts of different videos joined",
-    "mark_copied": "Watermark copied from another video",
-    "manifest_copied": "Credentials of another file",
+    "reversed": "Played backwards",
+    "frozen": "Picture stands still",
+    "watermark_copied": "Watermark copied from another video",
+    "manifest_of_another_file": "Credentials of another file",
 }
 
 MODIFIED = {
