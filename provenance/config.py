@@ -41,7 +41,9 @@ NAMED_ONLY: Final = frozenset(
     | {"output", "input", "schema", "receipt", "receipt_out"}
 )
 """Settings that a file in the current folder may not make."""
-COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor", "attack", "bench", "disclose"})
+COMMANDS: Final = frozenset(
+    {"verify", "stamp", "keys", "doctor", "attack", "bench", "disclose", "generate", "download"}
+)
 """Tables that the file may have."""
 
 
