@@ -168,8 +168,11 @@ class ManifestError(EveryframeError):
 
 
 class FetchRefused(EveryframeError):
+    """``status``: of the answer, where there was one."""
+
     code = "fetch.refused"
     exit_code = 3
+    status: int | None = None
 
 
 class StoreError(EveryframeError):

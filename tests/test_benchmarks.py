@@ -18,11 +18,14 @@ COMMANDS = (
     "audio",
     "audio_false_positives",
     "false_positives",
+    "fingerprint",
+    "fingerprint_pairs",
     "fec",
     "geometry",
     "gpu",
     "quality_signals",
     "stamping",
+    "store",
     "verifying",
 )
 

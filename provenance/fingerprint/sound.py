@@ -106,15 +106,17 @@ class SoundFingerprinter:
         duration_s = self._samples / self.rate
         if not self._bands and self._samples:
             self.add(np.zeros(round(_WINDOW_S * self.rate), np.float32))
-        seconds = max(1, round(len(self._bands) / FRAMES_A_SECOND)) if self._bands else 0
+        if not self._bands:
+            nothing = np.zeros((0, BITS), np.int8)
+            return SoundFingerprint(duration_s=0.0, signs=nothing, loudness=np.zeros(0, np.float32))
+        seconds = max(1, round(len(self._bands) / FRAMES_A_SECOND))
         wanted = seconds * FRAMES_A_SECOND + 1
         bands = np.zeros((wanted, BITS + 1), np.float32)
         power = np.zeros(wanted)
         count = min(wanted, len(self._bands))
-        if count:
-            bands[:count] = np.stack(self._bands[:count])
-            bands[count:] = bands[count - 1]
-            power[:count] = self._power[:count]
+        bands[:count] = np.stack(self._bands[:count])
+        bands[count:] = bands[count - 1]
+        power[:count] = self._power[:count]
         slopes = np.diff(bands, axis=1)
         signs = np.where(np.diff(slopes, axis=0) > 0, 1, -1).astype(np.int8)
         by_second = power[: seconds * FRAMES_A_SECOND].reshape(seconds, -1).mean(1)
