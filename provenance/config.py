@@ -40,7 +40,9 @@ NAMED_ONLY: Final = frozenset(
     | {"output", "input", "schema"}
 )
 """Settings that a file in the current folder may not make."""
-COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor", "attack", "bench"})
+COMMANDS: Final = frozenset(
+    {"verify", "stamp", "keys", "doctor", "attack", "bench", "generate", "download"}
+)
 """Tables that the file may have."""
 
 

@@ -19,6 +19,9 @@
     │   ├── UnknownName             name.unknown          an attack, suite or system
     │   ├── PackageMissing          package.missing       an optional package is not installed
     │   ├── RunMismatch             run.mismatch          a folder holds another evaluation
+    │   ├── WeightsMissing          weights.missing       no trained weights under that name
+    │   ├── DeviceMissing           device.missing        no such GPU here
+    │   ├── DeviceFull              device.full           does not fit the memory
     │   ├── FrameError              frames.invalid        wrong shape, type or order
     │   ├── OutputIsInput           output.is_input
     │   ├── OutputForbidden         output.forbidden      no such folder, no permission
@@ -124,6 +127,18 @@ class PackageMissing(UsageError):
 
 class RunMismatch(UsageError):
     code = "run.mismatch"
+
+
+class WeightsMissing(UsageError):
+    code = "weights.missing"
+
+
+class DeviceMissing(UsageError):
+    code = "device.missing"
+
+
+class DeviceFull(UsageError):
+    code = "device.full"
 
 
 class FrameError(UsageError):
