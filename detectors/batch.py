@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detectors.verification import own_trust, verify
+from detectors.trusted import own_trust
+from detectors.verification import verify
 from provenance.errors import EveryframeError
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.store import open_store
@@ -28,13 +29,17 @@ INTERNAL = 4
 class Settings:
     """What every file of a run is verified with. It travels to worker processes.
 
-    ``store``: a path or address, None for the default where there is one.
+    ``store``: a path or address, None for the default where there is one. ``storyboard``: whether
+    results get small pictures for a report. ``remote_hosts``: from whom manifests may be fetched.
     """
 
     keys: tuple[CarrierKey, ...]
     store: str | None
     trust: TrustSettings
     fast: bool
+    quality: bool = False
+    storyboard: bool = False
+    remote_hosts: tuple[str, ...] = ()
 
     @classmethod
     def load(
@@ -46,6 +51,9 @@ class Settings:
         trust_anchors: Sequence[str],
         default_trust: bool,
         fast: bool,
+        quality: bool = False,
+        storyboard: bool = False,
+        remote_hosts: Sequence[str] = (),
     ) -> Settings:
         """Reads keys and trust once and tries the store, so that faults end a run before it starts.
 
@@ -65,6 +73,9 @@ class Settings:
             store=store,
             trust=own_trust(directory, trust) if default_trust else trust,
             fast=fast,
+            quality=quality,
+            storyboard=storyboard,
+            remote_hosts=tuple(remote_hosts),
         )
 
 
@@ -117,6 +128,9 @@ def verify_one(
             store=settings.store,
             trust=settings.trust,
             fast=settings.fast,
+            quality=settings.quality,
+            storyboard=settings.storyboard,
+            remote_hosts=settings.remote_hosts,
             progress=None if progress is None else lambda done: progress(path, done),
         )
     except EveryframeError as error:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
 
-from detectors.report import to_json, to_text
+from detectors.report import to_html, to_json, to_text
 from provenance.errors import OutputError, OutputForbidden
 from provenance.printable import printable
 
@@ -24,7 +25,7 @@ _BAR = 24
 
 
 class Printer:
-    """Prints outcomes as they come; ``json`` over several files is one array.
+    """Prints outcomes as they come; ``json`` over several files is one array, ``html`` one page.
 
     With ``output`` the text appears in that file when the ``with`` block ends well, whole.
     """
@@ -36,6 +37,7 @@ class Printer:
         self._count = count
         self._shown = 0
         self._kept: list[str] = []
+        self._results: list[Result] = []
         # None: closed by the caller.
         self._bar = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._drawn = ""
@@ -54,6 +56,8 @@ class Printer:
         self._clear()
         if kind is not None:
             return
+        if self._form == "html" and self._results:
+            self._write(to_html(self._results, now=datetime.now(UTC)))
         if self._form == "json" and self._count > 1:
             self._write("\n]\n" if self._shown else "[]\n")
         if self._output is not None:
@@ -75,7 +79,11 @@ class Printer:
         if outcome.result is None:
             self._say(f"{printable(outcome.path)}: {outcome.error}")
             return
-        self._write(self._formatted(outcome.result))
+        if self._form == "html":
+            # The page opens with an overview, so it can only be written at the end.
+            self._results.append(outcome.result)
+        else:
+            self._write(self._formatted(outcome.result))
         self._shown += 1
         failure = outcome.result.error
         if failure is not None:

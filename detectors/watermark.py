@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from detectors.result import ClockFacts, GeometryFacts, SegmentFacts, WatermarkFacts
 from provenance.errors import UnknownModel
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from provenance.keys import CarrierKey
     from provenance.payload import Payload
-    from provenance.video import MediaReader
+    from provenance.video import MediaReader, Picture
     from provenance.watermark.detection import Geometry, Segment
+
+    Watcher: TypeAlias = Callable[[Picture, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +55,11 @@ def search(
     *,
     fast: bool = False,
     progress: Callable[[float], None] | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> Search:
-    """As :func:`find_mark` on an open file; ``progress`` is told the seconds that are done."""
+    """As :func:`find_mark` on an open file; ``progress`` is told the seconds that are done, each of
+    ``watchers`` every picture that is looked at.
+    """
     video = media.info.video
     if too_small(video.width, video.height):
         reason = f"{video.width}x{video.height} pixels are too few to carry a mark"
@@ -64,6 +69,8 @@ def search(
     for picture in media.pictures():
         time_s = float(picture.time - start)
         detector.add(picture.luma, time_s=time_s, bits=picture.bits)
+        for watch in watchers:
+            watch(picture, time_s)
         if progress is not None:
             progress(time_s)
         if detector.decided:

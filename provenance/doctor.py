@@ -43,7 +43,7 @@ class Places:
     """What is looked at: the keys directory, the store and the folder for temporary files."""
 
     keys: Path
-    store: Path
+    store: Path | str
     work: Path
 
 
@@ -117,7 +117,7 @@ def _keys(places: Places) -> Iterator[Finding]:
 def _store(places: Places) -> Iterator[Finding]:
     from provenance.store import open_store
 
-    if not places.store.exists():
+    if isinstance(places.store, Path) and not places.store.exists():
         detail = f"none at {places.store}: made with the first stamp"
         yield Finding(name="store", state="note", detail=detail)
         return

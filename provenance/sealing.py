@@ -22,7 +22,9 @@ from provenance.errors import (
     OutputIsInput,
     StoreError,
 )
+from provenance.fingerprint import Prints
 from provenance.manifest import ManifestRequest, container_of, publish, sign_file
+from provenance.manifest.public import TITLES
 from provenance.payload import SOURCES, Payload, new_content_id
 from provenance.prompt import prompt_digest
 from provenance.store import StoredManifest
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from provenance.keys import Identity
+    from provenance.manifest.actions import Edit
     from provenance.payload import Model, Source
     from provenance.prompt import PromptDigest
     from provenance.store import Store
@@ -80,12 +83,30 @@ def state(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """A finished file of ``bytes`` bytes, what its mark says, and the prompt's digest."""
+    """A finished file of ``bytes`` bytes, what its mark says, and the prompt's digest.
+
+    ``warnings``: what did not go as it should, and did not have to: no time-stamp, for one.
+    """
 
     path: Path
     payload: Payload
     prompt: PromptDigest | None
     bytes: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a file was made from: one ``parent`` with the ``edits`` done to it, or several
+    ``components``. ``encoded``: its pictures were encoded again. ``kept_ids``: content ids of the
+    marks that the components brought along.
+    """
+
+    parent: Path | None = None
+    components: tuple[Path, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    encoded: bool = True
+    kept_ids: tuple[str, ...] = ()
 
 
 class Sealing:
@@ -141,13 +162,23 @@ class Sealing:
             self._give_back()
 
     def complete(
-        self, *, width: int, height: int, duration_s: float, parent: Path | None = None
+        self,
+        *,
+        width: int,
+        height: int,
+        duration_s: float,
+        origin: Origin | None = None,
+        prints: Prints | None = None,
     ) -> Sealed:
-        """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name."""
+        """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name.
+
+        ``prints``: the fingerprints of it, as marked.
+        """
+        origin, warnings = origin or Origin(), list[str]()
         statement, payload, created = self.statement, self.payload, self._now()
         request = ManifestRequest(
             model=statement.model,
-            title=self.output.name,
+            title=TITLES[statement.source],
             created=created,
             source=statement.source,
             prompt=statement.prompt,
@@ -157,21 +188,40 @@ class Sealing:
             height=height,
             duration_s=duration_s,
             tool_version=__version__,
-            parent=parent,
+            parent=origin.parent,
+            components=origin.components,
+            edits=origin.edits,
+            encoded=origin.encoded,
+            kept_ids=origin.kept_ids,
             marked_now=self._fresh,
+            fingerprint=None if prints is None else prints.to_text(),
         )
         with disk_errors(self.output):
-            manifest = sign_file(self.unsigned, self._signed, request, self._identity)
+            manifest = sign_file(
+                self.unsigned, self._signed, request, self._identity, warn=warnings.append
+            )
             if self._fresh:
-                self._keep(manifest, created, width, height, duration_s)
+                self._keep(manifest, created, width, height, duration_s, prints or Prints())
             size = self._signed.stat().st_size
             publish(self._signed, self.output, manifest)
             self._complete = True
             _settle(self.output.parent)
-        return Sealed(path=self.output, payload=payload, prompt=statement.prompt, bytes=size)
+        return Sealed(
+            path=self.output,
+            payload=payload,
+            prompt=statement.prompt,
+            bytes=size,
+            warnings=tuple(warnings),
+        )
 
     def _keep(
-        self, manifest: bytes, created: datetime, width: int, height: int, duration_s: float
+        self,
+        manifest: bytes,
+        created: datetime,
+        width: int,
+        height: int,
+        duration_s: float,
+        prints: Prints,
     ) -> None:
         statement = self.statement
         self._store.put(
@@ -186,6 +236,8 @@ class Sealing:
                 width=width,
                 height=height,
                 duration_s=duration_s,
+                video_fingerprint=None if prints.video is None else prints.video.to_bytes(),
+                audio_fingerprint=None if prints.sound is None else prints.sound.to_bytes(),
             )
         )
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from provenance.audio_watermark import SoundMarker
 from provenance.errors import FrameError, OutputError
+from provenance.fingerprint import PrintTaker
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.payload import model_by_key
 from provenance.quality import SAMPLED_EVERY, LumaQuality
@@ -150,6 +151,7 @@ class ProvenanceWriter:
                     media=media,
                     opened=opened.pop_all(),
                     sound=sound,
+                    taker=PrintTaker(video.rate),
                 )
 
         self._begin = begin
@@ -181,11 +183,14 @@ class ProvenanceWriter:
             if not self._frames:
                 raise FrameError("no frame was written", hint="write frames before closing")
             if line.sound is not None:
-                line.media.write_audio(line.sound.finish())
+                self._write_sound(line, line.sound.finish())
             line.media.close()
             duration_s = float(self._frames / self._video.rate)
             sealed = line.sealing.complete(
-                width=self._video.width, height=self._video.height, duration_s=duration_s
+                width=self._video.width,
+                height=self._video.height,
+                duration_s=duration_s,
+                prints=line.taker.finish(),
             )
             self._result = Written(
                 sealed=sealed,
@@ -219,11 +224,17 @@ class ProvenanceWriter:
             picture = picture_from_rgb(frame, time=time, spec=self._video)
             marked = line.marker.mark(picture.luma, time_s=float(time), bits=picture.bits)
             self._quality.add(picture.luma, marked, bits=picture.bits)
+            line.taker.see(marked, float(time), bits=picture.bits)
             line.media.write(picture.with_luma(marked))
             self._frames += 1
         if samples is not None and line.sound is not None:
-            line.media.write_audio(line.sound.push(samples))
+            self._write_sound(line, line.sound.push(samples))
         line.broken = False
+
+    def _write_sound(self, line: _Line, marked: NDArray[np.float32]) -> None:
+        assert self._audio is not None
+        line.taker.hear(marked, self._audio.sample_rate)
+        line.media.write_audio(marked)
 
     def _check(self, block: NDArray[Any], samples: NDArray[Any] | None) -> None:
         """Both before either is written: half a block cannot be taken back."""
@@ -260,6 +271,7 @@ class _Line:
     media: MediaWriter
     opened: ExitStack
     sound: SoundMarker | None
+    taker: PrintTaker
     broken: bool = False
 
 

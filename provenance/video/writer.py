@@ -14,7 +14,11 @@ from av.codec.context import ThreadType
 
 from provenance.errors import FrameError, OptionError, OutputIsInput, UnreadableMedia
 from provenance.video.carried_sound import CarriedSound
-from provenance.video.containers import container_for, sound_encoder_for
+from provenance.video.containers import (
+    container_for,
+    container_options,
+    sound_encoder_for,
+)
 from provenance.video.demux import open_container, reading, reason
 from provenance.video.layout import convert
 from provenance.video.limits import Limits
@@ -120,7 +124,7 @@ class MediaWriter:
                     "file:" + os.fspath(path),
                     "w",
                     format=self._format.muxer,
-                    container_options=dict(self._format.options),
+                    container_options=container_options(self._format, self._metadata),
                 )
         except BaseException:
             self._close_source()

@@ -68,7 +68,7 @@ def pieces(
     )
     # Of two lines that say the same, the one at the usual speed.
     gain = gain + 1e-3 * (speed_of == usual)[:, None]
-    prices = {speed: _CHANGED_NATS for speed in SPEEDS} | {usual: _USUAL_NATS} | _UNUSUAL_NATS
+    prices = dict.fromkeys(SPEEDS, _CHANGED_NATS) | {usual: _USUAL_NATS} | _UNUSUAL_NATS
     price = np.array([prices[speed] for speed in speed_of.tolist()])
     value = gain[:, 0] - price
     # Where each state came from at each window.

@@ -1,33 +1,15 @@
-"""A result as text for people and as JSON for programs."""
+"""A result as text for people."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
 from decimal import Decimal
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from detectors.order import SPEED_TOLERANCE, span
 from provenance.printable import printable
 
 if TYPE_CHECKING:
-    from detectors.result import ClockFacts, ManifestFacts, Result, WatermarkFacts
-
-
-def to_json(result: Result, *, indent: int | None = None) -> str:
-    """``result`` as one JSON object of the schema ``everyframe.verify/1``."""
-    # The map is for pictures, and too large to be read as numbers.
-    document = asdict(replace(result, tamper_map=None))
-    del document["tamper_map"]
-    # The schema's name goes first: it tells a reader what the rest is.
-    document = {"schema": document.pop("schema"), **document}
-    return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
-
-
-def schema_text() -> str:
-    """The JSON Schema of :func:`to_json`'s output."""
-    return files("detectors").joinpath("schema/verify-1.json").read_text(encoding="utf-8")
+    from detectors.result import ClockFacts, Decision, ManifestFacts, Result, WatermarkFacts
 
 
 def to_text(result: Result, *, titled: bool = False) -> str:
@@ -36,11 +18,11 @@ def to_text(result: Result, *, titled: bool = False) -> str:
     ``titled`` puts the file's path before, for reports on several files.
     """
     head = [
-        f"Watermark detected: {_detected(result)}",
-        f"Confidence: {_confidence(result.mark)}",
+        f"Watermark detected: {detected(result)}",
+        f"Confidence: {confidence(result.mark)}",
         f"Generation date: {_date(result)}",
-        f"Prompt hash: {_prompt(result)}",
-        f"Tampered: {_tampered(result)}",
+        f"Prompt hash: {prompt_hash(result)}",
+        f"Tampered: {tampered(result)}",
     ]
     title = [printable(result.file.path)] if titled else []
     return "\n".join([*title, *head, "", *_grounds(result), ""])
@@ -51,7 +33,7 @@ def percent(confidence: float) -> str:
     return f"{Decimal(str(confidence)) * 100:.2f}%"
 
 
-def _detected(result: Result) -> str:
+def detected(result: Result) -> str:
     mark = result.mark
     if mark.detected:
         return mark.model_name or "yes, message not readable"
@@ -59,19 +41,25 @@ def _detected(result: Result) -> str:
     return "not checked" if searched != "done" else "none"
 
 
-def _confidence(mark: WatermarkFacts) -> str:
+def confidence(mark: WatermarkFacts) -> str:
     return "none" if mark.confidence is None else percent(mark.confidence)
 
 
 def _date(result: Result) -> str:
+    day, source = generation_date(result)
+    return f"{day} ({source})" if source else day
+
+
+def generation_date(result: Result) -> tuple[str, str]:
+    """The day, or "unknown", and where it is from."""
     if result.mark.date:
-        return f"{result.mark.date} (approximate)"
+        return result.mark.date, "approximate"
     if result.manifest.generation_date and _counts(result.manifest):
-        return f"{result.manifest.generation_date} (from the credentials)"
-    return "unknown"
+        return result.manifest.generation_date, "from the credentials"
+    return "unknown", ""
 
 
-def _prompt(result: Result) -> str:
+def prompt_hash(result: Result) -> str:
     manifest, prefix = result.manifest, result.mark.prompt_hash_prefix
     fits = result.verdict != "conflicting" and _counts(manifest)
     digest = manifest.prompt_hash if fits else None
@@ -84,7 +72,7 @@ def _prompt(result: Result) -> str:
     return "none" if result.mark.content_id else "unknown"
 
 
-def _tampered(result: Result) -> str:
+def tampered(result: Result) -> str:
     if result.tampered is None:
         looked = _state(result, "time_coverage") == "failed"
         return "not determined" if looked else "not checked"
@@ -111,11 +99,38 @@ def _grounds(result: Result) -> list[str]:
     for sign in result.tampering:
         when = "" if sign.start_s is None or sign.end_s is None else span(sign.start_s, sign.end_s)
         lines.append(f"Tampering: {sign.kind}{when and f' at {when}'}: {sign.detail}")
+    lines += _quality(result)
+    if result.decision is not None:
+        lines.append(_decision(result.decision))
     open_checks = [check for check in result.checks if check.state != "done"]
     if open_checks:
         lines.append("Not checked:")
         lines += [f"  - {check.name}: {printable(check.detail)}" for check in open_checks]
     return lines
+
+
+def _quality(result: Result) -> list[str]:
+    """What is wrong with the quality, which says nothing of who made the file."""
+    if result.quality is None:
+        return []
+    if not result.quality.findings:
+        return ["Quality: nothing found"]
+    return [
+        f"Quality: {one.kind}"
+        + (
+            ""
+            if one.start_s is None or one.end_s is None
+            else f" at {span(one.start_s, one.end_s)}"
+        )
+        + f": {one.detail}"
+        for one in result.quality.findings
+    ]
+
+
+def _decision(decision: Decision) -> str:
+    rule = "" if decision.rule is None else f", rule {decision.rule}"
+    policy = f"{decision.policy_name} {decision.policy_version}".strip()
+    return printable(f"Policy: {decision.action}: {decision.reason} ({policy}{rule})")
 
 
 def _sound(result: Result) -> list[str]:
@@ -155,6 +170,7 @@ def _credentials(manifest: ManifestFacts) -> str:
         "embedded": "in the file",
         "sidecar": "beside the file",
         "recovered": "recovered from the store (the file carries none)",
+        "remote": "fetched from the address that the file names",
     }[manifest.source or "embedded"]
     by = f" by {printable(manifest.issuer)}" if manifest.issuer else ""
     state = {
