@@ -67,9 +67,7 @@ class Request:
         _check_text("style", self.style or "")
         _check_size(self.width, self.height)
         if not RATES[0] <= self.rate <= RATES[1]:
-            raise OptionError(
-                f"{float(self.rate):g} frames a second", hint="24 to 50 are possible"
-            )
+            raise OptionError(f"{float(self.rate):g} frames a second", hint="24 to 50 are possible")
         if not 1 / float(self.rate) <= self.duration_s <= MAX_DURATION_S:
             raise OptionError(
                 f"a clip of {self.duration_s:g} seconds",
