@@ -53,7 +53,7 @@ def test_sound(scenes):
     wanted = loudness(sound)
     heard = torch.corrcoef(torch.stack([loudness(made), wanted]))[0, 1]
     shuffled = torch.corrcoef(torch.stack([loudness(made.roll(1, 0)), wanted]))[0, 1]
-    assert heard > 0.9
+    assert heard > 0.8
     assert shuffled < heard - 0.2
 
 
