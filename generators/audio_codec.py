@@ -18,6 +18,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -211,7 +212,9 @@ def noise_for(step: int, steps: int, seed: int) -> Tensor:
     """Complex (3, F, 6·steps) of variance 1: a function of the place in time and the seed alone."""
     parts = []
     for place in range(step, step + steps):
-        random = torch.Generator().manual_seed((seed << 32) + place)
+        # The generator uses 32 bits of its seed; this mixes both into them.
+        mixed = int(np.random.SeedSequence([seed, place]).generate_state(1)[0])
+        random = torch.Generator().manual_seed(mixed)
         parts.append(torch.randn(_NOISES, _BINS, FRAMES, dtype=torch.complex64, generator=random))
     return torch.cat(parts, 2)
 
