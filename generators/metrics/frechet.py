@@ -1,4 +1,4 @@
-"""Fréchet distance of two sets of features (M. Heusel et al., 2017): how far generated is from real.
+"""Fréchet distance of two sets of features (M. Heusel et al., 2017): generated from real.
 
 The distance depends on how many samples there are, so it means something only beside that of real
 to real of the same number: :func:`beside_real`.
@@ -39,9 +39,7 @@ def beside_real(generated: Tensor, real: Tensor) -> Beside:
     """
     count = min(len(generated), len(real) // 2)
     first, second = real[:count], real[count : 2 * count]
-    return Beside(
-        frechet_distance(generated[:count], first), frechet_distance(second, first)
-    )
+    return Beside(frechet_distance(generated[:count], first), frechet_distance(second, first))
 
 
 def _covariance(features: Tensor) -> Tensor:

@@ -18,8 +18,8 @@ def roughness(video: Tensor) -> Tensor:
     """(B,) how much of the motion does not go on from frame to frame, from (B, 3, T, H, W).
 
     The energy of the second difference in time over that of the first, of a softened picture, as
-    the median over frames: about 0.25 for what moves evenly, 1 where frames stand still in turn, 2 and more
-    where they are out of order. NaN with less than 4 frames; 0 where nothing moves.
+    the mean over frames: below 1 for what moves evenly, about 2 where frames stand still in turn,
+    3 and more where they jump to and fro. NaN with less than 4 frames; 0 where nothing moves.
     """
     batch, frames = video.shape[0], video.shape[2]
     if frames < 4:

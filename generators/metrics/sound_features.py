@@ -33,7 +33,7 @@ def log_mel(audio: Tensor, *, sample_rate: int, bands: int = 64) -> Tensor:
 
 
 def sound_features(audio: Tensor, *, sample_rate: int) -> Tensor:
-    """(B, 63): mean, deviation and rise over time of 20 mel bands, and how it lies left to right."""
+    """(B, 63): mean, deviation and rise of 20 mel bands over time; left to right; loudness."""
     mel = log_mel(audio, sample_rate=sample_rate, bands=_BANDS)
     rise = F.relu(mel[..., 1:] - mel[..., :-1]).mean(dim=2)
     sides = audio.float().pow(2).mean(dim=2) + 1e-6

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from generators.scenes.spec import Body, SceneSpec
 
 # Pixels that are worked on at once: what a cache holds, and what a GPU holds without care.
-_AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 25}
+_AT_ONCE = {"cpu": 1 << 17, "cuda": 1 << 25}
 _FAR = 0.45  # how much of the camera's way the distance follows
 _FILM_GRAIN = 2.2
 _Rows = TypeVar("_Rows", bound=torch.Tensor | tuple[torch.Tensor, ...])
@@ -65,7 +65,7 @@ def render_video(
         )
     device = torch.device(device)
     result = torch.empty((len(specs), 3, frames, height, width), dtype=dtype, device=device)
-    each = max(1, _AT_ONCE.get(device.type, 1 << 20) // (width * height))
+    each = max(1, _AT_ONCE.get(device.type, 1 << 17) // (width * height))
     scenes = max(1, each // frames)
     for first in range(0, len(specs), scenes):
         some = specs[first : first + scenes]

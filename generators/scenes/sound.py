@@ -50,7 +50,7 @@ TIMBRES = {
         ((1, 1), (2.32, 0.55), (4.25, 0.4), (6.63, 0.2), (9.38, 0.1)), 8, 0.25, 1250, 0.18, 700
     ),
     "rubber": Timbre(
-        ((1, 1), (1.93, 0.35), (2.9, 0.12), (3.7, 0.05), (4.6, 0.02)), 30, 1.2, 110, 0.16, 120
+        ((1, 1), (1.93, 0.35), (2.9, 0.12), (3.7, 0.05), (4.6, 0.02)), 30, 1.2, 150, 0.3, 120
     ),
     "stone": Timbre(
         ((1, 0.6), (1.8, 0.7), (3.1, 0.6), (4.7, 0.5), (7.3, 0.35)), 55, 0.5, 620, 0.75, 210
@@ -63,7 +63,7 @@ _STEP_S = 0.01  # of the loudness of what sounds all the time
 # What a motion sounds like all the time: filter (see ambience), level, and the speed for it.
 _STEADY = {
     "roll": ("low", 0.10, 1.2),
-    "slide": ("scrape", 0.045, 1.4),
+    "slide": ("scrape", 0.028, 1.4),
     "orbit": ("whoosh", 0.08, 2.0),
     "pendulum": ("whoosh", 0.09, 2.0),
     "float": ("breath", 0.05, 0.6),
@@ -161,7 +161,7 @@ def _ring(struck: Sequence[_Struck], time: Tensor) -> Tensor:
     wave += click * torch.exp(-column([t.click_decay for t in timbres]) * time)
     fade = ((_RING_S - time) / 0.1).clamp(0, 1)
     rise = (time / _RISE_S).clamp(0, 1)
-    return wave * rise * fade * _LEVEL * (0.12 + 0.88 * strength) * strength.sqrt()
+    return wave * rise * fade * _LEVEL * (0.3 + 0.7 * strength) * strength.sqrt()
 
 
 def _steady(

@@ -15,8 +15,8 @@ class View(NamedTuple):
 
     ``x`` (n, T, 1, W) and ``y`` (n, T, H, 1) of the plane that the bodies move in; ``far_x`` of the
     distance, which follows the camera less; ``sky_x`` (1, 1, 1, W) and ``sky_y`` (1, 1, H, 1) from
-    -1 at the left or bottom to 1 at the right or top of the frame; ``pixel``, ``ground``, ``light`` and ``tint`` (n, T or 1, 1, 1);
-    ``time_s`` (1, T, 1, 1).
+    -1 at the left or bottom to 1 at the right or top of the frame; ``pixel``, ``ground``,
+    ``light`` and ``tint`` (n, T or 1, 1, 1); ``time_s`` (1, T, 1, 1).
     """
 
     x: Tensor

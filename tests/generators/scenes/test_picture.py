@@ -52,8 +52,8 @@ def test_distances_are_distances_near_the_outline(shape):
 
 
 def test_pictures_are_in_range_and_alive():
-    video = render(draw(12), frames=6)
-    assert video.shape == (12, 3, 6, 56, 96)
+    video = render(draw(12), frames=3)
+    assert video.shape == (12, 3, 3, 56, 96)
     assert video.min() >= -1
     assert video.max() <= 1
     assert (video[:, :, 1:] - video[:, :, :-1]).abs().mean(dim=(1, 2, 3, 4)).min() > 0.001
@@ -62,24 +62,25 @@ def test_pictures_are_in_range_and_alive():
 
 def test_a_scene_looks_the_same_in_any_batch_and_in_parts():
     specs = draw(6)
-    whole = render(specs, frames=6)
-    part = render(specs[2:4], frames=3, start_s=3 / 24)
+    whole = render(specs, frames=4)
+    part = render(specs[2:4], frames=1, start_s=3 / 24)
     assert torch.allclose(whole[2:4, :, 3:], part, atol=1e-4)
 
 
 def test_a_larger_picture_is_the_same_picture():
-    specs = draw(8, grain=0.0)
+    specs = draw(5, grain=0.0)
     small = render(specs, frames=1)
     large = render(specs, frames=1, width=192, height=112)
     folded = F.avg_pool3d(large, (1, 2, 2))
     errors = ((folded - small) / 2).pow(2).mean(dim=(1, 2, 3, 4)).sqrt()
     assert errors.max() < 0.04
-    other = render(draw(8, seed=1, grain=0.0), frames=1)
+    other = render(draw(5, seed=1, grain=0.0), frames=1)
     assert ((other - small) / 2).pow(2).mean().sqrt() > 0.1
 
 
-@pytest.mark.parametrize(("width", "height"), [(56, 96), (64, 64), (100, 36)])
-@pytest.mark.parametrize("rate", [25, Fraction(30_000, 1001), 50])
+@pytest.mark.parametrize(
+    ("width", "height", "rate"), [(36, 64, 25), (48, 48, Fraction(30_000, 1001)), (80, 30, 50)]
+)
 def test_other_shapes_and_rates(width, height, rate):
     rng = random.Random(0)
     specs = [draw_scene(rng, duration_s=1, aspect=width / height) for _ in range(2)]
@@ -90,7 +91,7 @@ def test_other_shapes_and_rates(width, height, rate):
 
 
 def test_grain_is_white_in_time_and_as_strong_as_drawn():
-    specs = draw(4, style="flat", grain=2.0)
+    specs = draw(2, style="flat", grain=2.0)
     clean = render([dataclasses.replace(s, grain=0.0) for s in specs], frames=8)
     noise = (render(specs, frames=8) - clean) * 127.5
     unclipped = clean.abs() < 0.9
