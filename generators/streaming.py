@@ -40,7 +40,8 @@ class Window:
 
 def plan_windows(chunks: int, *, window: int, history: int) -> list[Window]:
     """Windows that cover so many chunks; all have the size that the model knows, so that the last
-    may reach beyond the end."""
+    may reach beyond the end.
+    """
     windows = [Window(start=0, chunks=window, history=0)]
     done = window
     while done < chunks:

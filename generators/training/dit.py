@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from generators.training.pool import Encoded
 
+PRESET = "ltx-2.3-small"
 WARMUP_STEPS = 300
 SYNC_EVERY = 10
 """Steps after which the processes agree on how much of the time is used up."""
@@ -63,7 +64,7 @@ class Plan:
 
     out: Path
     seconds: float
-    preset: str = "ltx-2.3-small"
+    preset: str = PRESET
     batch: int = 128
     pool: int = 24_000
     fill: int = 2_000
@@ -273,7 +274,7 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
         plan.out.mkdir(parents=True, exist_ok=True)
         save_state(plan.out, run.model, run.average, run.optimizer, run.step)
         held_out = Pool(FORMATS[0][0], plan.held_out)
-        captions = []
+        captions: list[str] = []
         while held_out.filled < held_out.capacity:
             held_out.put(source.clips(held_out.layout, plan.render, split="held_out"))
             captions += source.captions
@@ -304,7 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--video-codec", type=Path, help="weights; default: the bundled ones")
     parser.add_argument("--audio-codec", type=Path, help="weights; default: the bundled ones")
     parser.add_argument("--device", choices=["cpu", "cuda"])
-    parser.add_argument("--preset", choices=sorted(PRESETS), default=Plan.preset)
+    parser.add_argument("--preset", choices=sorted(PRESETS), default=PRESET)
     parser.add_argument("--seconds", type=float, default=540.0, help="of the whole run")
     parser.add_argument("--tail-s", type=float, default=40.0, help="kept for the end of it")
     parser.add_argument("--steps", type=int, help="stop after so many, if time does not")

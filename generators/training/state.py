@@ -32,11 +32,12 @@ def save_state(
     folder.mkdir(parents=True, exist_ok=True)
     save_packed(folder / EXPORT, average)
     tensors = {f"weight.{name}": value.half() for name, value in model.state_dict().items()}
-    names = {weight: name for name, weight in model.named_parameters()}
     first: dict[str, Tensor] = {}
-    for weight, moments in optimizer.state.items():
-        first[f"first.{names[weight]}"] = moments["exp_avg"]
-        tensors[f"second.{names[weight]}"] = moments["exp_avg_sq"].bfloat16()
+    for name, weight in model.named_parameters():
+        moments = optimizer.state.get(weight, {})
+        if moments:
+            first[f"first.{name}"] = moments["exp_avg"]
+            tensors[f"second.{name}"] = moments["exp_avg_sq"].bfloat16()
     tensors |= pack(first)
     count = 0
     batch: dict[str, Tensor] = {}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 
 import cv2
 import numpy as np
@@ -13,10 +14,17 @@ from generators import generate
 from generators.base import Request, parse_rate, parse_size
 from generators.bundle import DESCRIPTION, open_bundle
 from generators.cli import main
+from generators.download import download_repository
 from generators.download_cli import main as download
 from generators.pictures import read_image, read_sound, split_time
 from generators.text import unknown_words
-from provenance.errors import EveryframeError, UnknownModel, UnreadableMedia, WeightsMissing
+from provenance.errors import (
+    EveryframeError,
+    PackageMissing,
+    UnknownModel,
+    UnreadableMedia,
+    WeightsMissing,
+)
 from tests.drawn import draw_clip
 from tests.generators.untrained import WORDS, untrained_model
 
@@ -37,7 +45,7 @@ def run(*arguments, model):
     return CliRunner().invoke(main, ["--model", str(model), *map(str, arguments)])
 
 
-SMALL = ("--resolution", "192x112", "--duration", "1.5")
+SMALL = ("--resolution", "192x128", "--duration", "1.5")
 
 
 def test_a_generated_file_is_marked_signed_and_verifies(folder, places):
@@ -52,7 +60,7 @@ def test_a_generated_file_is_marked_signed_and_verifies(folder, places):
     assert told[-1] == ("done", 1.0)
     assert set(made.timings_s) >= {"loading", "generating", "marking and encoding", "signing"}
     result = verify(output)
-    assert result.manifest.state == "valid"
+    assert result.manifest.state == "trusted"
     assert result.manifest.ai_generated
     assert result.file.has_audio
     assert "zebras" not in output.read_bytes().decode("latin-1")
@@ -198,3 +206,9 @@ def test_a_name_without_weights_says_so(monkeypatch, tmp_path):
         open_bundle("ltx-2.3")
     with pytest.raises(UnknownModel):
         open_bundle("ltx-9")
+
+
+def test_a_repository_needs_the_package_for_it(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(PackageMissing, match="huggingface-hub"):
+        download_repository("somebody/weights", None, tmp_path)

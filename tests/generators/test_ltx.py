@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from generators.base import GuideImage, Request, Watch
+from generators.base import GuideImage, Request, Watch, as_frames
 from generators.bundle import open_bundle
 from generators.latents import sound_latents_before
 from generators.ltx import LtxGenerator, choose_device, cover, grid_for
@@ -24,7 +24,7 @@ def generator(tmp_path_factory):
 
 
 def asked(**changes):
-    given = {"prompt": "a red ball bounces", "width": 96, "height": 64, "duration_s": 0.5}
+    given = {"prompt": "a red ball bounces", "width": 192, "height": 128, "duration_s": 0.5}
     return Request(**(given | changes))
 
 
@@ -37,8 +37,8 @@ def test_chunks_have_the_frames_and_the_sound_that_were_asked_for(generator):
     chunks = list(generator.generate(request, Watch()))
     video, audio = generator.specs(request)
     assert sum(len(chunk.frames) for chunk in chunks) == 21
-    assert all(chunk.frames.shape[1:] == (64, 96, 3) for chunk in chunks)
-    assert (video.width, video.height, video.rate) == (96, 64, Fraction(30_000, 1001))
+    assert all(chunk.frames.shape[1:] == (128, 192, 3) for chunk in chunks)
+    assert (video.width, video.height, video.rate) == (192, 128, Fraction(30_000, 1001))
     samples = sum(len(chunk.audio) for chunk in chunks)
     assert samples == round(21 * 48_000 / video.rate)
     assert (audio.sample_rate, audio.channels) == (48_000, 2)
@@ -59,21 +59,18 @@ def test_without_sound_there_is_none(generator):
 
 def test_the_first_image_is_the_first_frame(generator):
     pixels = np.random.default_rng(0).integers(0, 255, (112, 192, 3), np.uint8)
-    image = GuideImage(pixels=pixels)
-    shown = frames_of(generator, asked(images=(image,), width=192, height=112))[0]
+    shown = frames_of(generator, asked(images=(GuideImage(pixels=pixels),)))[0]
     codec = generator._video_codec
     picture = torch.from_numpy(pixels).permute(2, 0, 1)[None, :, None].float() / 127.5 - 1
-    through = codec.decode(codec.encode(picture))[0, :, 0].permute(1, 2, 0)
-    assert np.abs(shown - ((through.numpy() + 1) * 127.5)).max() <= 1
+    through = cover(codec.decode(codec.encode(picture))[:, :, 0], height=128, width=192)
+    assert np.abs(shown - as_frames(through)[0].astype(int)).max() <= 1
 
 
 def test_an_image_inside_the_clip_changes_its_key_frame(generator):
     pixels = np.random.default_rng(0).integers(0, 255, (112, 192, 3), np.uint8)
-    given = frames_of(
-        generator,
-        asked(images=(GuideImage(pixels=pixels, time_s=1 / 3),), width=192, height=112),
-    )
-    alone = frames_of(generator, asked(images=(GuideImage(pixels=pixels),), width=192, height=112))
+    later = GuideImage(pixels=pixels, time_s=1 / 3)
+    given = frames_of(generator, asked(images=(later,)))
+    alone = frames_of(generator, asked(images=(GuideImage(pixels=pixels),)))
     # The codec decodes a key frame from its own latents alone.
     assert np.abs(given[8].astype(int) - alone[0]).max() <= 1
 
@@ -107,7 +104,12 @@ def test_windows_overlap_by_their_history_and_reach_the_end():
 
 
 def test_sound_is_counted_in_whole_latents_at_any_rate():
-    assert [sound_latents_before(3, Fraction(rate)) for rate in (24, 25, 30, 50)] == [25, 24, 20, 12]
+    assert [sound_latents_before(3, Fraction(rate)) for rate in (24, 25, 30, 50)] == [
+        25,
+        24,
+        20,
+        12,
+    ]
     assert sound_latents_before(3, Fraction(30_000, 1001)) == 21
 
 
