@@ -273,6 +273,7 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
     if world.rank == 0:
         plan.out.mkdir(parents=True, exist_ok=True)
         save_state(plan.out, run.model, run.average, run.optimizer, run.step)
+        source.rng = np.random.default_rng(2026)  # the same scenes after every run
         held_out = Pool(FORMATS[0][0], plan.held_out)
         captions: list[str] = []
         while held_out.filled < held_out.capacity:
