@@ -19,6 +19,7 @@ COMMANDS = (
     "audio_false_positives",
     "false_positives",
     "fec",
+    "generate",
     "geometry",
     "gpu",
     "stamping",
