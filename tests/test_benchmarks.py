@@ -21,6 +21,7 @@ COMMANDS = (
     "fec",
     "geometry",
     "gpu",
+    "scenes",
     "stamping",
     "verifying",
 )
