@@ -22,6 +22,7 @@ COMMANDS = (
     "generate",
     "geometry",
     "gpu",
+    "scenes",
     "stamping",
     "verifying",
 )
