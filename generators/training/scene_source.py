@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import torch
 
+from generators import audio_codec, video_codec
 from generators.scenes import scene_batch
 from generators.training.pool import encode_clips
+from generators.weight_file import bundled, load_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,16 +64,10 @@ class SceneSource:
         seed: int,
     ) -> Self:
         """With trained codecs from files, or the bundled ones for None."""
-        from generators.audio_codec import AudioCodec, AudioCodecConfig
-        from generators.video_codec import VideoCodec, VideoCodecConfig
-        from generators.weight_file import bundled, load_weights
-
-        video, audio = VideoCodec(VideoCodecConfig()), AudioCodec(AudioCodecConfig())
-        load_weights(video_weights or bundled("video_codec.safetensors"), video)
-        load_weights(audio_weights or bundled("audio_codec.safetensors"), audio)
+        video, audio = load_codecs(video_weights, audio_weights, world.device)
         return cls(
-            video_codec=video.to(world.device).eval(),
-            audio_codec=audio.to(world.device).eval(),
+            video_codec=video,
+            audio_codec=audio,
             device=world.device,
             max_bytes=config.text.max_bytes,
             rng=np.random.default_rng([seed, world.rank]),
@@ -101,3 +97,17 @@ class SceneSource:
             layout=layout,
             max_bytes=self.max_bytes,
         )
+
+
+def load_codecs(
+    video_weights: Path | None, audio_weights: Path | None, device: torch.device
+) -> tuple[VideoCodec, AudioCodec]:
+    """Trained codecs, from files or for None the bundled ones.
+
+    Raises :class:`~provenance.errors.InputMissing`, :class:`~provenance.errors.UnreadableMedia`.
+    """
+    video = video_codec.VideoCodec(video_codec.VideoCodecConfig())
+    audio = audio_codec.AudioCodec(audio_codec.AudioCodecConfig())
+    load_weights(video_weights or bundled("video_codec.safetensors"), video)
+    load_weights(audio_weights or bundled("audio_codec.safetensors"), audio)
+    return video.to(device).eval(), audio.to(device).eval()
