@@ -66,11 +66,11 @@ class Plan:
     seconds: float
     preset: str = PRESET
     batch: int = 128
-    pool: int = 24_000
+    pool: int = 40_000
     fill: int = 2_000
     fill_s: float = 60.0
     render: int = 16
-    render_share: float = 0.3
+    render_share: float = 0.4
     rate: float = 1e-3
     decay: float = 0.35
     tail_s: float = 40.0
@@ -311,11 +311,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--tail-s", type=float, default=40.0, help="kept for the end of it")
     parser.add_argument("--steps", type=int, help="stop after so many, if time does not")
     parser.add_argument("--batch", type=int, default=128, help="clips a step, each process")
-    parser.add_argument("--pool", type=int, default=24_000, help="clips kept, each process")
+    parser.add_argument("--pool", type=int, default=40_000, help="clips kept, each process")
     parser.add_argument("--fill", type=int, default=2_000, help="clips rendered before training")
     parser.add_argument("--fill-s", type=float, default=60.0, help="the most time for that")
     parser.add_argument("--render", type=int, default=16, help="clips rendered at a time")
-    parser.add_argument("--render-share", type=float, default=0.3, help="of the time")
+    parser.add_argument("--render-share", type=float, default=0.4, help="of the time")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--decay", type=float, default=0.35, help="last share of the time; 0: none")
     parser.add_argument("--held-out", type=int, default=64, help="clips that losses are read on")

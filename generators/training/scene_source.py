@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from generators import audio_codec, video_codec
-from generators.scenes import scene_batch
+from generators.scenes import caption, scene_batch
 from generators.training.pool import encode_clips
 from generators.weight_file import bundled, load_weights
 
@@ -74,7 +74,10 @@ class SceneSource:
         )
 
     def clips(self, layout: Format, count: int, *, split: Split = "train") -> Encoded:
-        """``count`` new clips of a format, encoded."""
+        """New clips of a format, encoded: ``count``, and for training each in a mirror as well.
+
+        Nothing in the captions says left or right, and rendering takes longer than encoding.
+        """
         with torch.no_grad():
             scenes = scene_batch(
                 self.rng,
@@ -86,12 +89,16 @@ class SceneSource:
                 device=self.device,
                 split=split,
             )
-        self.captions = tuple(scenes.captions)
         self.rendered += count
+        video, audio = scenes.video, scenes.audio
+        self.captions = tuple(scenes.captions)
+        if split == "train":
+            video, audio = torch.cat([video, video.flip(-1)]), torch.cat([audio, audio.flip(1)])
+            self.captions += tuple(caption(spec, self.rng) for spec in scenes.specs)
         return encode_clips(
-            scenes.video,
-            scenes.audio,
-            scenes.captions,
+            video,
+            audio,
+            self.captions,
             video_codec=self.video_codec,
             audio_codec=self.audio_codec,
             layout=layout,
