@@ -19,8 +19,10 @@ COMMANDS = (
     "audio_false_positives",
     "false_positives",
     "fec",
+    "generate",
     "geometry",
     "gpu",
+    "scenes",
     "stamping",
     "verifying",
 )
