@@ -71,6 +71,15 @@ $(READY): pyproject.toml Makefile
 	    echo 'setup: no Postgres: its tests will fail. As root: apt-get install postgresql' >&2; \
 	  fi; \
 	fi
+# The hardware module of the tests is SoftHSM. Without it they fail, and say so.
+	@if ! command -v softhsm2-util >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'setup: installing softhsm2 for the tests' >&2; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends softhsm2; \
+	  else \
+	    echo 'setup: no SoftHSM: its tests will fail. As root: apt-get install softhsm2' >&2; \
+	  fi; \
+	fi
 # Tests of pages open them in a real browser; without it those fail and say so.
 	@if ! command -v chromium >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

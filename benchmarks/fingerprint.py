@@ -117,7 +117,7 @@ def main(clips: tuple[Path, ...], seconds: float, height: int, only: tuple[str, 
         ]
         prints = [fingerprint(path) for path in originals]
         for number, path in enumerate(originals):
-            other = prints[(number + 1) % len(prints)]
+            other, missed = prints[(number + 1) % len(prints)], list[str]()
             for one in chosen:
                 count = counts[one]
                 try:
@@ -128,11 +128,13 @@ def main(clips: tuple[Path, ...], seconds: float, height: int, only: tuple[str, 
                 seen = fingerprint(folder / "attacked.mp4")
                 same = match(seen, prints[number]).same
                 count[0 if same else 1 if same is None else 2] += 1
+                if not same:
+                    missed.append(f"{one[0]} {one[1]} ({'unsure' if same is None else 'accused'})")
                 if other is not prints[number]:
                     wrong = match(seen, other).same
                     count[3] += wrong is True
                     count[4] += 1
-            click.echo(f"{footage[number].stem} is done", err=True)
+            click.echo(f"{footage[number].stem}: not found {', '.join(missed) or '-'}", err=True)
         plain, taking = (
             sum(times) for times in zip(*(cost(c, seconds) for c in footage), strict=True)
         )

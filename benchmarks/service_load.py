@@ -56,8 +56,7 @@ async def send(client: httpx.AsyncClient, data: bytes) -> dict[str, Any]:
     accepted = time.monotonic()
     path = answer.headers["location"]
     while True:
-        await asyncio.sleep(1)
-        document = (await client.get(path)).json()
+        document = (await client.get(path, headers={"Prefer": "wait=60"})).json()
         if document["state"] == "done":
             break
     return {
@@ -84,8 +83,10 @@ async def send_all(service: ServiceProcess, files: Sequence[bytes]) -> list[dict
 
 
 def plain_seconds(paths: Sequence[Path], jobs: int) -> tuple[float, float]:
-    """What the command takes for the same files, stopping as early as the service does: seconds of
-    the clock, and of computing."""
+    """What the command takes for the same files, stopping as early as the service does.
+
+    Seconds of the clock, and of computing.
+    """
     code = "from detectors.cli import main; main()"
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(  # noqa: S603 our own command

@@ -81,14 +81,15 @@ class ServiceProcess:
         if pid == self.server and self._process is not None:
             self._process.wait()
 
-    def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(60)
-            if self._process.poll() is None:
-                self._process.kill()
-                self._process.wait()
+    def stop(self) -> int:
+        """Asks it to end, and insists after a minute; gives its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            return self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def _content_id(number: int) -> str:
     return f"{(number * 0x9E3779B97F4A7C15) % (1 << 53):014x}"
 
 
-def _records(count: int, size: int) -> Iterator[StoredManifest]:
+def _records(count: int, size: int, printed: int) -> Iterator[StoredManifest]:
     for number in range(count):
         rng = np.random.default_rng(number)
         video, sound = _video(rng), _sound(rng)
@@ -82,14 +82,14 @@ def _records(count: int, size: int) -> Iterator[StoredManifest]:
             width=1920,
             height=1080,
             duration_s=float(SECONDS),
-            video_fingerprint=video.to_bytes(),
-            audio_fingerprint=sound.to_bytes(),
+            video_fingerprint=video.to_bytes() if number < printed else None,
+            audio_fingerprint=sound.to_bytes() if number < printed else None,
         )
 
 
-def _fill(store: ManagedStore, count: int, size: int) -> float:
+def _fill(store: ManagedStore, count: int, size: int, printed: int) -> float:
     start, batch = time.perf_counter(), list[StoredManifest]()
-    for record in _records(count, size):
+    for record in _records(count, size, printed):
         batch.append(record)
         if len(batch) == BATCH:
             store.put(*batch)
@@ -108,10 +108,12 @@ def _timed(ask: Callable[[int], bool], numbers: list[int]) -> str:
     return f"{low:.2f} / {high:.2f} ms, {right} of {len(numbers)}"
 
 
-def _measure(name: str, location: str, count: int, size: int, looks: int) -> list[str]:
+def _measure(
+    name: str, location: str, count: int, size: int, printed: int, looks: int
+) -> list[str]:
     picks = np.random.default_rng(1).integers(0, count, looks).tolist()
     with open_managed_store(location) as store:
-        filled = _fill(store, count, size)
+        filled = _fill(store, count, size, printed)
     with open_managed_store(location) as store:
 
         def by_id(number: int) -> bool:
@@ -140,10 +142,10 @@ def _measure(name: str, location: str, count: int, size: int, looks: int) -> lis
             found = by_fingerprint(store, asked, limit=1)
             return [hit.manifest_id for hit in found] == [f"urn:c2pa:{number}"]
 
-        few = picks[: max(1, looks // 40)]
+        few = [number % max(1, printed) for number in picks[: max(1, looks // 40)]]
         return [
             name,
-            f"{store.facts().manifests:,}",
+            f"{store.facts().manifests:,}, {printed:,} with fingerprints",
             f"{filled:.0f} s",
             _timed(by_id, picks),
             _timed(by_label, picks),
@@ -154,22 +156,32 @@ def _measure(name: str, location: str, count: int, size: int, looks: int) -> lis
 
 @click.command(help=__doc__)
 @click.option("--count", default=100_000, show_default=True, help="Manifests.")
+@click.option("--printed", type=int, help="How many have fingerprints. [default: all]")
+@click.option("--no-sqlite", is_flag=True, help="Leave SQLite out.")
 @click.option("--bytes", "size", default=12_000, show_default=True, help="Size of each.")
 @click.option("--looks", default=2_000, show_default=True, help="Look-ups of each kind.")
 @click.option("--postgres", help="URL of an empty database.")
 @click.option("--own-postgres", is_flag=True, help="Start a Postgres for it, as the tests do.")
-def main(count: int, size: int, looks: int, postgres: str | None, own_postgres: bool) -> None:
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        rows.append(_measure("SQLite", str(Path(folder) / "store"), count, size, looks))
-        click.echo(rows[-1], err=True)
+def main(
+    count: int,
+    printed: int | None,
+    no_sqlite: bool,
+    size: int,
+    looks: int,
+    postgres: str | None,
+    own_postgres: bool,
+) -> None:
+    rows, how = [], (count, size, count if printed is None else printed, looks)
+    if not no_sqlite:
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(_measure("SQLite", str(Path(folder) / "store"), *how))
     if postgres:
-        rows.append(_measure("Postgres", postgres, count, size, looks))
+        rows.append(_measure("Postgres", postgres, *how))
     if own_postgres:
         from tests.postgres import running_postgres
 
         with tempfile.TemporaryDirectory() as folder, running_postgres(Path(folder)) as server:
-            rows.append(_measure("Postgres", server.new_database(), count, size, looks))
+            rows.append(_measure("Postgres", server.new_database(), *how))
     header = ["", "manifests", "filled in"]
     header += [f"by {what}: median / 99 %, found" for what in ("id", "label", "pictures", "sound")]
     click.echo(markdown(header, rows))

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detectors.trusted import own_trust
 from detectors.verification import verify
 from provenance.errors import EveryframeError
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
+from provenance.own_trust import own_trust
 from provenance.store import open_store
 from provenance.trust import TrustSettings, load_trust
 
@@ -65,7 +65,7 @@ class Settings:
         :class:`~provenance.errors.OptionError` or :class:`~provenance.errors.InputError`.
         """
         directory = Path(keys) if keys else default_keys_directory(os.environ)
-        trust = trusted(keys, trust_settings, trust_anchors, default_trust=default_trust)
+        trust = trust_of_run(keys, trust_settings, trust_anchors, default_trust=default_trust)
         if store is not None:
             with open_store(store, create=False):
                 pass
@@ -81,7 +81,7 @@ class Settings:
         )
 
 
-def trusted(
+def trust_of_run(
     keys: str | None,
     trust_settings: Sequence[str],
     trust_anchors: Sequence[str],

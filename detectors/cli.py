@@ -60,7 +60,7 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--store",
     type=click.Path(),
     envvar="LTX_STORE",
-    help="Manifest store from which removed credentials are recovered.",
+    help="Store from which removed credentials are recovered: path, postgresql://… or https://…",
 )
 @click.option(
     "--trust-settings",
@@ -165,10 +165,10 @@ def main(
         return
     named = (*inputs, *files)
     if receipt_file is not None:
-        from detectors.batch import trusted
+        from detectors.batch import trust_of_run
         from detectors.receipt_cli import check_receipts
 
-        trust = trusted(keys, trust_settings, trust_anchor, default_trust=not no_default_trust)
+        trust = trust_of_run(keys, trust_settings, trust_anchor, default_trust=not no_default_trust)
         sys.exit(check_receipts(receipt_file, named, trust, form=form))
     if not named:
         raise click.UsageError("Name at least one file: ltx-verify FILE...")

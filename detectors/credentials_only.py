@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from detectors.manifest import claim_of, find_credentials
 from detectors.result import Check, FileFacts, Result, WatermarkFacts
 from detectors.verdict import Signals, decide
+from provenance.errors import UnreadableMedia
 from provenance.manifest import container_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def judge_by_credentials(
         file, WatermarkFacts(detected=False), None, trust, remote_hosts=remote_hosts
     )
     manifest = credentials.manifest
-    if not manifest.present:
+    # Bytes that are as they were signed are not damaged: they are of a kind that is not decoded.
+    whole = manifest.binding_ok is True or not isinstance(error, UnreadableMedia)
+    if not manifest.present or not whole:
         raise error
     verdict = decide(Signals(credentials=manifest.state or "invalid", claim=claim_of(manifest)))
     facts = FileFacts(
@@ -45,7 +48,7 @@ def judge_by_credentials(
         bytes=file.stat().st_size,
         container=container_of(file).name,
     )
-    why = "marks are sought in video and sound only; this is neither"
+    why = "marks are sought in video and sound only, and this cannot be read as either"
     return Result(
         file=replace(facts, sha256=_sha256(file)),
         verdict=verdict.name,

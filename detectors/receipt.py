@@ -97,8 +97,19 @@ def make_receipt(
             f"{result.file.path} was not read, so there is nothing to give a receipt for",
             hint="receipts are for files that could be opened",
         )
-    record = to_record(replace(result, file=replace(result.file, path=result.file.name)))
+    record = _without_path(to_record(result), result.file.path, result.file.name)
     return sign_record(record, identity, now=now, requirement=requirement, met=met)
+
+
+def _without_path(value: Any, path: str, name: str) -> Any:
+    """``value`` with the file's name for its path: messages and details name it, too."""
+    if isinstance(value, str):
+        return value.replace(path, name)
+    if isinstance(value, dict):
+        return {key: _without_path(item, path, name) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_path(item, path, name) for item in value]
+    return value
 
 
 def sign_record(

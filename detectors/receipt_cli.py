@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from provenance.trust import TrustSettings
 
 DOES_NOT_HOLD = 1
+_ABOUT_SIGNER = frozenset({"receipt.certificate", "receipt.expired", "receipt.untrusted"})
 _BLOCK = 1 << 20
 
 
@@ -108,7 +109,8 @@ def _described(receipt: Receipt, files: Sequence[str]) -> str:
     lines += [f"  - {problem.message} [{problem.code}]" for problem in receipt.problems]
     if receipt.result is None or receipt.time is None:
         return "\n".join([*map(printable, lines), ""])
-    vouched = "" if receipt.holds else " (which nothing here vouches for)"
+    doubted = any(problem.code in _ABOUT_SIGNER for problem in receipt.problems)
+    vouched = " (which nothing here vouches for)" if doubted else ""
     lines += [
         f"Signed by: {receipt.signer}{vouched}",
         f"Time: {receipt.time.isoformat()} (the signer's own clock)",
@@ -120,9 +122,14 @@ def _described(receipt: Receipt, files: Sequence[str]) -> str:
     tampered = receipt.result.get("tampered")
     answer = "Yes" if tampered is True else "No" if tampered is False else "not determined"
     lines.append(f"Tampered: {answer}")
-    if receipt.policy is not None and receipt.policy.get("requirement"):
-        met = "met" if receipt.policy.get("met") else "not met"
-        lines.append(f"Required: {receipt.policy['requirement']} ({met})")
+    policy = receipt.policy or {}
+    if policy.get("requirement"):
+        met = "met" if policy.get("met") else "not met"
+        lines.append(f"Required: {policy['requirement']} ({met})")
+    decision = receipt.result.get("decision")
+    if isinstance(decision, dict):
+        by = f"{policy.get('name')} {policy.get('version')}, sha256:{policy.get('sha256')}"
+        lines.append(f"Decision: {decision.get('action')} by policy {by}")
     return "\n".join([*map(printable, lines), ""])
 
 

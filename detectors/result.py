@@ -80,7 +80,9 @@ class ClockFacts:
     """A stretch of time in seconds that runs on in the original without a break.
 
     ``original_start_s``: the second of the original that is seen at ``start_s``, to ± 0.5 s;
-    ``speed``: seconds of the original per second of the file; ``score``: standard deviations.
+    ``speed``: seconds of the original per second of the file (0: held, below 0: backwards);
+    ``score``: standard deviations; ``goes_on``: read in one with the stretch before, so that a
+    small leap between them is no error of reading.
     """
 
     start_s: float
@@ -88,6 +90,7 @@ class ClockFacts:
     original_start_s: float
     speed: float
     score: float
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

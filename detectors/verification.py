@@ -9,17 +9,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from detectors.content import ContentFinding, compare_content, vouched
+from detectors.content import ContentFinding, compare_content, match_sound, vouched
 from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials
 from detectors.quality import QualityWatch
-from detectors.result import Check, Failure, FileFacts, Result, WatermarkFacts
+from detectors.regions import tamper_map
+from detectors.result import Check, Failure, FileFacts, Result, Tampering, WatermarkFacts
 from detectors.signals import signals_of
-from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
+from detectors.sound import (
+    Comparison,
+    Ending,
+    HeardSound,
+    compare,
+    compare_prints,
+    listen,
+    skipped,
+)
 from detectors.storyboard import Storyboard
 from detectors.tamper import Evidence, Original, examine
-from detectors.trusted import trust_of
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
 from provenance.errors import (
@@ -30,7 +38,9 @@ from provenance.errors import (
 )
 from provenance.fingerprint import PrintTaker
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
+from provenance.own_trust import own_trust
 from provenance.store import EmptyStore, Store, default_store_path, open_store
+from provenance.trust import TrustSettings
 from provenance.video import STILLS, MediaReader, SoundReader, open_media, open_sound, open_still
 from provenance.watermark import Detection
 
@@ -42,7 +52,6 @@ if TYPE_CHECKING:
 
     from detectors.manifest import Credentials
     from detectors.verdict import Medium
-    from provenance.trust import TrustSettings
     from provenance.video import Picture
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
@@ -65,7 +74,7 @@ def verify(
 ) -> Result:
     """What the video, the picture or the file of sound at ``path`` says about its origin.
 
-    Any other file that the C2PA knows, such as a still picture, is judged by its credentials alone.
+    Any other file that the C2PA knows, such as a document, is judged by its credentials alone.
 
     ``keys``: carrier keys or a keys directory, default ``$LTX_KEYS`` or the user's; the published
     key is always tried. ``store``: an open store or where one is, default ``$LTX_STORE`` or the
@@ -95,9 +104,9 @@ def verify(
             with bench.timed("open"):
                 try:
                     media = _opened(file)
-                except (UnsupportedMedia, NoVideo) as error:
+                except (UnsupportedMedia, NoVideo, UnreadableMedia) as error:
                     found_by = judge_by_credentials(
-                        file, trust_of(trust, keys), tuple(remote_hosts), error=error
+                        file, _trust(trust, keys), tuple(remote_hosts), error=error
                     )
                     return replace(found_by, timings_ms=bench.finish())
             with media:
@@ -132,15 +141,20 @@ def verify(
                     file,
                     read.mark,
                     open_one,
-                    trust_of(trust, keys),
+                    _trust(trust, keys),
                     remote_hosts=tuple(remote_hosts),
                 )
             with bench.timed("content"):
                 by_sound = read.by_sound or found is NO_PICTURES
-                content = compare_content(taker.finish(), read.mark, credentials, by_sound=by_sound)
+                prints = taker.finish()
+                content = compare_content(prints, read.mark, credentials, by_sound=by_sound)
+                other_sound = None if by_sound else match_sound(prints, credentials)
         except InputError as error:
             return _unreadable(facts, error, bench)
-        result = _judge(facts, read, credentials, content, damage=damage, fast=fast, bench=bench)
+        found_sound = compare_prints(read.pictures, sound, other_sound)
+        result = _judge(
+            facts, read, credentials, content, found_sound, damage=damage, fast=fast, bench=bench
+        )
         return replace(
             result,
             quality=None if judged is None else judged.facts(result.audio_offset_ms),
@@ -230,6 +244,7 @@ def _judge(
     read: _Read,
     credentials: Credentials,
     content: ContentFinding,
+    sound: tuple[Tampering, ...],
     *,
     damage: str | None,
     fast: bool,
@@ -238,7 +253,10 @@ def _judge(
     manifest, stored, mark = credentials.manifest, credentials.stored, read.mark
     beside = Comparison() if read.search is NO_PICTURES else compare(read.pictures, read.sound)
     original = None
-    if stored is not None and stored.width and stored.height:
+    # Of a file that was put together, whose own credentials say so, a piece is not the original.
+    joined = manifest.binding_ok is True and mark.content_id in manifest.piece_ids
+    # The length of a stream that broke off is not known.
+    if stored is not None and stored.width and stored.duration_s and not joined:
         original = Original(width=stored.width, height=stored.height, duration_s=stored.duration_s)
     examination = examine(
         Evidence(
@@ -247,9 +265,11 @@ def _judge(
             manifest=manifest,
             complete=read.complete,
             original=original,
+            missing=None if read.by_sound else read.search.detection.missing,
+            absence=read.search.detection.absence,
         )
     )
-    tampering = (*content.tampering, *examination.tampering, *beside.tampering)
+    tampering = (*content.tampering, *examination.tampering, *beside.tampering, *sound)
     has_pictures = read.search is not NO_PICTURES
     verdict = decide(signals_of(mark, manifest, _medium(read), content.signal))
     stopped_early = fast and mark.detected
@@ -276,6 +296,7 @@ def _judge(
         ),
         error=None if damage is None else _failure(_incomplete(facts.path, damage)),
         timings_ms=bench.finish(),
+        tamper_map=tamper_map(read.search.detection.absence, facts),
     )
 
 
@@ -323,6 +344,16 @@ def _fraction(
     if progress is None or not duration_s:
         return None
     return lambda seconds: progress(min(seconds / duration_s, 1.0))
+
+
+def _trust(trust: TrustSettings | None, keys: KeysLike) -> TrustSettings:
+    if trust is not None:
+        return trust
+    if keys is None:
+        return own_trust(default_keys_directory(os.environ))
+    if isinstance(keys, str | os.PathLike):
+        return own_trust(Path(keys))
+    return TrustSettings()
 
 
 def _keys(keys: KeysLike) -> tuple[CarrierKey, ...]:

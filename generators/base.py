@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_PROMPT_BYTES = 4096
 MAX_DURATION_S = 45.0
 RATES = (Fraction(24_000, 1001), Fraction(50))
-SIDES_PX = (64, 4096)
+SIDES_PX = (128, 4096)  # below, there is no room for a mark
 MAX_PIXELS = 4096 * 2304
 NAMED_SIZES = {
     "360p": (640, 360),
@@ -67,9 +67,7 @@ class Request:
         _check_text("style", self.style or "")
         _check_size(self.width, self.height)
         if not RATES[0] <= self.rate <= RATES[1]:
-            raise OptionError(
-                f"{float(self.rate):g} frames a second", hint="24 to 50 are possible"
-            )
+            raise OptionError(f"{float(self.rate):g} frames a second", hint="24 to 50 are possible")
         if not 1 / float(self.rate) <= self.duration_s <= MAX_DURATION_S:
             raise OptionError(
                 f"a clip of {self.duration_s:g} seconds",
@@ -106,7 +104,8 @@ class Watch:
 
 class Generator(Protocol):
     """A model that can be asked for clips. It yields chunks and never sees a path: files are
-    written by :class:`provenance.ProvenanceWriter` alone, which marks and signs them."""
+    written by :class:`provenance.ProvenanceWriter` alone, which marks and signs them.
+    """
 
     @property
     def model(self) -> str:

@@ -92,8 +92,8 @@ class LtxGenerator:
             made, rows = self._latents(request, watch)
             sound = self._sound(made, request) if request.audio else None
             done = 0
-            for frames in self._pictures(made, rows, request):
-                frames = frames[: request.frames - done]
+            for block in self._pictures(made, rows, request):
+                frames = block[: request.frames - done]
                 start, done = done, done + len(frames)
                 part = None
                 if sound is not None:
@@ -227,7 +227,6 @@ def choose_device(name: str | None) -> torch.device:
     return device
 
 
-
 @contextmanager
 def _memory(request: Request) -> Iterator[None]:
     """Turns what PyTorch says when memory runs out into our own error."""
@@ -237,7 +236,9 @@ def _memory(request: Request) -> Iterator[None]:
         raise
     except (MemoryError, RuntimeError) as error:
         text = str(error).lower()
-        full = isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in text
+        full = (
+            isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in text
+        )
         if not full:
             raise
         fits = largest_fitting(request.width * request.height // 2)

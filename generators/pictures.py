@@ -80,7 +80,8 @@ def _pixels(path: Path) -> NDArray[np.uint8]:
 
 def _declared_size(raw: bytes) -> tuple[int, int]:
     """Width and height as the head says; (0, 0) where it does not, and for WebP, which cannot be
-    larger than 16383×16383."""
+    larger than 16383×16383.
+    """
     if raw.startswith(_PNG):
         return int.from_bytes(raw[16:20]), int.from_bytes(raw[20:24])
     place = 2
@@ -111,7 +112,8 @@ def _bytes_of(path: Path) -> bytes:
 
 def read_sound(path: Path, *, seconds: float, rate: int = 24_000) -> NDArray[np.float32]:
     """The first ``seconds`` of the sound in a file: (N, 2) float32 at ``rate``, silence behind its
-    end. Raises :class:`~provenance.errors.InputError` of the kind that fits."""
+    end. Raises :class:`~provenance.errors.InputError` of the kind that fits.
+    """
     from scipy.signal import resample_poly
 
     from provenance.video import open_sound

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.clip import AudioSpec
+    from provenance.fingerprint import PrintTaker
     from provenance.keys import CarrierKey
     from provenance.payload import Payload
     from provenance.video import EncodeSettings, MediaReader
@@ -46,22 +47,31 @@ class Piece:
         return self.start_s <= seconds + 1e-6 and (self.end_s is None or seconds < self.end_s)
 
 
-def check_alike(pieces: list[Piece]) -> None:
-    """Raises :class:`OptionError` unless ``pieces`` can stand in one file."""
-    first = pieces[0].media.info
-    for piece in pieces[1:]:
-        info = piece.media.info
-        if info.video != first.video:
+def check_alike(media: list[MediaReader]) -> None:
+    """Raises :class:`OptionError` unless all of ``media`` can stand in one file."""
+    first = media[0]
+    for one in media[1:]:
+        if one.info.video != first.info.video:
             raise OptionError(
-                f"{piece.media.source.name} is {_describe(piece)}, and "
-                f"{pieces[0].media.source.name} {_describe(pieces[0])}",
+                f"{one.source.name} is {_describe(one)}, and "
+                f"{first.source.name} {_describe(first)}",
                 hint="bring them to one size, rate and colour first",
             )
-        if None not in (info.audio, first.audio) and info.audio != first.audio:
+        sounds = {one.info.audio, first.info.audio} - {None}
+        if len(sounds) > 1:
             raise OptionError(
-                f"the sound of {piece.media.source.name} has another rate or other channels",
+                f"the sound of {one.source.name} has another rate or other channels",
                 hint="bring the sound of all to one form first",
             )
+
+
+def check_span(media: MediaReader, start_s: float) -> None:
+    """Raises :class:`~provenance.errors.MediaTooShort` where ``media`` is over before that."""
+    length = media.info.duration_s
+    if length is not None and start_s >= length:
+        raise MediaTooShort(
+            f"{media.source.name} ends after {length:.2f} s", hint="choose other times"
+        )
 
 
 def write_pieces(
@@ -73,12 +83,15 @@ def write_pieces(
     payload: Payload,
     settings: EncodeSettings | None,
     metadata: dict[str, str] | None,
+    taker: PrintTaker,
     progress: Callable[[float], None] | None,
 ) -> Carried:
     """Encodes ``pieces`` to ``target``, one after the other.
 
     ``marker`` marks the pictures of those that are to be marked, ``sound_key`` their sound with
-    ``payload`` (None: not at all). Raises :class:`~provenance.errors.MediaTooShort` when nothing is
+    ``payload`` (None: not at all). ``taker`` takes fingerprints of what is written.
+
+    Raises :class:`~provenance.errors.MediaTooShort` when nothing is
     left, :class:`UnreadableMedia` for a piece that is damaged, and what the writer raises.
     """
     info = pieces[0].media.info
@@ -88,6 +101,12 @@ def write_pieces(
     with MediaWriter(
         target, video=info.video, settings=settings, audio=audio, metadata=metadata
     ) as writer:
+
+        def hear(samples: NDArray[np.float32]) -> None:
+            assert audio is not None
+            taker.hear(samples, audio.sample_rate)
+            writer.write_audio(samples)
+
         for number, piece in enumerate(pieces):
             sound = _Sound(piece, audio, float(offset), payload, sound_key)
             last = None
@@ -101,10 +120,11 @@ def write_pieces(
                     assert quality is not None
                     quality.add(picture.luma, luma, bits=picture.bits)
                     shown = picture.with_luma(luma)
+                taker.see(shown.luma, float(time), bits=shown.bits)
                 writer.write(Picture(shown.frame, time))
                 last, frames = time, frames + 1
                 for samples in sound.until(float(time - offset)):
-                    writer.write_audio(samples)
+                    hear(samples)
                 _report(progress, number, len(pieces), piece, float(seconds))
             if last is None:
                 raise MediaTooShort(
@@ -112,7 +132,7 @@ def write_pieces(
                 )
             duration = last - offset + 1 / info.video.rate
             for samples in sound.rest(float(duration)):
-                writer.write_audio(samples)
+                hear(samples)
             offset += duration
     return Carried(
         frames=frames,
@@ -221,6 +241,6 @@ def _report(
     progress(min(1.0, (number + min(1.0, at_s / end)) / count))
 
 
-def _describe(piece: Piece) -> str:
-    video = piece.media.info.video
+def _describe(media: MediaReader) -> str:
+    video = media.info.video
     return f"{video.width}×{video.height} at {float(video.rate):.3f} frames a second"

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from provenance.aigc import aigc_metadata
-from provenance.edit_pieces import Piece, check_alike, write_pieces
+from provenance.edit_pieces import Piece, check_alike, check_span, write_pieces
 from provenance.errors import AlreadyMarked, OptionError
+from provenance.fingerprint import PrintTaker
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.manifest.actions import Edit
 from provenance.payload import model_by_key
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from provenance.payload import Payload, Source
     from provenance.sealing import Statement
     from provenance.store import Store
-    from provenance.video import EncodeSettings
+    from provenance.video import EncodeSettings, MediaReader
 
 EditName: TypeAlias = Literal["trim", "concat", "transcode"]
 _HINT = "trim=START:END in seconds (either may be left out), concat, or transcode"
@@ -120,8 +121,14 @@ def edit(
     if identity is None:
         identity, _ = ensure_identity(default_keys_directory(os.environ), now=now())
     with ExitStack() as opened:
-        pieces = [_piece(path, opened, operation, identity, if_marked, progress) for path in paths]
-        check_alike(pieces)
+        media = [opened.enter_context(open_media(path)) for path in paths]
+        # Searching takes longer than seeing that they do not fit.
+        check_alike(media)
+        check_span(media[0], operation.start_s)
+        pieces = [
+            _piece(one, path, operation, identity, if_marked, progress)
+            for one, path in zip(media, paths, strict=True)
+        ]
         kept = [piece.kept for piece in pieces if piece.kept is not None]
         statement = _statement(
             kept,
@@ -160,6 +167,7 @@ def edit(
                 strength=strength,
                 shift=_ADDED_SHIFT if any(piece.shifted for piece in pieces) else (0, 0),
             )
+        taker = PrintTaker(video.rate)
         carried = write_pieces(
             pieces,
             sealing.unsigned,
@@ -170,6 +178,7 @@ def edit(
             metadata=None
             if aigc_producer is None
             else aigc_metadata(sealing.payload, aigc_producer),
+            taker=taker,
             progress=progress,
         )
         read = look(sealing.unsigned, identity, alive=lambda: _tell(progress, 1.0)).payload
@@ -184,6 +193,7 @@ def edit(
             width=video.width,
             height=video.height,
             duration_s=carried.duration_s,
+            prints=taker.finish(),
             origin=Origin(
                 parent=None if joined else one,
                 components=tuple(paths) if joined else (),
@@ -206,14 +216,13 @@ def edit(
 
 
 def _piece(
+    media: MediaReader,
     path: Path,
-    opened: ExitStack,
     operation: Operation,
     identity: Identity,
     if_marked: IfMarked,
     progress: Callable[[float], None] | None,
 ) -> Piece:
-    media = opened.enter_context(open_media(path))
     alive = partial(_tell, progress, 0.0)
     present = look(path, identity, most_s=LOOK_S, alive=alive)
     if present.detected and if_marked == "refuse":

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from provenance.errors import FetchRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _BLOCK = 1 << 16
 HTTPS_PORT: Final = 443
@@ -181,10 +181,8 @@ def _read(
 ) -> bytes:
     connection.settimeout(_left(deadline))
     connection.sendall(request)
-    response = http.client.HTTPResponse(
-        connection, method="GET" if request.startswith(b"GET") else "POST"
-    )
-    with closing(response):
+    method = "GET" if request.startswith(b"GET") else "POST"
+    with closing(http.client.HTTPResponse(connection, method=method)) as response:
         response.begin()
         if response.status not in _GOOD:
             refused = FetchRefused(
@@ -192,32 +190,27 @@ def _read(
             )
             refused.status = response.status
             raise refused
-        return _body(response.read1, connection.settimeout, parts.host, limits, deadline)
+        body = bytearray()
+        while True:
+            connection.settimeout(_left(deadline))
+            block = response.read1(_BLOCK)
+            if not block:
+                break
+            body += block
+            if len(body) > limits.most_bytes:
+                raise FetchRefused(
+                    f"{parts.host} sends more than {limits.most_bytes} bytes",
+                    hint="it is not read further",
+                )
+        _left(deadline)  # the watchdog's end of the connection looks like the end of the body
+        if response.length:
+            raise http.client.IncompleteRead(bytes(body), response.length)
+        return bytes(body)
 
 
 def _hang_up(connection: socket.socket) -> None:
     with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-
-
-def _body(
-    read: Callable[[int], bytes],
-    set_timeout: Callable[[float], None],
-    host: str,
-    limits: FetchLimits,
-    deadline: float,
-) -> bytes:
-    body = bytearray()
-    while True:
-        set_timeout(_left(deadline))
-        block = read(_BLOCK)
-        if not block:
-            return bytes(body)
-        body += block
-        if len(body) > limits.most_bytes:
-            raise FetchRefused(
-                f"{host} sends more than {limits.most_bytes} bytes", hint="it is not read further"
-            )
 
 
 def _left(deadline: float) -> float:

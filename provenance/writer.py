@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from provenance.audio_watermark import SoundMarker
-from provenance.errors import FrameError, OutputError
+from provenance.errors import FrameError, OptionError, OutputError
 from provenance.fingerprint import PrintTaker
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.payload import model_by_key
 from provenance.quality import SAMPLED_EVERY, LumaQuality
 from provenance.sealing import Sealing, check_output, state
 from provenance.store import default_store_path, open_store
-from provenance.video import MediaWriter, picture_from_rgb
+from provenance.video import MediaWriter, picture_from_rgb, remux
+from provenance.video.live import LIVE_SUFFIXES, live_settings
 from provenance.video.sound import check_audio_spec, check_samples
 from provenance.watermark import ClipMarker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from provenance.sealing import Sealed
     from provenance.store import Store
     from provenance.video import EncodeSettings
+    from provenance.video.live import ByteSink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,12 @@ class ProvenanceWriter:
     are refused leave the file as it was, so that others may follow; after any other failure of
     :meth:`write` it cannot be completed. There is no way to leave the mark or the signature out.
 
+    ``stream`` gets the video while it is made: fragmented MP4, every frame marked, not signed as a
+    file yet. Before its first byte, credentials are signed and kept in the store under the content
+    id that its mark carries, so that a stream that breaks off still resolves; an error while
+    writing to it ends the file. The file under ``path`` (.mp4 or .mov) has the same pictures and
+    sound, in one piece, and is signed.
+
     Raises :class:`~provenance.errors.FrameError` for frames or sound that do not fit,
     :class:`~provenance.errors.MediaTooSmall`, :class:`~provenance.errors.OptionError`,
     :class:`~provenance.errors.UnknownModel`, :class:`~provenance.errors.OutputError` and
@@ -88,10 +97,16 @@ class ProvenanceWriter:
         store: Store | None = None,
         strength: float = 1.0,
         settings: EncodeSettings | None = None,
+        stream: ByteSink | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         draw_bits: Callable[[int], int] = secrets.randbits,
     ) -> None:
         check_output(Path(path))
+        if stream is not None and Path(path).suffix.lower() not in LIVE_SUFFIXES:
+            raise OptionError(
+                f"{path} cannot be streamed while it is made",
+                hint=f"use one of {', '.join(LIVE_SUFFIXES)}",
+            )
         self._video = video
         self._audio = audio
         self._frames = 0
@@ -142,8 +157,15 @@ class ProvenanceWriter:
                         rate=audio.sample_rate,
                         channels=audio.channels,
                     )
+                if stream is None:
+                    place, how, live = sealing.unsigned, settings, None
+                else:
+                    place = opened.enter_context(_beside(sealing.unsigned))
+                    how = live_settings(settings, video)
+                    announce = partial(sealing.announce, width=video.width, height=video.height)
+                    live = (stream, announce)
                 media = opened.enter_context(
-                    MediaWriter(sealing.unsigned, video=video, settings=settings, audio=audio)
+                    MediaWriter(place, video=video, settings=how, audio=audio, live=live)
                 )
                 return _Line(
                     sealing=sealing,
@@ -185,6 +207,8 @@ class ProvenanceWriter:
             if line.sound is not None:
                 self._write_sound(line, line.sound.finish())
             line.media.close()
+            if line.media.path != line.sealing.unsigned:
+                remux(line.media.path, line.sealing.unsigned)
             duration_s = float(self._frames / self._video.rate)
             sealed = line.sealing.complete(
                 width=self._video.width,
@@ -260,6 +284,16 @@ class ProvenanceWriter:
     @property
     def _shape(self) -> tuple[int, int, int]:
         return (self._video.height, self._video.width, 3)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A file for the fragments, gone afterwards."""
+    place = path.with_name(f"{path.stem}-live.mp4")
+    try:
+        yield place
+    finally:
+        place.unlink(missing_ok=True)
 
 
 @dataclass(slots=True, kw_only=True)

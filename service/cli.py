@@ -27,6 +27,8 @@ def serve(**given: Any) -> None:
     """Serve the upload-scanning API, with workers beside it."""
     settings = settings_from(given)
 
+    import signal
+
     from provenance.sandbox import prepare_sandbox
     from service.access import open_public
     from service.app import create_app
@@ -52,6 +54,9 @@ def serve(**given: Any) -> None:
         if settings.public is not None:
             open_public(services.accounts, settings.public)
         app = create_app(settings, opened=services, resolver=resolver)
+        # Once the server has ended, the workers have yet to finish what they have begun: a second
+        # signal meanwhile must not end this process before them.
+        signal.signal(signal.SIGTERM, lambda *_: None)
         with workers(settings, settings.workers):
             run_server(app, settings, services.draining)
 

@@ -45,6 +45,7 @@ EXPORTED = {
         "open_store",
         "stamp",
     ],
+<<<<<<< HEAD
     "detectors": [
         "Policy",
         "Result",
@@ -54,6 +55,18 @@ EXPORTED = {
         "to_text",
         "verify",
     ],
+=======
+    "generators": [
+        "Generated",
+        "Generator",
+        "GuideImage",
+        "Request",
+        "Watch",
+        "generate",
+        "open_generator",
+    ],
+    "detectors": ["Policy", "Result", "to_json", "to_text", "verify"],
+>>>>>>> main
 }
 
 

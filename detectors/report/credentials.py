@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _ORIGIN = {
     "embedded": "in the file",
     "sidecar": "in a file beside it",
+    "remote": "at the address that the file names",
     "recovered": "recovered from the store by the mark, because the file carries none",
 }
 _STATE = {

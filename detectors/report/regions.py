@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from detectors.result import Result, Shot, Tampering, TamperMap
 
-_FAINTEST = 0.2  # a block that is missing less than this is not coloured
+_FAINTEST = 0.4  # a block that is missing less than this is not coloured: noise reaches there
 _MOST_BLOCKS = 4000
 _HOT = "#ff2f6d"
 
@@ -83,7 +83,7 @@ def _figure(
         said.append(f"The picture at {clock(shot.time_s)}")
     else:
         said.append("The frame, without its picture")
-    cells = None if known is None else _worst(known, start_s, end_s)
+    cells = None if known is None else _missing(known, start_s, end_s)
     if cells is not None:
         blocks = _blocks(cells, width, height)
         parts += blocks
@@ -103,20 +103,21 @@ def _nearest(shots: tuple[Shot, ...], time_s: float) -> Shot | None:
     return min(shots, key=lambda one: abs(one.time_s - time_s), default=None)
 
 
-def _worst(known: TamperMap, start_s: float, end_s: float) -> NDArray[np.float32] | None:
-    """(h, w): the most that is missing in each block from ``start_s`` to ``end_s``."""
+def _missing(known: TamperMap, start_s: float, end_s: float) -> NDArray[np.float32] | None:
+    """(h, w): how much is missing in each block from ``start_s`` to ``end_s``, on average."""
     edges = known.times_s
     stretches = [
         index
         for index in range(len(known.grid))
-        if edges[index] <= end_s and edges[index + 1] >= start_s
+        if edges[index] < end_s and edges[index + 1] > start_s
     ]
     if not stretches:
         return None
     chosen = known.grid[stretches]
     told = np.isfinite(chosen)
-    worst = np.where(told, chosen, -1).max(axis=0)
-    return np.where(told.any(axis=0), worst, np.nan).astype(np.float32)
+    counts = told.sum(axis=0)
+    sums = np.where(told, chosen, 0).sum(axis=0)
+    return np.where(counts, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
 
 
 def _blocks(cells: NDArray[np.float32], width: int, height: int) -> list[Markup]:
@@ -139,10 +140,14 @@ def _blocks(cells: NDArray[np.float32], width: int, height: int) -> list[Markup]
                     width=f"{wide + 0.5:.1f}",
                     height=f"{tall + 0.5:.1f}",
                     fill="url(#dots)" if untold else _HOT,
-                    fill_opacity=0.45 if untold else f"{0.72 * min(missing, 1.0):.2f}",
+                    fill_opacity=0.45 if untold else f"{_opacity(missing):.2f}",
                 )
             )
     return found
+
+
+def _opacity(missing: float) -> float:
+    return 0.25 + 0.55 * (min(missing, 1.0) - _FAINTEST) / (1 - _FAINTEST)
 
 
 def _outline(region: tuple[int, int, int, int], stroke: float) -> list[Markup]:
@@ -156,8 +161,10 @@ def _outline(region: tuple[int, int, int, int], stroke: float) -> list[Markup]:
 
 
 def _position(region: tuple[int, int, int, int], width: int, height: int) -> str:
-    """``upper left``, ``centre``…: where the middle of ``region`` is."""
+    """``at the upper left``, ``at the top``…: where the middle of ``region`` is."""
     x, y, wide, tall = region
     across = ("left", "", "right")[min(2, max(0, int(3 * (x + wide / 2) / width)))]
-    down = ("upper", "", "lower")[min(2, max(0, int(3 * (y + tall / 2) / height)))]
-    return " ".join(part for part in (down, across) if part) or "in the centre"
+    down = min(2, max(0, int(3 * (y + tall / 2) / height)))
+    if not across:
+        return ("at the top", "in the middle", "at the bottom")[down]
+    return " ".join(("at the", *filter(None, (("upper", "", "lower")[down], across))))

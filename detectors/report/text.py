@@ -5,11 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from detectors.tamper import SPEED_TOLERANCE, span
+from detectors.order import SPEED_TOLERANCE, span
+from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.printable import printable
 
 if TYPE_CHECKING:
     from detectors.result import ClockFacts, Decision, ManifestFacts, Result, WatermarkFacts
+
+_MOST_INGREDIENTS = 5
 
 
 def to_text(result: Result, *, titled: bool = False) -> str:
@@ -94,6 +97,7 @@ def _grounds(result: Result) -> list[str]:
         lines += [_clock(run) for run in mark.clock]
     lines += _sound(result)
     lines.append(f"Credentials: {_credentials(result.manifest)}")
+    lines += _ingredients(result.manifest)
     if result.modified:
         lines.append(f"Modified: {', '.join(result.modified)} (ordinary handling, not tampering)")
     for sign in result.tampering:
@@ -157,6 +161,8 @@ def _clock(run: ClockFacts) -> str:
 
 
 def _authenticated(mark: WatermarkFacts) -> str:
+    if mark.authenticated and mark.key == DEFAULT_CARRIER_KEY.name:
+        return f"yes (credentials of a trusted signer name it, under published key {mark.key})"
     if mark.authenticated:
         return f"yes (private key {mark.key})"
     return f"no (published key {mark.key}: anybody can place, copy or remove such a mark)"
@@ -182,6 +188,18 @@ def _credentials(manifest: ManifestFacts) -> str:
     maker = f", made with {printable(manifest.claim_generator)}" if manifest.claim_generator else ""
     codes = f" ({', '.join(map(printable, manifest.codes))})" if manifest.state == "invalid" else ""
     return f"{origin}; {state}{codes}{maker}"
+
+
+def _ingredients(manifest: ManifestFacts) -> list[str]:
+    """A line on each ingredient that something is wrong with: good children may have bad parents."""
+    wrong = [one for one in manifest.ingredients if one.codes]
+    lines = [
+        f"Ingredient: {one.relationship}, its credentials: {', '.join(map(printable, one.codes))}"
+        for one in wrong[:_MOST_INGREDIENTS]
+    ]
+    if len(wrong) > len(lines):
+        lines.append(f"Ingredient: and {len(wrong) - len(lines)} more")
+    return lines
 
 
 def _counts(manifest: ManifestFacts) -> bool:

@@ -35,11 +35,14 @@ TAMPERING = {
     "credentials_changed": "Credentials changed",
     "audio_replaced": "Sound replaced",
     "audio_shifted": "Sound shifted",
+    "audio_muted": "Sound silenced",
     "region_replaced": "Part of the picture replaced",
     "overlay": "Something laid over the picture",
     "spliced": "Parts of different videos joined",
-    "mark_copied": "Watermark copied from another video",
-    "manifest_copied": "Credentials of another file",
+    "reversed": "Played backwards",
+    "frozen": "Picture stands still",
+    "watermark_copied": "Watermark copied from another video",
+    "manifest_of_another_file": "Credentials of another file",
 }
 
 MODIFIED = {

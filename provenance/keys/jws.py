@@ -104,10 +104,8 @@ def read_statement(text: str, *, kind: str) -> Statement:
 
 
 def _signature(words: bytes, identity: Identity, algorithm: str) -> bytes:
-    # A key that is kept elsewhere signs in this very form.
-    signer = getattr(identity, "signer", None)
-    if signer is not None:
-        return bytes(signer.sign(words))
+    if identity.signer is not None:
+        return identity.signer.sign(words)  # COSE and JOSE have signatures in the same form
     key = serialization.load_pem_private_key(identity.private_key, password=None)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         size, digest, _ = _ECDSA[algorithm]

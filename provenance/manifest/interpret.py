@@ -94,7 +94,7 @@ def interpret(
         time_stamped=trusted_stamp,
         ai_generated=_is_ai(manifests, manifest),
         digital_source_type=_source_type(manifests, manifest),
-        prompt_hash=_digest(statement.get("promptHash")),
+        prompt_hash=_prompt_hash(manifests, manifest),
         model=plain_name(statement.get("model")),
         model_name=_text(statement.get("modelName"))
         or _text(_assertion(manifest, "c2pa.ai-disclosure").get("modelName")),
@@ -218,6 +218,18 @@ def _assertion(manifest: dict[str, Any], label: str) -> dict[str, Any]:
         if assertion.get("label") == label:
             return _dict(assertion.get("data"))
     return {}
+
+
+def _prompt_hash(manifests: dict[str, Any], manifest: dict[str, Any]) -> str | None:
+    """The digest that this file states, else that of an ancestor with the same mark in it."""
+    own = _assertion(manifest, PROVENANCE_LABEL)
+    mark = _dict(own.get("watermark")).get("contentId")
+    for ancestor in _lineage(manifests, manifest):
+        stated = _assertion(ancestor, PROVENANCE_LABEL)
+        same = stated is own or (mark and _dict(stated.get("watermark")).get("contentId") == mark)
+        if (same or ancestor is manifest) and (found := _digest(stated.get("promptHash"))):
+            return found
+    return None
 
 
 def _generator(manifest: dict[str, Any]) -> str | None:

@@ -36,7 +36,7 @@ _PERSONAL = re.compile(
     | (?<!\S)@\w[\w.]*                           # a handle
     | (?<!\w)(?:[A-Za-z]:[\\/]|~/|/)[\w .-]+[\\/]\S*   # a path, with the name of a user in it
     | [-+]?\d{1,3}\.\d{3,}\s*°?\s*[NSEWnsew]?\s*[,;/ ]\s*[-+]?\d{1,3}\.\d{3,}  # a place
-    | (?<![\w.])\+?\(?\d{2,4}\)?(?:[\s-]\d{2,4}){2,}(?![\w.])                  # a telephone
+    | \+\d[\d\s()/-]{5,}\d                         # a telephone
     """,
     re.VERBOSE,
 )

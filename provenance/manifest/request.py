@@ -97,8 +97,9 @@ def _provenance(request: ManifestRequest) -> dict[str, Any]:
         "generationDate": day.isoformat(),
         "width": request.width,
         "height": request.height,
-        "durationSeconds": round(request.duration_s, 3),
     }
+    if request.duration_s:  # a stream is announced before its length is known
+        statement["durationSeconds"] = round(request.duration_s, 3)
     if request.source != "captured":
         statement |= {"model": request.model.key, "modelName": request.model.name}
     if request.prompt is not None:

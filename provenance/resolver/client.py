@@ -8,6 +8,7 @@ as any manifest from a store: by its signature, and by the fingerprint in it.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from typing import TYPE_CHECKING, Any, Self
@@ -56,10 +57,11 @@ class ResolverStore:
         pass
 
     def put(self, *records: StoredManifest) -> None:
-        self._check_writable()
         for record in records:
-            headers = {"Content-Type": "application/c2pa", "Authorization": f"Bearer {self._key}"}
-            self._ask("/manifests", body=record.manifest, headers=headers)
+            self._post(record, {})
+
+    def replace(self, record: StoredManifest, *, announced: bytes) -> None:
+        self._post(record, {"If-Match": f'"{hashlib.sha256(announced).hexdigest()}"'})
 
     def get(self, content_id: str) -> StoredManifest | None:
         name = self.manifest_id(content_id)
@@ -151,6 +153,11 @@ class ResolverStore:
                 f"the resolver {self._url} cannot be used: {error.message}",
                 hint=error.hint or "check its address, and that it is up",
             ) from error
+
+    def _post(self, record: StoredManifest, headers: dict[str, str]) -> None:
+        self._check_writable()
+        sent = {"Content-Type": "application/c2pa", "Authorization": f"Bearer {self._key}"}
+        self._ask("/manifests", body=record.manifest, headers=sent | headers)
 
     def _check_writable(self) -> None:
         if not self._writable:

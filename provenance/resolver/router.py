@@ -11,6 +11,7 @@ Reading is for everybody: who has a file has its mark. Writing needs one of the 
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import tempfile
 from functools import partial
@@ -160,12 +161,18 @@ class _Resolver:
         return Response(data, media_type=MANIFEST_TYPE)
 
     async def add_manifest(
-        self, request: Request, authorization: Annotated[str, Header()] = ""
+        self,
+        request: Request,
+        authorization: Annotated[str, Header()] = "",
+        if_match: Annotated[str, Header(max_length=80)] = "",
     ) -> KeptManifest:
-        """Keeps a manifest store; its mark and fingerprints lead to it from then on."""
+        """Keeps a manifest store; its mark and fingerprints lead to it from then on.
+
+        ``If-Match`` with the SHA-256 of what a stream announced before puts this in its place.
+        """
         self._allow(authorization)
         manifest = await _body(request, self._limits.manifest_bytes)
-        return await run_in_threadpool(self._keep, manifest)
+        return await run_in_threadpool(self._keep, manifest, if_match.strip('"'))
 
     def add_binding(
         self, binding: Binding, authorization: Annotated[str, Header()] = ""
@@ -194,13 +201,16 @@ class _Resolver:
         with self._store.borrowed() as opened:
             return _result(by_content(opened, reading, limit=min(limit, self._limits.results)))
 
-    def _keep(self, manifest: bytes) -> KeptManifest:
+    def _keep(self, manifest: bytes, replaced: str) -> KeptManifest:
         record = received(manifest)
         with self._store.borrowed() as opened:
             there = opened.get(record.content_id)
-            if there is not None and there.manifest != manifest:
+            if there is None or there.manifest == manifest:
+                opened.put(record)
+            elif hmac.compare_digest(hashlib.sha256(there.manifest).hexdigest(), replaced):
+                opened.replace(record, announced=there.manifest)
+            else:
                 raise Problem(409, "manifest.taken", "that content id has another manifest")
-            opened.put(record)
         return KeptManifest(manifestId=label_of(manifest))
 
     def _check_size(self, size: int) -> None:

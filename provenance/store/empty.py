@@ -22,6 +22,9 @@ class EmptyStore:
     def put(self, *records: StoredManifest) -> None:  # noqa: ARG002
         raise _read_only()
 
+    def replace(self, record: StoredManifest, *, announced: bytes) -> None:  # noqa: ARG002
+        raise _read_only()
+
     def get(self, content_id: str) -> StoredManifest | None:  # noqa: ARG002
         return None
 

@@ -28,6 +28,11 @@ class Store(Protocol):
         its id an error.
         """
 
+    def replace(self, record: StoredManifest, *, announced: bytes) -> None:
+        """Keeps ``record`` in place of the manifest ``announced`` under its id, of a stream that is
+        complete now; an error where another manifest, or none, stands there.
+        """
+
     def get(self, content_id: str) -> StoredManifest | None:
         """The manifest under ``content_id``; None when there is none, or only a reservation."""
 

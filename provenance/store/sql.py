@@ -81,20 +81,38 @@ class SqlStore:
 
     def put(self, *records: StoredManifest) -> None:
         with self._database.transaction():
-            fresh = [record for record in records if self._is_new(record)]
-            self._database.change_many(
-                f"INSERT INTO manifests ({_COLUMNS}, manifest_id) "  # noqa: S608 constants only
-                f"VALUES ({', '.join('?' * 14)})",
-                (_values(record) for record in fresh),
+            self._insert([record for record in records if self._is_new(record)])
+
+    def replace(self, record: StoredManifest, *, announced: bytes) -> None:
+        with self._database.transaction():
+            found = self._database.rows(
+                "SELECT manifest FROM manifests WHERE content_id = ?", (record.content_id,)
             )
-            self._database.change_many(
-                "INSERT INTO subprints (print_key, content) VALUES (?, ?) ON CONFLICT DO NOTHING",
-                (
-                    (key, int(record.content_id, 16))
-                    for record in fresh
-                    for key in fingerprint_keys(record)
-                ),
+            if not found or found[0][0] is None or bytes(found[0][0]) != announced:
+                raise StoreError(
+                    f"{self._database.name} does not hold what was announced for the content id "
+                    f"{record.content_id}",
+                    hint="announce a stream before it is complete, in the same store",
+                )
+            self._database.change(
+                "DELETE FROM manifests WHERE content_id = ?", (record.content_id,)
             )
+            self._insert([record])
+
+    def _insert(self, fresh: list[StoredManifest]) -> None:
+        self._database.change_many(
+            f"INSERT INTO manifests ({_COLUMNS}, manifest_id) "  # noqa: S608 constants only
+            f"VALUES ({', '.join('?' * 14)})",
+            (_values(record) for record in fresh),
+        )
+        self._database.change_many(
+            "INSERT INTO subprints (print_key, content) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            (
+                (key, int(record.content_id, 16))
+                for record in fresh
+                for key in fingerprint_keys(record)
+            ),
+        )
 
     def _is_new(self, record: StoredManifest) -> bool:
         """Whether there is room for it; a reservation makes room."""

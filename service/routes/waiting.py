@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from service.services import Services
 
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*(\d{1,6})\s*(?:$|[,;])", re.IGNORECASE)
-_FIRST_LOOK_S, _LAST_LOOK_S = 0.05, 0.5
+# Hundreds may wait at once: who has waited long is looked after less often.
+_FIRST_LOOK_S, _LAST_LOOK_S = 0.05, 2.0
 RETRY_AFTER_S = 2
 
 

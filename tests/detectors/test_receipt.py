@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from detectors.cli import main
-from detectors.receipt import KIND, SCHEMA, make_receipt, read_receipt
-from detectors.report import schema_text
-from detectors.result import Decision, FileFacts
+from detectors.receipt import KIND, SCHEMA, make_receipt, read_receipt, sign_record
+from detectors.report import schema_text, to_record
+from detectors.result import Decision, Failure, FileFacts
 from provenance.errors import OptionError
 from provenance.keys import create_development_identity
 from provenance.keys.jws import read_statement, sign_statement
@@ -76,6 +76,13 @@ def test_it_is_one_line_and_names_no_path(receipt):
     assert document["schema"] == SCHEMA
     assert document["result"]["file"]["path"] == "clip.mp4"
     assert "videos/" not in json.dumps(document)
+
+
+def test_messages_name_no_path_either(identity, trust):
+    said = f"{RESULT.file.path} is damaged"
+    damaged = replace(RESULT, error=Failure(code="x", message=said, hint=""))
+    read = read_receipt(make_receipt(damaged, identity, now=NOW), trust)
+    assert read.result["error"]["message"] == "clip.mp4 is damaged"
 
 
 def test_other_bytes_are_told(receipt, trust):
@@ -185,10 +192,13 @@ def test_the_command_says_why_a_receipt_does_not_hold(run, studio, identity, tru
     other_file = run("--receipt", one, "--keys", studio.keys, studio.plain)
     assert other_file.exit_code == 1
     assert "[receipt.file]" in other_file.stderr
+    assert "vouches" not in other_file.stdout
+    assert "Decision: label by policy uploads 7, sha256:aaaa" in other_file.stdout
     stranger = run("--receipt", one)
     assert stranger.exit_code == 1
     assert "Receipt: does not hold" in stranger.stdout
     assert "[receipt.untrusted]" in stranger.stderr
+    assert "(which nothing here vouches for)" in stranger.stdout
     as_json = json.loads(run("--receipt", one, "--format", "json").stdout)
     assert as_json["holds"] is False
     assert as_json["problems"][0]["code"] == "receipt.untrusted"
@@ -204,3 +214,12 @@ def test_without_an_identity_no_work_is_done(run, studio, tmp_path):
     assert "[identity.invalid]" in result.stderr
     assert result.stdout == ""
     assert not (tmp_path / "r.jws").exists()
+
+
+def test_a_result_that_came_as_json_gets_the_same_receipt(identity, trust):
+    record = to_record(replace(RESULT, file=replace(RESULT.file, path=RESULT.file.name)))
+    sent = json.loads(json.dumps(record))
+    one = read_receipt(sign_record(sent, identity, now=NOW), trust)
+    other = read_receipt(make_receipt(RESULT, identity, now=NOW), trust)
+    assert one == other
+    assert one.holds

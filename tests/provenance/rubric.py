@@ -8,10 +8,16 @@ wrong with the active manifest; an empty list means that it is met.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+
+import c2pa
+
+from provenance.trust import TrustSettings, open_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 SPEC = ("2", "4")
 INCEPTION = ("c2pa.created", "c2pa.opened")
@@ -115,6 +121,24 @@ def problems(document: dict[str, Any]) -> dict[str, Found]:
     """What is wrong with the active manifest of a crJSON ``document``, by the name of the check."""
     active = document["manifests"][0]
     return {name: found for name, check in CHECKS.items() if (found := check(active))}
+
+
+MIME = {".mp4": "video/mp4", ".mov": "video/quicktime", ".avi": "video/avi", ".webm": "video/webm"}
+
+
+def sidecar_of(path: Path) -> bytes | None:
+    beside = path.with_name(f"{path.name}.c2pa")
+    return beside.read_bytes() if beside.exists() else None
+
+
+def crjson(path: Path, identity) -> dict[str, Any]:
+    trust = TrustSettings(anchors_pem=(identity.trust_anchor,))
+    with (
+        path.open("rb") as file,
+        open_context(trust) as context,
+        c2pa.Reader(MIME[path.suffix], file, sidecar_of(path), context=context) as reader,
+    ):
+        return json.loads(reader.crjson())
 
 
 def check(function: Callable[[dict[str, Any]], Iterator[Any]]) -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import copy
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
-import c2pa
 import pytest
 
 from provenance.keys import with_time_stamps
 from provenance.manifest import publish, sign_file
 from provenance.manifest.actions import Edit
-from provenance.trust import TrustSettings, open_context
-from tests.provenance.rubric import CHECKS, problems
+from tests.provenance.rubric import CHECKS, MIME, crjson, problems, sidecar_of
 from tests.time_authority import time_authority
 
 if TYPE_CHECKING:
@@ -70,22 +67,6 @@ KINDS = [
     "avi",
     "time-stamped",
 ]
-MIME = {".mp4": "video/mp4", ".mov": "video/quicktime", ".avi": "video/avi", ".webm": "video/webm"}
-
-
-def sidecar_of(path: Path) -> bytes | None:
-    beside = path.with_name(f"{path.name}.c2pa")
-    return beside.read_bytes() if beside.exists() else None
-
-
-def crjson(path: Path, identity) -> dict[str, Any]:
-    trust = TrustSettings(anchors_pem=(identity.trust_anchor,))
-    with (
-        path.open("rb") as file,
-        open_context(trust) as context,
-        c2pa.Reader(MIME[path.suffix], file, sidecar_of(path), context=context) as reader,
-    ):
-        return json.loads(reader.crjson())
 
 
 def test_the_rubric_has_all_its_checks():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, hmac, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from provenance.keys import import_identity
@@ -62,6 +64,19 @@ def test_every_kind_of_key_signs_and_verifies(tmp_path, issue, algorithm):
     changed = bytes([raw[0] ^ 1]) + raw[1:]
     with pytest.raises(WrongSignature):
         read_statement(".".join([head, b64(WORDS), b64(changed)]), kind=KIND)
+
+
+def test_a_key_that_is_kept_elsewhere_signs(development_identity):
+    class Module:
+        """Signs as a key service does: both numbers side by side."""
+
+        def sign(self, data):
+            key = serialization.load_pem_private_key(development_identity.private_key, None)
+            numbers = decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
+            return b"".join(number.to_bytes(32, "big") for number in numbers)
+
+    elsewhere = replace(development_identity, private_key=b"", signer=Module())
+    assert read_statement(statement(elsewhere), kind=KIND).payload == WORDS
 
 
 def test_the_form_is_that_of_the_standard(development_identity):

@@ -7,13 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from click.testing import CliRunner
 
 import provenance.manifest.signing
+from provenance.cli import main as ltx_stamp
 from provenance.errors import IdentityError, ManifestError, OptionError
 from provenance.keys import import_identity, load_identity, with_time_stamps
 from provenance.manifest import read_manifest, sign_file
 from provenance.manifest.time_relay import TimeRelay
 from provenance.trust import TrustSettings
+from tests.drawn import draw_clip
 from tests.time_authority import time_authority
 
 if TYPE_CHECKING:
@@ -132,3 +135,28 @@ def test_authority_and_policy_are_kept_with_the_identity(tmp_path: Path, issue):
     )
     identity = load_identity(tmp_path / "keys")
     assert (identity.time_authority, identity.time_policy) == (NOWHERE, "best-effort")
+
+
+def test_ltx_stamp_takes_authority_and_policy(authority, tmp_path):
+    clip = draw_clip(tmp_path / "in.mp4", frames=6, width=160, height=128)
+    common = [str(clip), "--model", "ltx-2.3", "--keys", str(tmp_path / "keys")]
+    common += ["--store", str(tmp_path / "store.sqlite"), "--preset", "ultrafast"]
+
+    def run(name: str, *more: str):
+        return CliRunner().invoke(ltx_stamp, [*common, "-o", str(tmp_path / name), *more])
+
+    assert run("no.mp4", "--timestamp", "required").exit_code == 2
+    down = run("down.mp4", "--tsa", NOWHERE)
+    assert (down.exit_code, (tmp_path / "down.mp4").exists()) == (4, False)
+    late = run("late.mp4", "--tsa", NOWHERE, "--timestamp", "best-effort")
+    assert late.exit_code == 0, late.output
+    assert "no time-stamp" in late.stderr
+    good = run("good.mp4", "--tsa", authority.url)
+    assert good.exit_code == 0, good.output
+    anchors = (load_identity(tmp_path / "keys").trust_anchor, authority.root)
+    trust = TrustSettings(anchors_pem=anchors)
+    stamped = {
+        name: read_manifest(tmp_path / name, trust).time_stamped
+        for name in ("late.mp4", "good.mp4")
+    }
+    assert stamped == {"late.mp4": False, "good.mp4": True}

@@ -107,6 +107,21 @@ def test_a_full_disk_is_told_and_nothing_is_left(client, clip):
     assert client.send(clip).status_code == 202
 
 
+def test_a_database_that_cannot_grow_accepts_nothing(client):
+    client.settings = replace(client.settings, object_stores=("s3://videos/",))
+    with full_disk(2000):
+        answers = [
+            client.ask("POST", "/v1/scans", json={"object": f"s3://videos/{index}"})
+            for index in range(3)
+        ]
+    for answer in answers:
+        problem(answer, 503, "service.unavailable")
+        assert answer.headers["retry-after"]
+    assert client.services.queue.waiting() == 0
+    answer = client.ask("POST", "/v1/scans", json={"object": "s3://videos/a"})
+    assert answer.status_code == 202
+
+
 def test_objects_are_named_in_json(client):
     client.settings = replace(client.settings, object_stores=("s3://videos/in/",))
     answer = client.ask("POST", "/v1/scans", json={"object": "s3://videos/in/a.mp4"})

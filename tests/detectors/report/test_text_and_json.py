@@ -119,6 +119,13 @@ def test_json_fits_the_schema(name):
     validate(document)
 
 
+def test_a_file_name_that_is_no_utf8_is_json_all_the_same():
+    odd = with_changes(MARKED, file=file(name="a\udcff.mp4", path="é\udcff.mp4"))
+    text = to_json(odd)
+    assert "é" in text
+    assert json.loads(text.encode("utf-8"))["file"]["name"] == "a\udcff.mp4"
+
+
 def test_the_schema_knows_every_field():
     def names(schema, document):
         assert set(document) == set(schema["properties"])

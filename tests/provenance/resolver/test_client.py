@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -20,6 +22,8 @@ from detectors import verify
 from provenance.clip import VideoSpec
 from provenance.errors import OptionError, StoreError
 from provenance.keys import create_development_identity
+from provenance.manifest import ManifestRequest, sign_file
+from provenance.payload import model_by_key
 from provenance.resolver import ResolverStore
 from provenance.store import open_store
 from provenance.trust import TrustSettings
@@ -60,8 +64,6 @@ def resolver(tmp_path_factory):
 
 def test_strip_and_recover_over_http(tmp_path, resolver, monkeypatch):
     monkeypatch.setenv("LTX_STORE_KEY", KEY)
-    from datetime import UTC, datetime
-
     identity = create_development_identity(tmp_path / "keys", now=datetime.now(UTC))
     spec = VideoSpec(width=640, height=360, rate=Fraction(10))
     with (
@@ -94,6 +96,29 @@ def test_strip_and_recover_over_http(tmp_path, resolver, monkeypatch):
         assert store.get("0" * 14) is None
         with pytest.raises(StoreError, match="reading"):
             store.reserve(content_id)
+        announced = store.get(content_id)
+    # What a stream does: its first manifest gives way to that of the complete file, once.
+    request = ManifestRequest(
+        model=model_by_key("ltx-2.3"),
+        title="complete.mp4",
+        created=announced.created,
+        payload=writer.result.sealed.payload,
+        width=640,
+        height=360,
+        duration_s=3.0,
+        tool_version="test",
+    )
+    complete = replace(
+        announced,
+        manifest=sign_file(tmp_path / "stripped.mp4", tmp_path / "b.mp4", request, identity),
+    )
+    writable = ResolverStore(resolver, key=KEY)
+    with pytest.raises(StoreError, match="409"):
+        writable.put(complete)
+    with pytest.raises(StoreError, match="409"):
+        writable.replace(complete, announced=b"other")
+    writable.replace(complete, announced=announced.manifest)
+    assert writable.get(content_id).manifest == complete.manifest
 
 
 def test_writing_without_the_key_says_so(resolver, monkeypatch):
