@@ -82,11 +82,11 @@ class ServiceProcess:
             self._process.wait()
 
     def stop(self) -> int:
-        """Asks it to end, and insists after a minute; gives its exit status."""
+        """Asks it to end, and insists after three minutes; gives its exit status."""
         assert self._process is not None
         self._process.terminate()
         try:
-            return self._process.wait(60)
+            return self._process.wait(180)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("service.processes")
 _LOOK_S = 0.5
-_DRAIN_S = 30.0
+_DRAIN_S = 120.0
 _SOON_S = 5.0
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
