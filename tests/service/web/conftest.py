@@ -28,9 +28,11 @@ def site(tmp_path_factory, studio):
 
 
 @pytest.fixture(scope="session")
-def uploads(tmp_path_factory, studio):
-    """Files by what they are."""
+def uploads(tmp_path_factory, studio, clip):
+    """Files by what they are. The one without a mark is short: it takes the whole search."""
     folder = tmp_path_factory.mktemp("uploads")
+    plain = folder / "plain.mp4"
+    plain.write_bytes(clip)
     broken = folder / "broken.mp4"
     broken.write_bytes(studio.plain.read_bytes()[:4000])
     hostile = folder / "playlist.mp4"
@@ -39,7 +41,7 @@ def uploads(tmp_path_factory, studio):
     empty.touch()
     return {
         "marked": studio.signed,
-        "plain": studio.plain,
+        "plain": plain,
         "broken": broken,
         "hostile": hostile,
         "empty": empty,
