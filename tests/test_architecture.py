@@ -45,17 +45,6 @@ EXPORTED = {
         "open_store",
         "stamp",
     ],
-<<<<<<< HEAD
-    "detectors": [
-        "Policy",
-        "Result",
-        "load_policy",
-        "to_html",
-        "to_json",
-        "to_text",
-        "verify",
-    ],
-=======
     "generators": [
         "Generated",
         "Generator",
@@ -65,8 +54,15 @@ EXPORTED = {
         "generate",
         "open_generator",
     ],
-    "detectors": ["Policy", "Result", "to_json", "to_text", "verify"],
->>>>>>> main
+    "detectors": [
+        "Policy",
+        "Result",
+        "load_policy",
+        "to_html",
+        "to_json",
+        "to_text",
+        "verify",
+    ],
 }
 
 
