@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from provenance.config import LtxCommand
 from service.options import TABLE, service_options, settings_from
+from service.processes import _DRAIN_S
 from service.serving import GRACE_S
 from service.settings import Settings
 
@@ -176,3 +177,5 @@ def test_what_stands_commented_in_the_settings_file_would_be_taken(tmp_path):
 def test_containers_are_given_the_time_that_draining_takes(compose):
     grace = int(compose["services"]["server"]["stop_grace_period"].removesuffix("s"))
     assert grace > Settings().drain_s + GRACE_S
+    grace = int(compose["services"]["worker"]["stop_grace_period"].removesuffix("s"))
+    assert grace > _DRAIN_S
