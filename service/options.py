@@ -34,7 +34,9 @@ _OPTIONS = (
     click.option(
         "--object-store", multiple=True, metavar="PREFIX", help="Objects to scan: s3://b/"
     ),
-    click.option("--private-targets", is_flag=True, help="Webhooks may go to private addresses."),
+    click.option(
+        "--private-targets", is_flag=True, help="Webhooks and links may lead to private addresses."
+    ),
     click.option("--resolver", is_flag=True, help="Resolve manifests of --store at /c2pa."),
     click.option(
         "--public", metavar="TENANT",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Annotated
 
 import anyio.to_thread
@@ -21,6 +22,7 @@ from service.services import Services
 router = APIRouter(tags=["health"])
 MAY_SEE = May("metrics:read")
 _NOBODYS = "0" * 14
+_HOLDS_S = 1.0
 
 
 @router.get("/healthz", responses=problems())
@@ -30,11 +32,17 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses=problems("service.draining"))
-async def readyz(services: ServicesHere) -> Readiness:
+async def readyz(request: Request, services: ServicesHere) -> Readiness:
     """Database, queue, storage and manifest store answer, and the process is not about to end."""
     if services.draining.is_set():
         raise Problem("service.draining", retry_after_s=5)
-    return Readiness(status="ok", waiting=await anyio.to_thread.run_sync(_waiting, services))
+    state, now = request.app.state, time.monotonic()
+    known: tuple[float, Readiness] | None = getattr(state, "ready", None)
+    # Anybody may ask, and looking opens connections: a good answer holds for a moment.
+    if known is None or now - known[0] > _HOLDS_S:
+        waiting = await anyio.to_thread.run_sync(_waiting, services)
+        known = state.ready = (now, Readiness(status="ok", waiting=waiting))
+    return known[1]
 
 
 def _waiting(services: Services) -> int:

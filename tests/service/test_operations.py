@@ -57,6 +57,19 @@ def test_ready_only_while_everything_answers(client, services, settings):
     assert (answer.status_code, answer.json()["code"]) == (503, "service.unavailable")
 
 
+def test_asking_often_looks_once(client, settings):
+    async def ask():
+        async with client.open() as opened:
+            first = await opened.get("/readyz")
+            (settings.data / "uploads").rmdir()
+            return first.status_code, (await opened.get("/readyz")).status_code
+
+    import anyio
+
+    assert anyio.run(ask) == (200, 200)
+    assert client.ask("GET", "/readyz").status_code == 503  # another server, which has not looked
+
+
 def test_not_ready_without_the_manifest_store(client, settings):
     store = settings.data / "spoilt.sqlite"
     store.write_bytes(b"no database at all" * 100)

@@ -105,6 +105,20 @@ def test_what_is_no_video_is_said_plainly(show, uploads, name, said):
     assert page.is_visible("#start")
 
 
+def test_a_file_can_be_dropped_anywhere(show):
+    page = show()
+    dropped = page.evaluate_handle(
+        "() => { const data = new DataTransfer();"
+        " data.items.add(new File(['#EXTM3U'.repeat(9)], 'list.mp4')); return data; }"
+    )
+    page.dispatch_event("body", "dragenter", {"dataTransfer": dropped})
+    assert "over" in page.get_attribute("#drop", "class")
+    page.dispatch_event("footer", "drop", {"dataTransfer": dropped})
+    page.wait_for_selector("#failure:not([hidden])")
+    assert "It was not opened" in text(page, "#failure")
+    assert "over" not in page.get_attribute("#drop", "class")
+
+
 def test_a_damaged_file_is_a_result_of_its_own(show, uploads):
     page = show()
     send(page, uploads["broken"])
