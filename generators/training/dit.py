@@ -214,7 +214,7 @@ def held_out_losses(run: Run, pool: Pool, world: World, *, batches: int = 4) -> 
     }
 
 
-def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], world: World) -> bool:
+def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], plan: Plan, world: World) -> bool:
     """Compile the block, once for all formats. What a compiler gets wrong must not cost the run:
     where it fails, or its gradients are not those of the plain block, there is none. True if
     compiled.
@@ -227,7 +227,7 @@ def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], world: World) 
     def gradient(pool: Pool) -> float:
         generator = torch.Generator(world.device).manual_seed(5)
         with world.autocast():
-            found = losses(probe, pool.draw(8, generator), generator)
+            found = losses(probe, pool.draw(plan.batch, generator), generator)
         probe.zero_grad()
         found.total.backward()  # type: ignore[no-untyped-call]
         return float(torch.nn.utils.clip_grad_norm_(probe.parameters(), 1e9))
@@ -269,7 +269,7 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
                 break
         took = time.monotonic() - before
         world.say(f"{pool.layout}: {pool.filled} clips in {took:.1f} s")
-    compiled = plan.compiled and compile_blocks(run, pools, world)
+    compiled = plan.compiled and compile_blocks(run, pools, plan, world)
     world.say(f"compiled: {compiled}, after {time.monotonic() - started:.1f} s")
     first = run.step
     began = time.monotonic()
