@@ -73,7 +73,7 @@ def test_untrained_it_draws_nothing_like_the_picture(frame):
     with torch.inference_mode():
         drawn = model.decode(model.encode(picture), torch.tensor([VALUES]))
     assert _psnr(255 * picture.numpy(), 255 * drawn.clamp(0, 1).numpy()) < 18
-    assert _psnr(frame, redrawn(frame, VALUES)) > 24
+    assert _psnr(frame, redrawn(frame, VALUES)) > 22
 
 
 def test_a_mark_that_the_code_cannot_say_fades(tmp_path):
