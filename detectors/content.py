@@ -59,7 +59,7 @@ def compare_content(
     ours = in_hand.sound if by_sound else in_hand.video
     if ours is None or ours.duration_s < LEAST_S:
         return _skipped("too little of the file was looked at to compare it")
-    by_mark = _match(in_hand, marked, by_sound=by_sound)
+    by_mark = _match(_marked_part(in_hand, mark), marked, by_sound=by_sound)
     by_manifest = _match(in_hand, signed, by_sound=by_sound)
     reason = None if by_sound else _incomparable(mark)
     results = [found for found in (by_mark, by_manifest) if found is not None]
@@ -111,6 +111,18 @@ def _references(
     return (
         kept if _any(kept) and mark.content_id is not None else None,
         signed if _any(signed) else None,
+    )
+
+
+def _marked_part(prints: Prints, mark: WatermarkFacts) -> Prints:
+    """The longest stretch that carries the mark: an excerpt among other footage is no copy."""
+    marked = [part for part in mark.segments if part.state == "marked"]
+    if not marked:
+        return prints
+    part = max(marked, key=lambda one: one.end_s - one.start_s)
+    return Prints(
+        video=None if prints.video is None else prints.video.between(part.start_s, part.end_s),
+        sound=None if prints.sound is None else prints.sound.between(part.start_s, part.end_s),
     )
 
 
