@@ -61,22 +61,38 @@ class Settings:
         :class:`~provenance.errors.OptionError` or :class:`~provenance.errors.InputError`.
         """
         directory = Path(keys) if keys else default_keys_directory(os.environ)
-        trust = load_trust(
-            settings_files=[Path(file) for file in trust_settings],
-            anchor_files=[Path(file) for file in trust_anchors],
-        )
+        trust = trust_of_run(keys, trust_settings, trust_anchors, default_trust=default_trust)
         if store is not None:
             with open_store(store, create=False):
                 pass
         return cls(
             keys=carrier_keys(directory),
             store=store,
-            trust=own_trust(directory, trust) if default_trust else trust,
+            trust=trust,
             fast=fast,
             quality=quality,
             storyboard=storyboard,
             remote_hosts=tuple(remote_hosts),
         )
+
+
+def trust_of_run(
+    keys: str | None,
+    trust_settings: Sequence[str],
+    trust_anchors: Sequence[str],
+    *,
+    default_trust: bool,
+) -> TrustSettings:
+    """Whom a run trusts: who is named, and by default the identity in the keys directory.
+
+    Raises :class:`~provenance.errors.OptionError` or :class:`~provenance.errors.InputError`.
+    """
+    trust = load_trust(
+        settings_files=[Path(file) for file in trust_settings],
+        anchor_files=[Path(file) for file in trust_anchors],
+    )
+    directory = Path(keys) if keys else default_keys_directory(os.environ)
+    return own_trust(directory, trust) if default_trust else trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--store",
     type=click.Path(),
     envvar="LTX_STORE",
-    help="Manifest store from which removed credentials are recovered.",
+    help="Store from which removed credentials are recovered: path, postgresql://… or https://…",
 )
 @click.option(
     "--trust-settings",
@@ -112,6 +112,19 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     help="Also look for frozen, doubled, black and flickering pictures, drift, silence, and sound "
     "that is clipped or shifted; no evidence of AI.",
 )
+@click.option(
+    "--receipt-out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write a signed receipt for each result, one a line, by the identity of --keys.",
+)
+@click.option(
+    "--receipt",
+    "receipt_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Verify receipts instead, and that each FILE named is one that they are for.",
+)
 @click.option("--quiet", is_flag=True, help="No progress and no messages; results only.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the results and stop.")
 @click.version_option(package_name="everyframe")
@@ -131,6 +144,8 @@ def main(
     jobs: int,
     fast: bool,
     quality: bool,
+    receipt_out: str | None,
+    receipt_file: str | None,
     quiet: bool,
     schema: bool,
 ) -> None:
@@ -141,16 +156,23 @@ def main(
         click.echo(schema_text(), nl=False)
         return
     named = (*inputs, *files)
+    if receipt_file is not None:
+        from detectors.batch import trust_of_run
+        from detectors.receipt_cli import check_receipts
+
+        trust = trust_of_run(keys, trust_settings, trust_anchor, default_trust=not no_default_trust)
+        sys.exit(check_receipts(receipt_file, named, trust, form=form))
     if not named:
         raise click.UsageError("Name at least one file: ltx-verify FILE...")
     requirement = parse_requirements(require or ([] if policy_file else ["marked"]))
     policy = None if policy_file is None else load_policy(Path(policy_file))
     paths = expand(named)
-    if output is not None:
-        _check_output(output, paths, keys, store)
+    for written in filter(None, (output, receipt_out)):
+        _check_output(written, paths, keys, store)
 
     from detectors.batch import Settings, verify_all
     from detectors.output import Printer
+    from detectors.receipt_cli import Receipts
     from provenance.interrupts import noted_interrupts
 
     settings = Settings.load(
@@ -170,6 +192,7 @@ def main(
             "only the published key is tried",
             err=True,
         )
+    receipts = None if receipt_out is None else Receipts(Path(receipt_out), keys, requirement)
     code = 0
     alone = jobs == 1 or len(paths) == 1  # only then is there progress, and somebody who asks
     with (
@@ -185,7 +208,11 @@ def main(
             outcome = _decided(verified, policy)
             missing = () if outcome.result is None else _missing(outcome.result, requirement)
             printer.show(outcome, missing)
+            if receipts is not None and outcome.result is not None:
+                receipts.add(outcome.result, met=not missing)
             code = max(code, _exit_code(outcome, missing))
+    if receipts is not None:
+        receipts.write()
     sys.exit(code)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from detectors.result import FileFacts
-from provenance.video import SoundInfo
+from provenance.video import STILLS, SoundInfo
 
 if TYPE_CHECKING:
     from provenance.video import MediaReader, SoundReader
@@ -33,7 +33,7 @@ def described(facts: FileFacts, media: MediaReader | SoundReader) -> FileFacts:
         duration_s=None if info.duration_s is None else round(info.duration_s, 3),
         width=info.video.width,
         height=info.video.height,
-        fps=round(float(info.video.rate), 3),
+        fps=None if info.container in STILLS else round(float(info.video.rate), 3),
         has_audio=info.audio is not None,
     )
 

@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 from detectors.result import Check, IngredientFacts, ManifestFacts
 from provenance.errors import EveryframeError
 from provenance.fetching import FetchLimits
-from provenance.manifest import read_manifest, read_recovered_manifest, read_remote_manifest
+from provenance.manifest import (
+    ManifestReport,
+    read_manifest,
+    read_recovered_manifest,
+    read_remote_manifest,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from detectors.result import WatermarkFacts
     from detectors.verdict import Agreement, Claim
-    from provenance.manifest import ManifestReport
     from provenance.store import Store, StoredManifest
     from provenance.trust import TrustSettings
 
@@ -23,20 +27,17 @@ _GENERATED = "trainedAlgorithmicMedia"
 _EDITED = "compositeWithTrainedAlgorithmicMedia"
 
 
-_NOT_COMPARED = Check(
-    name="same_content",
-    state="skipped",
-    detail="whether these pictures are those that the recovered credentials were signed for",
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """``stored``: what the store holds under the mark's content id, whatever the file carries."""
+    """``stored``: what the store holds under the mark's content id, whatever the file carries.
+
+    ``fingerprint``: the text of the fingerprint that the credentials hold.
+    """
 
     manifest: ManifestFacts
     stored: StoredManifest | None
     checks: tuple[Check, ...]
+    fingerprint: str | None = None
 
 
 def find_credentials(
@@ -52,13 +53,18 @@ def find_credentials(
     Where the file only names an address, they are fetched if its host is among ``remote_hosts``.
     What goes wrong with credentials or store is a failed check: the mark still counts.
     """
-    manifest, check = _own(path, trust, remote_hosts)
+    report, check = _own(path, trust, remote_hosts)
     stored, store_check = _lookup(mark, store)
     checks = [check, store_check]
-    if stored is not None and not manifest.present:
-        manifest, check = _recovered(path, stored, trust)
-        checks += [check, _NOT_COMPARED]
-    return Credentials(manifest=manifest, stored=stored, checks=tuple(checks))
+    if stored is not None and not report.present:
+        report, check = _recovered(path, stored, trust)
+        checks.append(check)
+    return Credentials(
+        manifest=_facts(report),
+        stored=stored,
+        checks=tuple(checks),
+        fingerprint=report.fingerprint,
+    )
 
 
 def claim_of(manifest: ManifestFacts) -> Claim:
@@ -85,7 +91,7 @@ def agreement_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Agreement:
 
 def _own(
     path: Path, trust: TrustSettings, remote_hosts: tuple[str, ...]
-) -> tuple[ManifestFacts, Check]:
+) -> tuple[ManifestReport, Check]:
     name = "manifest"
     try:
         report = read_manifest(path, trust)
@@ -94,17 +100,17 @@ def _own(
             report = read_remote_manifest(path, report.remote_url, trust, limits)
     except EveryframeError as error:
         return (
-            ManifestFacts(present=False, error=error.message),
+            ManifestReport(present=False, error=error.message),
             Check(name=name, state="failed", detail=error.message),
         )
     if report.remote_url is not None:
-        return _facts(report), Check(
+        return report, Check(
             name=name, state="skipped", detail=f"{report.error}: --remote-manifests allows hosts"
         )
     if not report.present:
-        return _facts(report), Check(name=name, state="done", detail="the file has no credentials")
+        return report, Check(name=name, state="done", detail="the file has no credentials")
     detail = f"{report.source} credentials were read"
-    return _facts(report), Check(name=name, state="done", detail=detail)
+    return report, Check(name=name, state="done", detail=detail)
 
 
 def _lookup(mark: WatermarkFacts, store: Store | None) -> tuple[StoredManifest | None, Check]:
@@ -124,17 +130,17 @@ def _lookup(mark: WatermarkFacts, store: Store | None) -> tuple[StoredManifest |
 
 def _recovered(
     path: Path, stored: StoredManifest, trust: TrustSettings
-) -> tuple[ManifestFacts, Check]:
+) -> tuple[ManifestReport, Check]:
     name = "recovery"
     try:
         report = read_recovered_manifest(path, stored.manifest, trust)
     except EveryframeError as error:
         return (
-            ManifestFacts(present=False, error=error.message),
+            ManifestReport(present=False, error=error.message),
             Check(name=name, state="failed", detail=error.message),
         )
     detail = "the file has no credentials; the store's were recovered by the mark"
-    return _facts(report), Check(name=name, state="done", detail=detail)
+    return report, Check(name=name, state="done", detail=detail)
 
 
 def _facts(report: ManifestReport) -> ManifestFacts:

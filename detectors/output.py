@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from detectors.report import to_html, to_json, to_text
+from detectors.report.page import illustrated
 from provenance.errors import OutputError, OutputForbidden
 from provenance.printable import printable
 
@@ -42,7 +43,7 @@ class Printer:
         self._bar = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._drawn = ""
         if self._output is not None:
-            _check_output(self._output)
+            check_output(self._output)
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +62,7 @@ class Printer:
         if self._form == "json" and self._count > 1:
             self._write("\n]\n" if self._shown else "[]\n")
         if self._output is not None:
-            _write_whole(self._output, "".join(self._kept))
+            write_whole(self._output, "".join(self._kept))
 
     def progress(self, path: str, done: float) -> None:
         """Redraws the line on the terminal; nothing anywhere else."""
@@ -81,7 +82,7 @@ class Printer:
             return
         if self._form == "html":
             # The page opens with an overview, so it can only be written at the end.
-            self._results.append(outcome.result)
+            self._results.append(illustrated(outcome.result, len(self._results)))
         else:
             self._write(self._formatted(outcome.result))
         self._shown += 1
@@ -117,7 +118,7 @@ class Printer:
             self._drawn = ""
 
 
-def _check_output(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Refuse before any work what a rename would destroy: a device, a pipe, a link, a folder."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise OutputForbidden(
@@ -128,7 +129,7 @@ def _check_output(path: Path) -> None:
         raise OutputForbidden(f"cannot write {path}", hint="check the folder and its permissions")
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Writes beside ``path`` and renames, so that a reader sees the old file or the new one."""
     try:
         with tempfile.NamedTemporaryFile(

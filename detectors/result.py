@@ -80,7 +80,9 @@ class ClockFacts:
     """A stretch of time in seconds that runs on in the original without a break.
 
     ``original_start_s``: the second of the original that is seen at ``start_s``, to ± 0.5 s;
-    ``speed``: seconds of the original per second of the file; ``score``: standard deviations.
+    ``speed``: seconds of the original per second of the file (0: held, below 0: backwards);
+    ``score``: standard deviations; ``goes_on``: read in one with the stretch before, so that a
+    small leap between them is no error of reading.
     """
 
     start_s: float
@@ -88,6 +90,7 @@ class ClockFacts:
     original_start_s: float
     speed: float
     score: float
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +102,8 @@ class WatermarkFacts:
     evidence without a mark; it is None where the message was read or the question not asked.
 
     ``authenticated``: the key that read it is private: only its holders can have made the mark, on
-    this video or on one that it was copied from.
+    this video or on one that it was copied from. Or the credentials of a trusted signer name the
+    mark, and this is, by its fingerprint, what they were signed for.
     ``model`` is the registered name (``unknown-N`` for a number that this version does not know),
     ``source`` how the mark says the video was made, ``date`` ISO 8601, ``content_id`` 14 and
     ``prompt_hash_prefix`` 6 hex digits. ``confidence`` is 1 − ``false_positive_bound`` as a
@@ -282,7 +286,8 @@ class Result:
     ``tampered`` is None where it was not, or not completely, checked. ``modified`` is ordinary
     handling (cropped, resized…) and never tampering. ``audio_watermark`` is None: not searched.
     ``audio_offset_ms``: how much later than its pictures the sound comes, by both marks' clocks.
-    ``decision`` is a policy's, None where none was asked.
+    ``content_match``: whether this is, by its fingerprint, what was marked and signed; None where
+    that is not known. ``decision`` is a policy's, None where none was asked.
     ``quality``: None where it was not looked at; it is no evidence of anything.
     ``tamper_map``: None where no region of the picture was looked at; ``storyboard``: a few small
     pictures, where they were asked for. Neither is part of the JSON.
@@ -298,6 +303,7 @@ class Result:
     watermark: WatermarkFacts = field(default_factory=lambda: WatermarkFacts(detected=False))
     audio_watermark: WatermarkFacts | None = None
     audio_offset_ms: int | None = None
+    content_match: bool | None = None
     manifest: ManifestFacts = field(default_factory=lambda: ManifestFacts(present=False))
     checks: tuple[Check, ...] = ()
     quality: QualityFacts | None = None

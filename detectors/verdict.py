@@ -60,7 +60,7 @@ class Verdict:
 def decide(signals: Signals) -> Verdict:
     """The verdict on ``signals``, with the reasons for it in the order in which they weigh."""
     if not signals.readable:
-        return Verdict(name="unreadable", reasons=("the file could not be read as video",))
+        return Verdict(name="unreadable", reasons=("the file could not be read",))
     return Verdict(name=_name(signals), reasons=_reasons(signals))
 
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from detectors.content import ContentFinding, compare_content, vouched
 from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials
 from detectors.quality import QualityWatch
+from detectors.regions import tamper_map
 from detectors.result import Check, Failure, FileFacts, Result, WatermarkFacts
 from detectors.signals import signals_of
 from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
@@ -26,11 +28,12 @@ from provenance.errors import (
     UnreadableMedia,
     UnsupportedMedia,
 )
+from provenance.fingerprint import PrintTaker
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.own_trust import own_trust
 from provenance.store import EmptyStore, Store, default_store_path, open_store
 from provenance.trust import TrustSettings
-from provenance.video import MediaReader, SoundReader, open_media, open_sound
+from provenance.video import STILLS, MediaReader, SoundReader, open_media, open_sound, open_still
 from provenance.watermark import Detection
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
 
     from detectors.manifest import Credentials
     from detectors.verdict import Medium
+    from provenance.video import Picture
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
 StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
@@ -60,9 +64,9 @@ def verify(
     remote_hosts: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Result:
-    """What the video, or the file of sound, at ``path`` says about its origin.
+    """What the video, the picture or the file of sound at ``path`` says about its origin.
 
-    Any other file that the C2PA knows, such as a still picture, is judged by its credentials alone.
+    Any other file that the C2PA knows, such as a document, is judged by its credentials alone.
 
     ``keys``: carrier keys or a keys directory, default ``$LTX_KEYS`` or the user's; the published
     key is always tried. ``store``: an open store or where one is, default ``$LTX_STORE`` or the
@@ -85,6 +89,7 @@ def verify(
         bench = _Bench()
         seen = Storyboard() if storyboard else None
         judged = QualityWatch() if quality else None
+        taker = PrintTaker(None)
         watchers = [one.add for one in (seen, judged) if one is not None]
         facts = FileFacts(name=file.name, path=str(path))
         try:
@@ -101,20 +106,25 @@ def verify(
                 with bench.timed("hash"):
                     facts = hashed(facts, media)
                 if isinstance(media, MediaReader):
+                    taker = PrintTaker(media.info.video.rate)
                     with bench.timed("watermark"):
                         found = search(
                             media,
                             tried,
                             fast=fast,
                             progress=_fraction(progress, facts.duration_s),
-                            watchers=watchers,
+                            watchers=[*watchers, _looking(taker)],
                         )
                 else:
                     found = NO_PICTURES
                 with bench.timed("audio_watermark"):
-                    sound = _listened(media, tried, found, fast=fast, judged=judged)
+                    sound = _listened(media, tried, found, taker, fast=fast, judged=judged)
             damage = found.damaged if found is not NO_PICTURES else sound.damage
-            read = _Read(pictures=watermark_facts(found.detection), search=found, sound=sound)
+            pictures = watermark_facts(found.detection)
+            if facts.container in STILLS:
+                # One picture has no time through which a mark could be followed.
+                pictures = replace(pictures, segments=(), clock=())
+            read = _Read(pictures=pictures, search=found, sound=sound)
             if damage is not None and not read.mark.detected:
                 # What was not read may hold the mark: absence cannot be stated.
                 raise _incomplete(path, damage)
@@ -126,9 +136,12 @@ def verify(
                     _trust(trust, keys),
                     remote_hosts=tuple(remote_hosts),
                 )
+            with bench.timed("content"):
+                by_sound = read.by_sound or found is NO_PICTURES
+                content = compare_content(taker.finish(), read.mark, credentials, by_sound=by_sound)
         except InputError as error:
             return _unreadable(facts, error, bench)
-        result = _judge(facts, read, credentials, damage=damage, fast=fast, bench=bench)
+        result = _judge(facts, read, credentials, content, damage=damage, fast=fast, bench=bench)
         return replace(
             result,
             quality=None if judged is None else judged.facts(result.audio_offset_ms),
@@ -167,21 +180,26 @@ class _Read:
         return self.search.complete
 
 
+def _looking(taker: PrintTaker) -> Callable[[Picture, float], None]:
+    return lambda picture, time_s: taker.see(picture.luma, time_s, bits=picture.bits)
+
+
 def _opened(file: Path) -> MediaReader | SoundReader:
-    """The file as video or, where it holds no pictures, as sound."""
+    """The file as video, else as a single picture, else as sound; what it is says its content."""
     try:
         return open_media(file)
     except (UnsupportedMedia, NoVideo) as error:
-        try:
-            return open_sound(file)
-        except (UnsupportedMedia, NoVideo):
-            raise error from None
+        for other in (open_still, open_sound):
+            with contextlib.suppress(UnsupportedMedia, NoVideo):
+                return other(file)
+        raise error from None
 
 
 def _listened(
     media: MediaReader | SoundReader,
     keys: Sequence[CarrierKey],
     found: Search,
+    taker: PrintTaker,
     *,
     fast: bool,
     judged: QualityWatch | None,
@@ -192,7 +210,7 @@ def _listened(
     if fast and found.detection.detected:
         return skipped("the search stopped at the mark in the pictures")
     ending = Ending()
-    blocks = _blocks(media, ending)
+    blocks = taker.listening(_blocks(media, ending), audio.sample_rate)
     if judged is not None:
         blocks = judged.heard(blocks, audio.sample_rate)
     return listen(blocks, audio, keys, ending, pictures=found.detection, fast=fast)
@@ -212,6 +230,7 @@ def _judge(
     facts: FileFacts,
     read: _Read,
     credentials: Credentials,
+    content: ContentFinding,
     *,
     damage: str | None,
     fast: bool,
@@ -232,11 +251,13 @@ def _judge(
             manifest=manifest,
             complete=read.complete,
             original=original,
+            missing=None if read.by_sound else read.search.detection.missing,
+            absence=read.search.detection.absence,
         )
     )
-    tampering = (*examination.tampering, *beside.tampering)
+    tampering = (*content.tampering, *examination.tampering, *beside.tampering)
     has_pictures = read.search is not NO_PICTURES
-    verdict = decide(signals_of(mark, manifest, _medium(read)))
+    verdict = decide(signals_of(mark, manifest, _medium(read), content.signal))
     stopped_early = fast and mark.detected
     return Result(
         file=facts,
@@ -246,19 +267,22 @@ def _judge(
         tampered=True if tampering else (None if stopped_early else examination.tampered),
         modified=examination.modified,
         tampering=tampering,
-        watermark=read.pictures,
+        watermark=vouched(read.pictures, manifest, content),
         audio_watermark=read.sound.facts,
         audio_offset_ms=beside.offset_ms,
+        content_match=content.match,
         manifest=manifest,
         checks=(
             *((_watermark_check(read.search),) if has_pictures else ()),
             read.sound.check,
             *beside.checks,
             *credentials.checks,
+            *content.checks,
             *examination.checks,
         ),
         error=None if damage is None else _failure(_incomplete(facts.path, damage)),
         timings_ms=bench.finish(),
+        tamper_map=tamper_map(read.search.detection.absence, facts),
     )
 
 

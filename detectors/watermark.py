@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provenance.keys import CarrierKey
+    from provenance.payload import Payload
     from provenance.video import MediaReader, Picture
-    from provenance.watermark.detection import Geometry
+    from provenance.watermark.detection import Geometry, Segment
 
     Watcher: TypeAlias = Callable[[Picture, float], None]
 
@@ -111,7 +112,12 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
         seconds_used=round(detection.seconds_used, 3),
         geometry=_geometry(detection.geometry),
         segments=tuple(
-            SegmentFacts(start_s=round(s.start_s, 3), end_s=round(s.end_s, 3), state=s.state)
+            SegmentFacts(
+                start_s=round(s.start_s, 3),
+                end_s=round(s.end_s, 3),
+                state=s.state,
+                content_id=_content_id(s, payload),
+            )
             for s in detection.segments
         ),
         clock=tuple(
@@ -121,10 +127,16 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
                 original_start_s=round(s.original_start_s, 2),
                 speed=round(s.speed, 3),
                 score=round(s.score, 1),
+                goes_on=s.goes_on,
             )
             for s in detection.clock
         ),
     )
+
+
+def _content_id(segment: Segment, payload: Payload) -> str | None:
+    there = payload if segment.state == "marked" else segment.payload
+    return None if there is None else there.content_id_hex
 
 
 def _geometry(geometry: Geometry | None) -> GeometryFacts | None:

@@ -88,7 +88,10 @@ class _Day(click.DateTime):
     help="Keys directory; a development identity is made in it on first use.",
 )
 @click.option(
-    "--store", type=click.Path(), envvar="LTX_STORE", help="Store that keeps the manifest."
+    "--store",
+    type=click.Path(),
+    envvar="LTX_STORE",
+    help="Store that keeps the manifest: path, postgresql://… or https://…",
 )
 @click.option("--tsa", metavar="URL", help="RFC 3161 time-stamp authority, for this file.")
 @click.option(

@@ -38,10 +38,12 @@ SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "n
 NAMED_ONLY: Final = frozenset(
     {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require", "policy"}
     | {"remote_manifests", "tsa", "timestamp"}
-    | {"output", "input", "schema"}
+    | {"output", "input", "schema", "receipt", "receipt_out"}
 )
 """Settings that a file in the current folder may not make."""
-COMMANDS: Final = frozenset({"verify", "stamp", "keys", "doctor", "attack", "bench", "disclose"})
+COMMANDS: Final = frozenset(
+    {"verify", "stamp", "keys", "doctor", "attack", "bench", "disclose", "generate", "download"}
+)
 """Tables that the file may have."""
 
 

@@ -19,6 +19,9 @@
     │   ├── UnknownName             name.unknown          an attack, suite or system
     │   ├── PackageMissing          package.missing       an optional package is not installed
     │   ├── RunMismatch             run.mismatch          a folder holds another evaluation
+    │   ├── WeightsMissing          weights.missing       no trained weights under that name
+    │   ├── DeviceMissing           device.missing        no such GPU here
+    │   ├── DeviceFull              device.full           does not fit the memory
     │   ├── FrameError              frames.invalid        wrong shape, type or order
     │   ├── OutputIsInput           output.is_input
     │   ├── OutputForbidden         output.forbidden      no such folder, no permission
@@ -127,6 +130,18 @@ class RunMismatch(UsageError):
     code = "run.mismatch"
 
 
+class WeightsMissing(UsageError):
+    code = "weights.missing"
+
+
+class DeviceMissing(UsageError):
+    code = "device.missing"
+
+
+class DeviceFull(UsageError):
+    code = "device.full"
+
+
 class FrameError(UsageError):
     code = "frames.invalid"
 
@@ -153,8 +168,11 @@ class ManifestError(EveryframeError):
 
 
 class FetchRefused(EveryframeError):
+    """``status``: of the answer, where there was one."""
+
     code = "fetch.refused"
     exit_code = 3
+    status: int | None = None
 
 
 class StoreError(EveryframeError):

@@ -14,15 +14,19 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from provenance.errors import FetchRefused
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _BLOCK = 1 << 16
 HTTPS_PORT: Final = 443
+_GOOD = frozenset({http.HTTPStatus.OK, http.HTTPStatus.CREATED, http.HTTPStatus.NO_CONTENT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +42,18 @@ class FetchLimits:
     private: bool = False
 
 
-def fetch(url: str, limits: FetchLimits) -> bytes:
-    """What stands at ``url``; raises :class:`FetchRefused` for everything that is not allowed."""
+def fetch(
+    url: str,
+    limits: FetchLimits,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> bytes:
+    """What stands at ``url``, or what it answers to ``body``, sent by POST.
+
+    Raises :class:`FetchRefused` for everything that is not allowed; its ``status`` is the answer's
+    where there was one.
+    """
     deadline = time.monotonic() + limits.seconds
     parts = _parts(url, limits)
     address = _address(parts.host, parts.port, limits)
@@ -49,7 +63,8 @@ def fetch(url: str, limits: FetchLimits) -> bytes:
         watchdog = threading.Timer(_left(deadline), _hang_up, (connection,))
         watchdog.start()
         try:
-            return _read(connection, parts, limits, deadline)
+            request = _request(parts, body, headers or {})
+            return _read(connection, parts, request, limits, deadline)
         finally:
             watchdog.cancel()
             connection.close()
@@ -139,35 +154,58 @@ def _connect(
         raise
 
 
-def _read(connection: socket.socket, parts: _Parts, limits: FetchLimits, deadline: float) -> bytes:
-    connection.settimeout(_left(deadline))
+def _request(parts: _Parts, body: bytes | None, headers: Mapping[str, str]) -> bytes:
     default = 443 if parts.secure else 80
     name = parts.host if parts.port == default else f"{parts.host}:{parts.port}"
-    request = f"GET {parts.target} HTTP/1.1\r\nHost: {name}\r\nAccept: */*\r\n"
-    request += "Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
-    connection.sendall(request.encode("ascii"))
-    response = http.client.HTTPResponse(connection, method="GET")
-    response.begin()
-    if response.status != http.HTTPStatus.OK:
-        raise FetchRefused(
-            f"{parts.host} answered {response.status}", hint="redirects are not followed"
-        )
-    body = bytearray()
-    while True:
-        connection.settimeout(_left(deadline))
-        block = response.read1(_BLOCK)
-        if not block:
-            break
-        body += block
-        if len(body) > limits.most_bytes:
-            raise FetchRefused(
-                f"{parts.host} sends more than {limits.most_bytes} bytes",
-                hint="it is not read further",
+    lines = [
+        f"{'GET' if body is None else 'POST'} {parts.target} HTTP/1.1",
+        f"Host: {name}",
+        "Accept: */*",
+        "Accept-Encoding: identity",
+        "Connection: close",
+        *(f"{field}: {value}" for field, value in headers.items()),
+    ]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    if any("\r" in line or "\n" in line for line in lines):
+        raise FetchRefused("a header that is more than one line", hint="")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
+
+
+def _read(
+    connection: socket.socket,
+    parts: _Parts,
+    request: bytes,
+    limits: FetchLimits,
+    deadline: float,
+) -> bytes:
+    connection.settimeout(_left(deadline))
+    connection.sendall(request)
+    method = "GET" if request.startswith(b"GET") else "POST"
+    with closing(http.client.HTTPResponse(connection, method=method)) as response:
+        response.begin()
+        if response.status not in _GOOD:
+            refused = FetchRefused(
+                f"{parts.host} answered {response.status}", hint="redirects are not followed"
             )
-    _left(deadline)  # the watchdog's end of the connection looks like the end of the body
-    if response.length:
-        raise http.client.IncompleteRead(bytes(body), response.length)
-    return bytes(body)
+            refused.status = response.status
+            raise refused
+        body = bytearray()
+        while True:
+            connection.settimeout(_left(deadline))
+            block = response.read1(_BLOCK)
+            if not block:
+                break
+            body += block
+            if len(body) > limits.most_bytes:
+                raise FetchRefused(
+                    f"{parts.host} sends more than {limits.most_bytes} bytes",
+                    hint="it is not read further",
+                )
+        _left(deadline)  # the watchdog's end of the connection looks like the end of the body
+        if response.length:
+            raise http.client.IncompleteRead(bytes(body), response.length)
+        return bytes(body)
 
 
 def _hang_up(connection: socket.socket) -> None:

@@ -45,7 +45,15 @@ EXPORTED = {
         "open_store",
         "stamp",
     ],
-    "detectors": ["Policy", "Result", "to_json", "to_text", "verify"],
+    "detectors": [
+        "Policy",
+        "Result",
+        "load_policy",
+        "to_html",
+        "to_json",
+        "to_text",
+        "verify",
+    ],
 }
 
 

@@ -22,11 +22,15 @@ COMMANDS = (
     "audio",
     "audio_false_positives",
     "false_positives",
+    "fingerprint",
+    "fingerprint_pairs",
     "fec",
     "geometry",
     "gpu",
+    "quality_signals",
     "mutations",
     "stamping",
+    "store",
     "verifying",
 )
 

@@ -141,7 +141,9 @@ def plan(
             masters.append(master)
             for attack, strength, draw in _steps(suite, system):
                 shown = index == 0 and place == 0 and draw == 0
-                cells += _cells(master, attack, strength, draw, suite, settings, shown=shown)
+                cells += _cells(
+                    master, attack, strength, draw, suite, settings, keyed=system.keyed, shown=shown
+                )
     return Plan(masters=tuple(masters), cells=tuple({cell.key: cell for cell in cells}.values()))
 
 
@@ -193,6 +195,7 @@ def _cells(
     suite: Suite,
     settings: Settings,
     *,
+    keyed: bool,
     shown: bool,
 ) -> Iterator[CellTask]:
     rng = np.random.default_rng(
@@ -201,7 +204,7 @@ def _cells(
     transform = attack.draw(strength, rng)
     arms: list[Arm] = ["forged" if attack.family == "forgery" else "marked"]
     if attack.name in suite.controls and draw == 0:
-        arms += ["unmarked", "wrong_key"]
+        arms += ["unmarked", "wrong_key"] if keyed else ["unmarked"]
     for arm in arms:
         causes: dict[str, Any] = {
             "master": master.key,

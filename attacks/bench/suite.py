@@ -111,6 +111,7 @@ STANDARD = _suite(
         "subtract_tile": (42,),
         "collude_mean": (3,),
         "regenerate": (16,),
+        "regenerate_autoencoder": (8,),
         "denoise_temporal": (4,),
         "remark": (1,),
         "gradient_tile": (42,),

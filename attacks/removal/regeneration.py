@@ -2,9 +2,9 @@
 
 Regeneration attacks send a picture through an autoencoder, of which a mark is what it cannot say
 (Zhao et al., "Invisible image watermarks are provably removable using generative AI", NeurIPS 2024,
-arXiv:2306.01953). No weights come with this package: :class:`Regenerate` fits a sparse linear
-autoencoder of patches, which are principal components with a threshold, on the clip itself
-(Muresan and Parks, "Adaptive principal components and image denoising", ICIP 2003).
+arXiv:2306.01953). :class:`RegenerateAutoencoder` has one that was trained on photographs;
+:class:`Regenerate` fits a sparse linear one, principal components of patches with a threshold, on
+the clip itself (Muresan and Parks, "Adaptive principal components and image denoising", ICIP 2003).
 """
 
 from __future__ import annotations
@@ -103,6 +103,18 @@ def _patches(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegenerateAutoencoder:
+    """Every frame is said in ``kept`` numbers for 8 × 8 pixels, and drawn again from them."""
+
+    kept: int
+
+    def apply(self, clip: Clip, desk: Desk) -> Clip:
+        from attacks.removal.autoencoder import redrawn  # torch: 2.5 s
+
+        return on_frames(clip, lambda frame, _: redrawn(frame, self.kept))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DenoiseTemporal:
     """A recursive mean over about ``frames`` frames where the picture stands still."""
 
@@ -145,6 +157,10 @@ def draw_regenerate(strength: float, _: np.random.Generator) -> Transform:
     return Regenerate(threshold=within("threshold", strength, 0.5, 200))
 
 
+def draw_autoencoder(strength: float, _: np.random.Generator) -> Transform:
+    return RegenerateAutoencoder(kept=whole_within("numbers kept", strength, 1, 16))
+
+
 def draw_non_local(strength: float, _: np.random.Generator) -> Transform:
     return NonLocalMeans(h=within("filter strength", strength, 0.5, 40))
 
@@ -166,6 +182,15 @@ ATTACKS: tuple[Attack, ...] = (
         ladder=(4.0, 8.0, 16.0, 32.0),
         default=16.0,
         draw=draw_regenerate,
+    ),
+    Attack(
+        name="regenerate_autoencoder",
+        family="removal",
+        summary="drawn anew by a trained autoencoder",
+        unit="numbers kept of 192 (8 × 8 pixels, three colours)",
+        ladder=(16.0, 12.0, 8.0, 4.0, 2.0),
+        default=8.0,
+        draw=draw_autoencoder,
     ),
     Attack(
         name="denoise_nonlocal",
@@ -198,6 +223,7 @@ ATTACKS: tuple[Attack, ...] = (
 )
 KINDS: dict[str, type[Transform]] = {
     "Regenerate": Regenerate,
+    "RegenerateAutoencoder": RegenerateAutoencoder,
     "DenoiseTemporal": DenoiseTemporal,
     "Remark": Remark,
 }

@@ -38,9 +38,10 @@ class System(Protocol):
 
     Key and message both follow from ``seed``, so that reading knows what to expect, and reading
     with another seed asks for another key and message. ``version`` changes when results do: it is
-    part of what results are stored under. ``frames_most``: how many pictures a cell of an
-    evaluation shows it unless told otherwise (None: all). A system is pickled to other processes:
-    heavy things are loaded on first use.
+    part of what results are stored under. ``keyed``: whether reading takes a secret; a wrong key is
+    not tried where there is none. ``frames_most``: how many pictures a cell of an evaluation shows
+    it unless told otherwise (None: all). A system is pickled to other processes: heavy things are
+    loaded on first use.
     """
 
     @property
@@ -54,6 +55,9 @@ class System(Protocol):
 
     @property
     def message_bits(self) -> int: ...
+
+    @property
+    def keyed(self) -> bool: ...
 
     @property
     def frames_most(self) -> int | None: ...

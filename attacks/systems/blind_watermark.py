@@ -39,6 +39,7 @@ class BlindWatermark:
     version: ClassVar[str] = "0.4.4/1"
     medium: ClassVar[Medium] = "video"
     message_bits: ClassVar[int] = 32
+    keyed: ClassVar[bool] = True
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Raises :class:`~provenance.errors.PackageMissing` and ``MediaTooSmall``."""

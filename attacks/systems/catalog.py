@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 GROUP = "everyframe.systems"
 
-_FACTS = ("name", "version", "medium", "message_bits", "frames_most")
+_FACTS = ("name", "version", "medium", "message_bits", "keyed", "frames_most")
 _MEMBERS = (*_FACTS, "mark", "read", "accomplice")
 _IMWATERMARK = (("imwatermark", "invisible-watermark"), ("pywt", "pywavelets"))
 

@@ -52,6 +52,7 @@ class Everyframe:
     psnr: float | None = None
     medium: ClassVar[Medium] = "video"
     message_bits: ClassVar[int] = PAYLOAD_BITS
+    keyed: ClassVar[bool] = True
 
     @property
     def version(self) -> str:
@@ -85,20 +86,22 @@ class Everyframe:
                 hasty.add(picture.luma, time_s=time_s, bits=picture.bits)
                 if hasty.decided:
                     needed_s = time_s + float(1 / clip.video.rate)
-        whole, start = patient.finish(), hasty.finish()
-        recovered = message(seed) in (whole.payload, start.payload)
+        # Undecided, the hasty one has heard the same and would search all of it once more.
+        detections = [patient.finish(), *([hasty.finish()] if needed_s is not None else [])]
+        whole = detections[0]
+        recovered = message(seed) in [detection.payload for detection in detections]
         if recovered and needed_s is None:
             needed_s = clip.duration_s
         accuracy, gamma = _heard(patient, seed)
         return Reading(
             recovered=recovered,
             bit_accuracy=1.0 if recovered else accuracy,
-            present=whole.detected or start.detected,
+            present=any(detection.detected for detection in detections),
             presence_p=whole.presence_p,
             gamma=gamma,
             seconds_needed=needed_s if recovered else None,
-            # Both looked: each word that either tried could have passed by chance.
-            bound=min(1.0, (whole.candidates_tried + start.candidates_tried) * 2.0**-TAG_BITS),
+            # Each word that either of them tried could have passed by chance.
+            bound=min(1.0, sum(d.candidates_tried for d in detections) * 2.0**-TAG_BITS),
         )
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:

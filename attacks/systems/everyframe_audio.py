@@ -35,6 +35,7 @@ class EveryframeAudio:
     strength: float = 1.0
     medium: ClassVar[Medium] = "audio"
     message_bits: ClassVar[int] = PAYLOAD_BITS
+    keyed: ClassVar[bool] = True
 
     @property
     def version(self) -> str:

@@ -45,6 +45,7 @@ class InvisibleWatermark:
     version: ClassVar[str] = "0.2.0/1"
     medium: ClassVar[Medium] = "video"
     message_bits: ClassVar[int] = 32
+    keyed: ClassVar[bool] = False
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Raises :class:`~provenance.errors.PackageMissing` and ``MediaTooSmall``."""

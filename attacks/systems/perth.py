@@ -53,6 +53,7 @@ class Perth:
     version: ClassVar[str] = "1.0.1/1"
     medium: ClassVar[Medium] = "audio"
     message_bits: ClassVar[int] = 0
+    keyed: ClassVar[bool] = False
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Raises :class:`~provenance.errors.PackageMissing`, and ``OptionError`` for no sound."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from detectors.report.markup import Markup, tag, text
-from detectors.report.words import ACTIONS, RELATIONSHIPS, SOURCES, named
+from detectors.report.words import ACTIONS, RELATIONSHIPS, SOURCES, moment, named
 
 if TYPE_CHECKING:
     from detectors.result import IngredientFacts, ManifestFacts, Result
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _ORIGIN = {
     "embedded": "in the file",
     "sidecar": "in a file beside it",
+    "remote": "at the address that the file names",
     "recovered": "recovered from the store by the mark, because the file carries none",
 }
 _STATE = {
@@ -45,7 +46,7 @@ def _root(name: str, manifest: ManifestFacts, heading: str) -> Markup:
         by = f"Claims to be signed by {manifest.issuer}" if manifest.issuer else by
     if manifest.time:
         whose = "by a trusted time-stamp" if manifest.time_stamped else "by the signer's own clock"
-        by += f", {manifest.time} ({whose})"
+        by += f", {moment(manifest.time)} ({whose})"
     lines.append(f"{by}.")
     says = "Says" if manifest.state in {"trusted", "valid"} else "Says, without counting,"
     source = (manifest.digital_source_type or "").rstrip("/").rpartition("/")[2]

@@ -38,14 +38,16 @@ def to_html(results: Sequence[Result], *, now: datetime | None = None) -> Markup
         (result,) = results
         title = f"{VERDICTS[result.verdict]}: {result.file.name}"
         return _document(title, _report(result, 1, "file"), now)
-    shown = [
-        one if n < _ILLUSTRATED else replace(one, storyboard=(), tamper_map=None)
-        for n, one in enumerate(results)
-    ]
+    shown = [illustrated(one, n) for n, one in enumerate(results)]
     body = _overview(shown) + "".join(
         _report(one, 2, f"file-{n}") for n, one in enumerate(shown, start=1)
     )
     return _document(f"Verification of {len(results)} files", body, now, class_="many")
+
+
+def illustrated(result: Result, before: int) -> Result:
+    """``result`` as it is shown after ``before`` others: from some number on without pictures."""
+    return result if before < _ILLUSTRATED else replace(result, storyboard=(), tamper_map=None)
 
 
 def to_frame(result: Result) -> Markup:

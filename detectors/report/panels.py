@@ -18,6 +18,7 @@ from detectors.report.words import (
     odds,
     when,
 )
+from provenance.keys import DEFAULT_CARRIER_KEY
 
 if TYPE_CHECKING:
     from detectors.result import Check, Result, WatermarkFacts
@@ -118,9 +119,6 @@ def _mark(mark: WatermarkFacts) -> Markup:
     if not mark.detected:
         return tag("p", text(f"None found ({used})."), class_="soft")
     bound = mark.false_positive_bound if mark.content_id else mark.presence_p
-    placed = (
-        "holders of a private key only" if mark.authenticated else "anybody: the key is published"
-    )
     entries = [
         ("Model", mark.model_name),
         (
@@ -131,7 +129,7 @@ def _mark(mark: WatermarkFacts) -> Markup:
         ("Date", mark.date and f"{mark.date} (approximate)"),
         ("Content id", mark.content_id),
         ("Key", mark.key),
-        ("Can be placed by", placed),
+        ("Vouched for by", _voucher(mark)),
         ("False alarm at most", None if bound is None else f"{odds(bound)} ({bound:.1e})"),
         ("Evidence", used),
     ]
@@ -141,6 +139,14 @@ def _mark(mark: WatermarkFacts) -> Markup:
         mirrored = ", mirrored" if geometry.flipped else ""
         entries.append(("Lies on the original", f"{geometry.shown:.0%} shown{turned}{mirrored}"))
     return description(entries)
+
+
+def _voucher(mark: WatermarkFacts) -> str:
+    if not mark.authenticated:
+        return "nobody: with the published key anybody can place, copy or remove such a mark"
+    if mark.key == DEFAULT_CARRIER_KEY.name:
+        return "a trusted signer, whose credentials name this mark and this content"
+    return "the holders of a private key"
 
 
 def description(entries: list[tuple[str, str | None]]) -> Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from detectors.result import Result
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def to_json(result: Result, *, indent: int | None = None) -> str:
     """``result`` as one JSON object of the schema ``everyframe.verify/1``."""
-    return json.dumps(to_record(result), indent=indent, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(to_record(result), indent=indent, ensure_ascii=False, allow_nan=False)
+    # A file name that is no UTF-8 has lone surrogates: they can only be written as escapes.
+    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def to_record(result: Result) -> dict[str, Any]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from detectors.report.markup import Markup, tag, text
 from detectors.report.timeline import data_uri
 from detectors.report.words import TAMPERING, clock, named, when
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from detectors.result import Result, Shot, Tampering, TamperMap
 
-_FAINTEST = 0.2  # a block that is missing less than this is not coloured
+_FAINTEST = 0.4  # a block that is missing less than this is not coloured: noise reaches there
 _MOST_BLOCKS = 4000
 _HOT = "#ff2f6d"
 
@@ -82,10 +83,14 @@ def _figure(
         said.append(f"The picture at {clock(shot.time_s)}")
     else:
         said.append("The frame, without its picture")
-    cells = None if known is None else _worst(known, start_s, end_s)
+    cells = None if known is None else _missing(known, start_s, end_s)
     if cells is not None:
-        parts += _blocks(cells, width, height)
-        said.append("coloured where the mark is missing, dotted where that cannot be told")
+        blocks = _blocks(cells, width, height)
+        parts += blocks
+        missing = any(f'fill="{_HOT}"' in block for block in blocks)
+        said.append("coloured where the mark is missing" if missing else "the mark missing nowhere")
+        if len(blocks) and not np.isfinite(cells).all():
+            said.append("dotted where that cannot be told")
     if region is not None:
         parts += _outline(region, max(width, height) / 300)
         said.append(f"the sign framed, {_position(region, width, height)}")
@@ -98,22 +103,21 @@ def _nearest(shots: tuple[Shot, ...], time_s: float) -> Shot | None:
     return min(shots, key=lambda one: abs(one.time_s - time_s), default=None)
 
 
-def _worst(known: TamperMap, start_s: float, end_s: float) -> NDArray[np.float32] | None:
-    """(h, w): the most that is missing in each block from ``start_s`` to ``end_s``."""
-    import numpy as np
-
+def _missing(known: TamperMap, start_s: float, end_s: float) -> NDArray[np.float32] | None:
+    """(h, w): how much is missing in each block from ``start_s`` to ``end_s``, on average."""
     edges = known.times_s
     stretches = [
         index
         for index in range(len(known.grid))
-        if edges[index] <= end_s and edges[index + 1] >= start_s
+        if edges[index] < end_s and edges[index + 1] > start_s
     ]
     if not stretches:
         return None
     chosen = known.grid[stretches]
     told = np.isfinite(chosen)
-    worst = np.where(told, chosen, -1).max(axis=0)
-    return np.where(told.any(axis=0), worst, np.nan).astype(np.float32)
+    counts = told.sum(axis=0)
+    sums = np.where(told, chosen, 0).sum(axis=0)
+    return np.where(counts, sums / np.maximum(counts, 1), np.nan).astype(np.float32)
 
 
 def _blocks(cells: NDArray[np.float32], width: int, height: int) -> list[Markup]:
@@ -136,10 +140,14 @@ def _blocks(cells: NDArray[np.float32], width: int, height: int) -> list[Markup]
                     width=f"{wide + 0.5:.1f}",
                     height=f"{tall + 0.5:.1f}",
                     fill="url(#dots)" if untold else _HOT,
-                    fill_opacity=0.45 if untold else f"{0.72 * min(missing, 1.0):.2f}",
+                    fill_opacity=0.45 if untold else f"{_opacity(missing):.2f}",
                 )
             )
     return found
+
+
+def _opacity(missing: float) -> float:
+    return 0.25 + 0.55 * (min(missing, 1.0) - _FAINTEST) / (1 - _FAINTEST)
 
 
 def _outline(region: tuple[int, int, int, int], stroke: float) -> list[Markup]:
@@ -153,8 +161,10 @@ def _outline(region: tuple[int, int, int, int], stroke: float) -> list[Markup]:
 
 
 def _position(region: tuple[int, int, int, int], width: int, height: int) -> str:
-    """``upper left``, ``centre``…: where the middle of ``region`` is."""
+    """``at the upper left``, ``at the top``…: where the middle of ``region`` is."""
     x, y, wide, tall = region
     across = ("left", "", "right")[min(2, max(0, int(3 * (x + wide / 2) / width)))]
-    down = ("upper", "", "lower")[min(2, max(0, int(3 * (y + tall / 2) / height)))]
-    return " ".join(part for part in (down, across) if part) or "in the centre"
+    down = min(2, max(0, int(3 * (y + tall / 2) / height)))
+    if not across:
+        return ("at the top", "in the middle", "at the bottom")[down]
+    return " ".join(("at the", *filter(None, (("upper", "", "lower")[down], across))))

@@ -68,7 +68,7 @@ align-items:center}
 .s-marked{fill:var(--marked)}.s-unmarked{fill:var(--unmarked)}.s-unclear{fill:var(--unclear)}
 .s-sound{fill:var(--sound)}.s-bad{fill:var(--bad)}.s-quality{fill:var(--quality)}
 .h-line{stroke:var(--card);stroke-width:3.5}.h-dot{fill:var(--card)}
-.tick{stroke:var(--edge)}.axis text{font-size:12px;fill:var(--soft)}
+.tick{stroke:var(--edge)}.axis text,.lane .note{font-size:12px;fill:var(--soft)}
 .badge{fill:var(--bad);stroke:var(--card);stroke-width:2}.badge+text{fill:var(--card);font-size:12px;font-weight:700}
 .legend{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem 1.25rem;padding:0;
 margin:1rem 0 0;font-size:.875rem;color:var(--soft)}
@@ -123,7 +123,7 @@ details[open]>summary{margin-bottom:.5rem}
 .wrap{padding:0 .875rem}.card{padding:1.1rem;border-radius:12px}.file{padding:1.25rem 0 .9rem}
 h1{font-size:1.375rem}.verdict .name{font-size:1.25rem}
 .lanes{grid-template-columns:1fr;gap:.2rem}.lanes>svg{margin-bottom:.5rem}
-.top span:last-child{margin-left:0}
+.top span:last-child,.verdict .name .tag{margin-left:0}
 dl.list{grid-template-columns:7.5rem minmax(0,1fr);gap:.35rem .75rem}
 table.stack thead{position:absolute;left:-999rem}
 table.stack :is(th:first-child,td:nth-child(2)){width:auto!important}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from detectors.tamper import SPEED_TOLERANCE, span
+from detectors.order import SPEED_TOLERANCE, span
+from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.printable import printable
 
 if TYPE_CHECKING:
@@ -160,6 +161,8 @@ def _clock(run: ClockFacts) -> str:
 
 
 def _authenticated(mark: WatermarkFacts) -> str:
+    if mark.authenticated and mark.key == DEFAULT_CARRIER_KEY.name:
+        return f"yes (credentials of a trusted signer name it, under published key {mark.key})"
     if mark.authenticated:
         return f"yes (private key {mark.key})"
     return f"no (published key {mark.key}: anybody can place, copy or remove such a mark)"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _STRIP_PX, _LANE_PX, _SHOTS = 72, 22, 8
 _STEPS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 _MOST_TICKS = 6
+_NO_MARK = "no mark found"
 _THINNEST = 0.4  # percent: what is shorter would not be seen
 
 
@@ -29,7 +30,7 @@ def timeline(result: Result) -> Markup:
     file has no length.
     """
     length_s = length(result)
-    if not length_s:
+    if not length_s or (result.file.width and result.file.fps is None):  # a single picture
         return ""
     lanes: list[tuple[str, Markup]] = []
     if result.storyboard:
@@ -112,7 +113,9 @@ def _marks(mark: WatermarkFacts, colour: str, length_s: float) -> Markup:
     if mark.detected and not mark.segments:
         parts += bar("unclear", 0, 100, "found in the whole, not followed through time")
         said.append("found in the whole, not followed through time")
-    return _lane(parts, "; ".join(said) or "no mark found")
+    if not parts:
+        parts.append(tag("text", _NO_MARK, x=10, y=_LANE_PX / 2, dy="0.36em", class_="note"))
+    return _lane(parts, "; ".join(said) or _NO_MARK)
 
 
 def _spans(

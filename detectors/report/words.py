@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 VERDICTS = {
     "ai_generated": "Made with AI",
     "ai_edited": "Edited with AI",
@@ -36,8 +38,10 @@ TAMPERING = {
     "region_replaced": "Part of the picture replaced",
     "overlay": "Something laid over the picture",
     "spliced": "Parts of different videos joined",
-    "mark_copied": "Watermark copied from another video",
-    "manifest_copied": "Credentials of another file",
+    "reversed": "Played backwards",
+    "frozen": "Picture stands still",
+    "watermark_copied": "Watermark copied from another video",
+    "manifest_of_another_file": "Credentials of another file",
 }
 
 MODIFIED = {
@@ -169,6 +173,17 @@ def when(start_s: float | None, end_s: float | None) -> str:
     if end_s is None or end_s - start_s < 0.05:
         return f"at {clock(start_s)}"
     return f"{clock(start_s)} to {clock(end_s)}"
+
+
+def moment(iso: str) -> str:
+    """``2026-03-24 10:11 UTC``; what is no time in ISO 8601 as it is."""
+    try:
+        at = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    if at.tzinfo is None:
+        return f"{at:%Y-%m-%d %H:%M}"
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def size(count: int | None) -> str | None:

@@ -13,6 +13,7 @@ system, and its chroma is made for music, not for speech), and the ``chromaprint
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -50,6 +51,15 @@ class SoundFingerprint:
     duration_s: float
     signs: NDArray[np.int8]
     loudness: NDArray[np.float32]
+
+    def between(self, start_s: float, end_s: float) -> SoundFingerprint:
+        """The whole seconds from ``start_s`` to ``end_s``, and those that they begin or end in."""
+        first, last = int(start_s), math.ceil(end_s)
+        if first <= 0 and last >= len(self.loudness):
+            return self
+        signs = self.signs[first * FRAMES_A_SECOND : last * FRAMES_A_SECOND]
+        loudness = self.loudness[first:last]
+        return SoundFingerprint(duration_s=float(len(loudness)), signs=signs, loudness=loudness)
 
     def to_bytes(self) -> bytes:
         """61 bytes a second, and 12."""
@@ -106,15 +116,17 @@ class SoundFingerprinter:
         duration_s = self._samples / self.rate
         if not self._bands and self._samples:
             self.add(np.zeros(round(_WINDOW_S * self.rate), np.float32))
-        seconds = max(1, round(len(self._bands) / FRAMES_A_SECOND)) if self._bands else 0
+        if not self._bands:
+            nothing = np.zeros((0, BITS), np.int8)
+            return SoundFingerprint(duration_s=0.0, signs=nothing, loudness=np.zeros(0, np.float32))
+        seconds = max(1, round(len(self._bands) / FRAMES_A_SECOND))
         wanted = seconds * FRAMES_A_SECOND + 1
         bands = np.zeros((wanted, BITS + 1), np.float32)
         power = np.zeros(wanted)
         count = min(wanted, len(self._bands))
-        if count:
-            bands[:count] = np.stack(self._bands[:count])
-            bands[count:] = bands[count - 1]
-            power[:count] = self._power[:count]
+        bands[:count] = np.stack(self._bands[:count])
+        bands[count:] = bands[count - 1]
+        power[:count] = self._power[:count]
         slopes = np.diff(bands, axis=1)
         signs = np.where(np.diff(slopes, axis=0) > 0, 1, -1).astype(np.int8)
         by_second = power[: seconds * FRAMES_A_SECOND].reshape(seconds, -1).mean(1)

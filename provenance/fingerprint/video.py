@@ -15,6 +15,7 @@ needs an FFmpeg program).
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -61,6 +62,16 @@ class VideoFingerprint:
     def cells(self) -> NDArray[np.float32]:
         """(N, 10, 16) float32: the levels about zero, as they are compared."""
         return np.asarray(self.levels, np.float32) - _TOP / 2
+
+    def between(self, start_s: float, end_s: float) -> VideoFingerprint:
+        """The whole seconds from ``start_s`` to ``end_s``, and those that they begin or end in."""
+        first, last = int(start_s / STEP_S), math.ceil(end_s / STEP_S)
+        if first <= 0 and last >= len(self.levels):
+            return self
+        levels = self.levels[first:last]
+        return VideoFingerprint(
+            duration_s=len(levels) * STEP_S, levels=levels, texture=self.texture[first:last]
+        )
 
     def to_bytes(self) -> bytes:
         """61 bytes a second, and 12."""

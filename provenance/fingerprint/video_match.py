@@ -20,6 +20,7 @@ import numpy as np
 from provenance.fingerprint.geometry import (
     COLUMNS,
     ROWS,
+    WHOLE,
     Comparison,
     Window,
     comparison,
@@ -42,6 +43,7 @@ INDEPENDENT = 0.25  # of the cells, for the shortlist: neighbours resemble each 
 HEAVY_TAIL = 0.8  # of the degrees of freedom, measured: pictures are not Gaussian
 LEAST_TEXTURE = 1.5  # levels of 8 bits: flatter pictures show nothing to compare
 SAME_BOUND = 1e-6
+SURE_BOUND = 1e-12  # of uncropped pictures: then no window is tried
 DIFFERENT_BOUND = 1e-2
 UNLIKE = 0.55  # mean correlation: what is known to be the same has more
 SAME_SECOND = 0.55  # correlation of a second that counts as matched
@@ -73,11 +75,12 @@ def match_video(query: VideoFingerprint, reference: VideoFingerprint) -> Fingerp
     ours, theirs = query.cells, reference.cells
     runs = _runs(len(ours))
     seeds = _seeds(runs, usable)
-    rough = sorted(_coarse(ours, theirs, seeds), key=lambda pose: pose.z, reverse=True)
-    close = [_placed(ours, theirs, pose) for pose in rough[:SHORTLIST]]
-    best = _refine(ours, theirs, max(close, key=lambda pose: pose.z))
     tried = 2 * len(windows()) * len(seeds) * max(1, len(theirs) + RUN)
-    bound = min(1.0, tried * 0.5 * math.erfc(best.z / math.sqrt(2)))
+    best = _sought(ours, theirs, seeds, (WHOLE,))
+    if _bound(best.z, tried) > SURE_BOUND:
+        best = _sought(ours, theirs, seeds, windows())
+    best = _refine(ours, theirs, best)
+    bound = _bound(best.z, tried)
     scores = _along(ours, theirs, best, runs)
     found = [score >= SAME_SECOND for score in scores]
     # The last second may be short.
@@ -100,6 +103,21 @@ def match_video(query: VideoFingerprint, reference: VideoFingerprint) -> Fingerp
         mirrored=best.mirrored,
         scores=tuple(scores),
     )
+
+
+def _bound(z: float, tried: int) -> float:
+    return min(1.0, tried * 0.5 * math.erfc(z / math.sqrt(2)))
+
+
+def _sought(
+    ours: NDArray[np.float32],
+    theirs: NDArray[np.float32],
+    seeds: Sequence[slice],
+    places: Sequence[Window],
+) -> _Pose:
+    """The best of ``places``, after a closer look at those that come nearest."""
+    rough = sorted(_coarse(ours, theirs, seeds, places), key=lambda p: p.z, reverse=True)
+    return max((_placed(ours, theirs, pose) for pose in rough[:SHORTLIST]), key=lambda p: p.z)
 
 
 def roughly(score: float, window: Window, compared: Comparison, seconds: float) -> float:
@@ -146,9 +164,12 @@ def _seeds(runs: Sequence[slice], usable: NDArray[np.bool_]) -> list[slice]:
 
 
 def _coarse(
-    ours: NDArray[np.float32], theirs: NDArray[np.float32], seeds: Sequence[slice]
+    ours: NDArray[np.float32],
+    theirs: NDArray[np.float32],
+    seeds: Sequence[slice],
+    places: Sequence[Window],
 ) -> Iterator[_Pose]:
-    for window in windows():
+    for window in places:
         compared = comparison(window)
         if compared is None:
             continue

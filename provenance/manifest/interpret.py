@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _DIGEST = re.compile(r"(hmac-)?sha256:[0-9a-f]{64}")
 _MAX_ANCESTORS = 200
+_MOST_PIXELS, _MOST_SECONDS = 1 << 16, 1_000_000
 _UNTRUSTED = "signingCredential.untrusted"
 _BINDINGS = ("bmffHash", "dataHash", "boxesHash", "collectionHash")
 _MISMATCHES = frozenset(f"assertion.{kind}.mismatch" for kind in _BINDINGS)
@@ -102,6 +103,9 @@ def interpret(
         carrier=plain_name(watermark.get("carrier")),
         generation_date=_date(statement.get("generationDate")),
         fingerprint=_long_text(statement.get("fingerprint")),
+        width=_whole(statement.get("width")),
+        height=_whole(statement.get("height")),
+        duration_s=_seconds(statement.get("durationSeconds")),
         actions=tuple(name for action in actions if (name := public_action(action.get("action")))),
         ingredients=ingredients,
     )
@@ -264,6 +268,15 @@ def _date(value: Any) -> date | None:
 
 def _text(value: Any) -> str | None:
     return public_text(value)
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 < value <= _MOST_PIXELS else None
+
+
+def _seconds(value: object) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and 0 < value <= _MOST_SECONDS else None  # type: ignore[arg-type, operator]
 
 
 def _long_text(value: Any) -> str | None:

@@ -106,6 +106,15 @@ def read_recovered_manifest(
     return _read(_STORE_MIME, io.BytesIO(manifest), None, trust, source="recovered")
 
 
+def read_stored_manifest(
+    manifest: bytes, trust: TrustSettings, *, limits: ReadLimits = _DEFAULT_LIMITS
+) -> ManifestReport:
+    """A manifest store by itself, without the file that it was signed for."""
+    if len(manifest) > limits.manifest_bytes:
+        return _too_large(f"{len(manifest)} bytes are too many for a manifest", present=True)
+    return _read(_STORE_MIME, io.BytesIO(manifest), None, trust, source="recovered")
+
+
 def read_embedded(path: Path, container: Container, trust: TrustSettings) -> ManifestReport:
     """The manifest inside ``path``, whatever its size; "not present" when there is none."""
     with open_input(path) as file:

@@ -72,6 +72,9 @@ class ManifestReport:
     carrier: str | None = None
     generation_date: date | None = None
     fingerprint: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = None
     actions: tuple[str, ...] = ()
     ingredients: tuple[IngredientReport, ...] = ()
     remote_url: str | None = None

@@ -6,17 +6,19 @@ One SQLite file is good for one machine, Postgres for many; both do the same.
 """
 
 from provenance.store.empty import EmptyStore
-from provenance.store.opening import default_store_path, open_store
-from provenance.store.protocol import Store
+from provenance.store.opening import default_store_path, open_managed_store, open_store
+from provenance.store.protocol import ManagedStore, Store
 from provenance.store.records import Candidate, RetentionRule, StoredManifest, StoreFacts
 
 __all__ = [
     "Candidate",
     "EmptyStore",
+    "ManagedStore",
     "RetentionRule",
     "Store",
     "StoreFacts",
     "StoredManifest",
     "default_store_path",
+    "open_managed_store",
     "open_store",
 ]

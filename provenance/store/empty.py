@@ -5,14 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from provenance.errors import StoreError
-from provenance.store.records import StoreFacts
-from provenance.store.schema import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from provenance.store.records import Candidate, RetentionRule, StoredManifest
+    from provenance.store.records import StoredManifest
 
 
 class EmptyStore:
@@ -47,27 +42,6 @@ class EmptyStore:
 
     def bound(self, algorithm: str, value: bytes, *, limit: int) -> list[str]:  # noqa: ARG002
         return []
-
-    def similar(self, keys: Sequence[int], *, limit: int) -> list[Candidate]:  # noqa: ARG002
-        return []
-
-    def keep(self, content_id: str, until: datetime | None) -> bool:  # noqa: ARG002
-        raise _read_only()
-
-    def set_rule(self, rule: RetentionRule) -> None:  # noqa: ARG002
-        raise _read_only()
-
-    def drop_rule(self, model: str) -> bool:  # noqa: ARG002
-        raise _read_only()
-
-    def rules(self) -> list[RetentionRule]:
-        return []
-
-    def purge(self, now: datetime, *, dry_run: bool = False) -> list[str]:  # noqa: ARG002
-        return []
-
-    def facts(self) -> StoreFacts:
-        return StoreFacts(version=VERSION, manifests=0, reserved=0, retired=0, keys=0)
 
     def close(self) -> None:
         pass

@@ -15,7 +15,7 @@ from provenance.store.sqlite import SqliteDatabase
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from provenance.store.protocol import Store
+    from provenance.store.protocol import ManagedStore, Store
 
 _POSTGRES = frozenset({"postgresql", "postgres"})
 _HTTP = frozenset({"http", "https"})
@@ -31,22 +31,36 @@ def default_store_path(environ: Mapping[str, str]) -> Path | str:
     return home / ".local" / "share" / "everyframe" / "manifests.sqlite"
 
 
-def open_store(location: str | Path, *, create: bool = True, passed_on: bool = False) -> Store:
+def open_store(location: str | Path, *, create: bool = True) -> Store:
     """The store at ``location``: a path, ``sqlite:///path``, ``postgresql://…``, or the ``https://``
     address of a resolver (:mod:`provenance.resolver`), which is named by that and thereby allowed.
 
     Made when missing, unless ``create`` is false: then a missing file is an empty store that is
-    only read, and an existing one is only read, too. ``passed_on``: threads may hand it to each
-    other. Raises :class:`OptionError` for another kind of address, :class:`StoreError` when it
-    cannot be used or is no store.
+    only read, and an existing one is only read, too. Raises :class:`OptionError` for another kind
+    of address, :class:`StoreError` when it cannot be used or is no store.
     """
     scheme = _scheme(location)
-    if scheme in _POSTGRES:
-        return SqlStore(PostgresDatabase(str(location), writable=create))
-    path = sqlite_path(location)
-    if not create and not path.exists():
+    if scheme in _HTTP:
+        # It stands on this package, and most stores are not asked over a network.
+        from provenance.resolver.client import ResolverStore
+
+        return ResolverStore(str(location), writable=create)
+    if not create and scheme not in _POSTGRES and not sqlite_path(location).exists():
         return EmptyStore()
-    return SqlStore(SqliteDatabase(path, writable=create, passed_on=passed_on))
+    return open_managed_store(location, writable=create)
+
+
+def open_managed_store(
+    location: str | Path, *, writable: bool = True, passed_on: bool = False
+) -> ManagedStore:
+    """The store in the file or the Postgres at ``location``, made when missing if ``writable``.
+
+    ``passed_on``: threads may hand it to each other. Raises as :func:`open_store`.
+    """
+    if _scheme(location) in _POSTGRES:
+        return SqlStore(PostgresDatabase(str(location), writable=writable))
+    path = sqlite_path(location)
+    return SqlStore(SqliteDatabase(path, writable=writable, passed_on=passed_on))
 
 
 def sqlite_path(location: str | Path) -> Path:

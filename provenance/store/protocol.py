@@ -1,4 +1,4 @@
-"""What every store can do."""
+"""What stores can do: every one, and those whose tables are at hand."""
 
 from __future__ import annotations
 
@@ -51,6 +51,23 @@ class Store(Protocol):
     def bound(self, algorithm: str, value: bytes, *, limit: int) -> list[str]:
         """The manifest ids that ``value`` was bound to."""
 
+    def close(self) -> None:
+        """Ends the use of the store."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+
+class ManagedStore(Store, Protocol):
+    """A store at hand, which can be searched by fingerprint and told what to keep."""
+
     def similar(self, keys: Sequence[int], *, limit: int) -> list[Candidate]:
         """The contents that share most of ``keys`` (:mod:`provenance.store.subprints`)."""
 
@@ -73,16 +90,3 @@ class Store(Protocol):
 
     def facts(self) -> StoreFacts:
         """How much is in it."""
-
-    def close(self) -> None:
-        """Ends the use of the store."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-        /,
-    ) -> None: ...

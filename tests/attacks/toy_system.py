@@ -23,6 +23,7 @@ class Columns:
     version: str = "1"
     medium: str = "video"
     message_bits: int = BITS
+    keyed: bool = True
     frames_most: int | None = None
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:

@@ -66,3 +66,18 @@ def test_every_system_meets_the_same_draws(clips, tmp_path):
     assert found["everyframe", 0] == found["everyframe-8f", 0]
     assert found["everyframe", 0].isdisjoint(found["everyframe", 1])
     assert len(found["everyframe", 0]) == 2  # another draw for another clip
+
+
+def test_who_has_no_key_is_not_tried_with_a_wrong_one(clips, tmp_path):
+    suite = Suite(
+        name="s",
+        summary="",
+        entries=MappingProxyType({"identity": (0,)}),
+        seconds=1.0,
+        controls=frozenset({"identity"}),
+    )
+    settings = Settings(seconds=1.0)
+    for name, arms in (("everyframe", ["marked", "unmarked", "wrong_key"]),
+                       ("dwtdct", ["marked", "unmarked"])):  # fmt: skip
+        made = plan(suite, sources(clips[:1]), [name], settings, tmp_path)
+        assert [cell.arm for cell in made.cells] == arms

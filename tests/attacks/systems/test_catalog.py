@@ -130,6 +130,7 @@ BROUGHT = """
 from attacks.systems.base import Reading
 class Nothing:
     name, version, medium, message_bits, frames_most = "nothing", "1", "video", 1, None
+    keyed = False
     def mark(self, clip, *, seed): return clip
     def read(self, clip, *, seed): return Reading(recovered=False)
     def accomplice(self, original, *, seed, stranger): return None

@@ -131,7 +131,7 @@ CONFLICTING = result(file=file(name="both.mp4"), verdict="conflicting", tampered
 UNREADABLE = Result(
     file=FileFacts(name="gone.mp4", path="gone.mp4"),
     verdict="unreadable",
-    reasons=("the file could not be read as video",),
+    reasons=("the file could not be read",),
     error=Failure(code="input.missing", message="gone.mp4 does not exist", hint="check the name"),
 )
 ALL = (TAMPERED, CLEAN, NO_EVIDENCE, UNREAD, SOUND, CONFLICTING, UNREADABLE)

@@ -7,13 +7,15 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import detectors
 from detectors.report import to_html
 from detectors.report.style import STYLE
-from detectors.report.words import clock, odds, size, when
+from detectors.report.words import CHECKS, TAMPERING, clock, moment, odds, size, when
 from detectors.result import Check, Decision, IngredientFacts, Tampering, TamperMap
 from tests.detectors.report.reports import (
     ALL,
@@ -23,6 +25,7 @@ from tests.detectors.report.reports import (
     TAMPERED,
     UNREADABLE,
     shots,
+    tamper_map,
 )
 from tests.result_facts import manifest, mark
 
@@ -209,9 +212,27 @@ def test_the_heat_map_shows_what_is_missing_and_when():
     elsewhere = replace(TAMPERED.tampering[1], start_s=0.1, end_s=0.9)
     assert blocks(to_html([replace(TAMPERED, tampering=(elsewhere,))])) == 0
     # Without a region there is one map over all of the time.
-    whole = replace(TAMPERED, tampering=())
+    always = replace(tamper_map(), grid=np.repeat(tamper_map().grid[2:3], 5, axis=0))
+    whole = replace(TAMPERED, tampering=(), tamper_map=always)
     assert blocks(to_html([whole])) == 4 * 5
     assert blocks(to_html([replace(whole, tamper_map=None)])) == 0
+    nowhere = replace(tamper_map(), grid=np.zeros((5, 9, 16), np.float32))
+    assert "the mark missing nowhere" in to_html([replace(whole, tamper_map=nowhere)])
+
+
+@pytest.mark.parametrize(
+    ("region", "words"),
+    [
+        ((0, 0, 9, 9), "at the upper left"),
+        ((600, 0, 9, 9), "at the top"),
+        ((600, 350, 9, 9), "in the middle"),
+        ((1270, 350, 9, 9), "at the right"),
+        ((1270, 710, 99, 99), "at the lower right"),
+    ],
+)
+def test_where_a_sign_is_stands_in_words(region, words):
+    sign = replace(TAMPERED.tampering[1], region=region)
+    assert f"the sign framed, {words}." in to_html([replace(TAMPERED, tampering=(sign,))])
 
 
 def test_a_huge_or_empty_map_breaks_nothing():
@@ -273,6 +294,14 @@ def test_sound_alone_has_a_timeline_and_no_pictures():
     assert "In the pictures" not in shown.text
 
 
+def test_every_sign_and_check_has_words():
+    sources = [path.read_text() for path in Path(detectors.__file__).parent.glob("*.py")]
+    for pattern, words in ((r'\bkind="(\w+)"', TAMPERING), (r'Check\(\s*name="(\w+)"', CHECKS)):
+        found = {name for text in sources for name in re.findall(pattern, text)}
+        assert found
+        assert found - set(words) == set()
+
+
 def test_words_for_numbers():
     assert [odds(x) for x in (None, 0.0, 1e-9, 3.6e-15, 2e-3, 0.7)] == [
         None,
@@ -294,4 +323,7 @@ def test_words_for_numbers():
         "at 0:01",
         "0:01 to 0:02",
     ]
+    assert moment("2026-03-24T12:11:12+02:00") == "2026-03-24 10:11 UTC"
+    assert moment("2026-03-24T10:11:12") == "2026-03-24 10:11"
+    assert moment("yesterday") == "yesterday"
     assert [size(x) for x in (None, 12, 8_412_332)] == [None, "12 bytes", "8.4 MB"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from provenance.store import open_store
+from provenance.store import open_managed_store
 from tests.postgres import running_postgres
 
 
@@ -22,5 +22,5 @@ def address(request, tmp_path):
 
 @pytest.fixture
 def store(address):
-    with open_store(address) as opened:
+    with open_managed_store(address) as opened:
         yield opened

@@ -1,0 +1,222 @@
+"""``ltx-generate``: a text, images and sound in; a marked and signed clip out."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provenance.config import LtxCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from generators.generation import Generated
+
+SCHEMA = "everyframe.generate/1"
+
+
+@click.command(
+    name="ltx-generate",
+    cls=LtxCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    epilog="Exit codes: 0 done, 2 usage, 3 an input unusable, 4 writing or signing failed.",
+)
+@click.option(
+    "--model",
+    default="ltx-2.3",
+    metavar="NAME|FOLDER",
+    help="Weights that come with the package, or a folder that ltx-download filled.",
+)
+@click.option("--prompt", required=True, metavar="TEXT", help="What is to be seen and heard.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file to make: .mp4, .mov, .mkv or .webm (AV1).",
+)
+@click.option(
+    "--resolution", default="480p", metavar="WxH", help="Also 360p, 480p, 720p, 1080p, 1440p, 4k."
+)
+@click.option("--fps", default="24", metavar="RATE", help="Frames a second, 24 to 50.")
+@click.option("--duration", type=float, default=4.0, metavar="SECONDS", help="Up to 45.")
+@click.option("--audio/--no-audio", default=True, help="With sound.")
+@click.option(
+    "--sound",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Use the sound in this file, and make pictures that follow it.",
+)
+@click.option("--style", metavar="TEXT", help="Added to the prompt: pencil drawing, neon lights.")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="FILE[@SECONDS]",
+    help="The first frame; with @SECONDS one inside of the clip. Repeatable.",
+)
+@click.option("--seed", type=int, default=0, help="Another seed makes another clip.")
+@click.option("--device", metavar="NAME", help="cpu or cuda. [default: a GPU where there is one]")
+@click.option(
+    "--keys",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="LTX_KEYS",
+    help="Keys directory; a development identity is made in it on first use.",
+)
+@click.option(
+    "--store", type=click.Path(), envvar="LTX_STORE", help="Store that keeps the manifest."
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--quiet", is_flag=True, help="No progress and no messages; the result only.")
+@click.version_option(package_name="everyframe")
+def main(
+    model: str,
+    prompt: str,
+    output: Path,
+    resolution: str,
+    fps: str,
+    duration: float,
+    audio: bool,
+    sound: Path | None,
+    style: str | None,
+    images: tuple[str, ...],
+    seed: int,
+    device: str | None,
+    keys: Path | None,
+    store: str | None,
+    form: str,
+    quiet: bool,
+) -> None:
+    """Make a clip with sound from a text. Every frame is marked and the file is signed.
+
+    The prompt does not leave this machine: the file holds a keyed digest of it.
+    """
+    # Imported here, so that --help does not pay for PyTorch and FFmpeg.
+    from generators.base import Watch
+    from generators.bundle import find_description
+    from generators.generation import check_room, make_request, open_generator, write
+    from provenance.interrupts import noted_interrupts
+    from provenance.keys import default_keys_directory, ensure_identity
+    from provenance.sealing import check_output
+    from provenance.store import default_store_path, open_store
+
+    say = _say_nothing if quiet else _say
+    request = make_request(
+        prompt,
+        resolution=resolution,
+        fps=fps,
+        duration=duration,
+        audio=audio,
+        style=style,
+        images=images,
+        sound=sound,
+        seed=seed,
+    )
+    # What can be refused at once is, before weights are read and an identity is made.
+    check_output(output)
+    check_room(output, request)
+    find_description(model)
+    generator = open_generator(model, device)
+    unknown = generator.unknown_words(request)
+    if unknown:
+        say(
+            f"words that this model does not know, and that say nothing to it: {', '.join(unknown)}"
+        )
+    if not generator.trained:
+        say(f"warning: the weights of {model} are not trained; the clip will be noise")
+    directory = keys or default_keys_directory(os.environ)
+    identity, made = ensure_identity(directory, now=datetime.now(UTC))
+    if made:
+        say(
+            f"made a development identity in {directory}: others read what it signs as signed by "
+            "somebody unknown; bring a real one with ltx-keys import"
+        )
+    with (
+        noted_interrupts() as check_interrupt,
+        open_store(store or default_store_path(os.environ)) as opened,
+    ):
+        progress = _progress(check_interrupt, time.monotonic, quiet=quiet)
+        generated = write(
+            generator,
+            request,
+            output,
+            identity=identity,
+            store=opened,
+            watch=Watch(report=progress),
+        )
+    click.echo(_as_json(generated, seed) if form == "json" else _as_text(generated))
+
+
+def _facts(generated: Generated, seed: int) -> dict[str, Any]:
+    sealed = generated.written.sealed
+    return {
+        "schema": SCHEMA,
+        "output": str(generated.path),
+        "content_id": sealed.payload.content_id_hex,
+        "model": generated.model,
+        "trained": generated.trained,
+        "date": sealed.payload.day.isoformat(),
+        "prompt_hash": None if sealed.prompt is None else str(sealed.prompt),
+        "unknown_words": list(generated.unknown_words),
+        "seed": seed,
+        "frames": generated.written.frames,
+        "duration_s": round(generated.written.duration_s, 3),
+        "bytes": sealed.bytes,
+        "timings_s": generated.timings_s,
+    }
+
+
+def _as_json(generated: Generated, seed: int) -> str:
+    return json.dumps(_facts(generated, seed), indent=2, ensure_ascii=False)
+
+
+def _as_text(generated: Generated) -> str:
+    facts = _facts(generated, 0)
+    times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in generated.timings_s.items())
+    return "\n".join(
+        [
+            f"Generated: {facts['output']} ({facts['frames']} frames, {facts['duration_s']:g} s)",
+            f"Watermark: {facts['model']}, {facts['date']}, content id {facts['content_id']}",
+            f"Prompt hash: {facts['prompt_hash']}",
+            f"Time: {times}",
+        ]
+    )
+
+
+def _say(message: str) -> None:
+    click.echo(f"ltx-generate: {message}", err=True)
+
+
+def _say_nothing(_message: str) -> None:
+    return
+
+
+def _progress(
+    check_interrupt: Callable[[], None], clock: Callable[[], float], *, quiet: bool
+) -> Callable[[str, float], None]:
+    visible = not quiet and sys.stderr is not None and sys.stderr.isatty()
+    began: dict[str, float] = {}
+
+    def show(stage: str, share: float) -> None:
+        check_interrupt()
+        if not visible:
+            return
+        now = clock()
+        if stage not in began:
+            if began:
+                click.echo(err=True)
+            began[stage] = now
+        left = (now - began[stage]) * (1 - share) / share if share > 0 else 0.0
+        after = f", {left:.0f} s left" if 0 < share < 1 else ""
+        click.echo(f"\r{stage} {int(100 * share):3d} %{after}        ", err=True, nl=False)
+        if stage == "done":
+            click.echo(err=True)
+
+    return show

@@ -1,0 +1,206 @@
+"""From a request to a marked, signed file, and how far that is."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from generators.base import Request, Watch, parse_rate, parse_size
+from generators.pictures import read_image, read_sound
+from provenance.errors import DiskFull, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from generators.base import Generator, GuideImage
+    from provenance.keys import Identity
+    from provenance.store import Store
+    from provenance.video import EncodeSettings
+    from provenance.writer import Written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """A finished file, words of the prompt that the model does not know, and where time went."""
+
+    path: Path
+    model: str
+    trained: bool
+    written: Written
+    unknown_words: tuple[str, ...]
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+
+def generate(
+    prompt: str,
+    output: str | os.PathLike[str],
+    *,
+    model: str = "ltx-2.3",
+    resolution: str = "480p",
+    fps: str | float = 24,
+    duration: float = 4.0,
+    audio: bool = True,
+    style: str | None = None,
+    images: Iterable[str | os.PathLike[str] | GuideImage] = (),
+    sound: str | os.PathLike[str] | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    identity: Identity | None = None,
+    store: Store | None = None,
+    progress: Callable[[str, float], None] = lambda _stage, _share: None,
+) -> Generated:
+    """Make a clip with sound from a text, and write it to ``output``, marked and signed.
+
+    ``model``: a name that comes with the package, or a folder of weights. ``resolution``: ``WxH``
+    or a name such as ``1080p``. ``images``: files, ``FILE@SECONDS`` for one inside the clip, or
+    :class:`~generators.base.GuideImage`. ``sound``: a file whose sound is used, and which the
+    pictures follow. The prompt stays here: the file has a keyed digest of it alone.
+
+    Raises :class:`~provenance.errors.OptionError`, :class:`~provenance.errors.WeightsMissing`,
+    :class:`~provenance.errors.DeviceMissing`, :class:`~provenance.errors.DeviceFull`,
+    :class:`~provenance.errors.InputError` for images and sound, and what
+    :class:`~provenance.ProvenanceWriter` raises.
+    """
+    request = make_request(
+        prompt,
+        resolution=resolution,
+        fps=fps,
+        duration=duration,
+        audio=audio,
+        style=style,
+        images=images,
+        sound=sound,
+        seed=seed,
+    )
+    started = time.monotonic()
+    generator = open_generator(model, device)
+    loaded_s = time.monotonic() - started
+    made = write(
+        generator, request, Path(output), identity=identity, store=store, watch=Watch(progress)
+    )
+    return Generated(
+        path=made.path,
+        model=made.model,
+        trained=made.trained,
+        written=made.written,
+        unknown_words=made.unknown_words,
+        timings_s={"loading": round(loaded_s, 3)} | made.timings_s,
+    )
+
+
+def make_request(
+    prompt: str,
+    *,
+    resolution: str,
+    fps: str | float,
+    duration: float,
+    audio: bool,
+    style: str | None,
+    images: Iterable[str | os.PathLike[str] | GuideImage],
+    sound: str | os.PathLike[str] | None,
+    seed: int,
+) -> Request:
+    """A request of what users write; all of it is checked, and the files are read."""
+    width, height = parse_size(resolution)
+    if sound is not None and not audio:
+        raise OptionError("sound is given and not wanted", hint="leave out one of the two")
+    plain = Request(
+        prompt=prompt,
+        width=width,
+        height=height,
+        rate=parse_rate(str(fps)),
+        duration_s=duration,
+        audio=audio,
+        style=style,
+        seed=seed,
+    )
+    return Request(
+        prompt=plain.prompt,
+        width=plain.width,
+        height=plain.height,
+        rate=plain.rate,
+        duration_s=plain.duration_s,
+        audio=plain.audio,
+        style=plain.style,
+        seed=plain.seed,
+        images=tuple(read_image(image) for image in images),
+        sound=None if sound is None else read_sound(Path(sound), seconds=plain.duration_s),
+    )
+
+
+def open_generator(model: str, device: str | None = None) -> Generator:
+    """The generator of a name or a folder; see :func:`generate` for what it raises."""
+    from generators.bundle import open_bundle
+
+    bundle = open_bundle(model)
+    from generators.ltx import LtxGenerator, choose_device
+
+    return LtxGenerator(bundle, choose_device(device))
+
+
+def write(
+    generator: Generator,
+    request: Request,
+    output: Path,
+    *,
+    identity: Identity | None = None,
+    store: Store | None = None,
+    settings: EncodeSettings | None = None,
+    watch: Watch,
+) -> Generated:
+    """Generate ``request`` into ``output``; the only way from a generator to a file."""
+    from provenance.writer import ProvenanceWriter
+
+    video, audio = generator.specs(request)
+    timings = {"generating": 0.0, "marking and encoding": 0.0}
+    writer = ProvenanceWriter(
+        output,
+        video,
+        identity,
+        model=generator.model,
+        prompt=request.text,
+        audio=audio,
+        store=store,
+        settings=settings,
+    )
+    with writer:
+        for chunk in _timed(generator.generate(request, watch), timings):
+            before = time.monotonic()
+            writer.write(chunk.frames, audio=chunk.audio)
+            timings["marking and encoding"] += time.monotonic() - before
+        before = time.monotonic()
+    timings["signing"] = time.monotonic() - before
+    watch.report("done", 1.0)
+    return Generated(
+        path=output,
+        model=generator.model,
+        trained=generator.trained,
+        written=writer.result,
+        unknown_words=tuple(generator.unknown_words(request)),
+        timings_s={stage: round(seconds, 3) for stage, seconds in timings.items()},
+    )
+
+
+def _timed(chunks: Iterator[Any], timings: dict[str, float]) -> Iterator[Any]:
+    while True:
+        before = time.monotonic()
+        chunk = next(chunks, None)
+        timings["generating"] += time.monotonic() - before
+        if chunk is None:
+            return
+        yield chunk
+
+
+def check_room(output: Path, request: Request) -> None:
+    """Raises :class:`DiskFull` where the disk cannot hold the clip by a generous guess."""
+    stat = os.statvfs(output.parent if str(output.parent) else ".")
+    needed = int(request.width * request.height * request.frames * 0.05) + (1 << 20)
+    if stat.f_bavail * stat.f_frsize < needed:
+        raise DiskFull(
+            f"{output}: about {needed >> 20} MiB are needed and "
+            f"{stat.f_bavail * stat.f_frsize >> 20} MiB are free",
+            hint="make room, or ask for a smaller or shorter clip",
+        )

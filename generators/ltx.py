@@ -1,0 +1,253 @@
+"""The joint generator: a text, perhaps images and sound, to a clip with sound.
+
+Latents of the whole clip are made first: they are small. Then one chunk after the other is decoded,
+enlarged by super-resolution and handed out, so that memory does not grow with the length.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from itertools import islice
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from generators.audio_codec import AudioCodec, AudioCodecConfig, pad_sound
+from generators.base import GuideImage, Request, Watch, as_frames, largest_fitting
+from generators.dit import DiT
+from generators.latents import (
+    CHUNK,
+    PATCH,
+    SOUND_RATE,
+    latents_of,
+    sound_latents_of,
+    sound_tokens_of,
+    tokens_of,
+)
+from generators.presets import config_from_json
+from generators.quantised import load_packed
+from generators.sampling import SamplingSettings
+from generators.streaming import Made, Wanted, make_latents, plan_windows
+from generators.superres import SuperResolution, Upscaler, upscale
+from generators.text import encode_bytes, unknown_words
+from generators.video_codec import VideoCodec, VideoCodecConfig
+from generators.weight_file import load_weights
+from provenance.clip import AudioSpec, Chunk, VideoSpec
+from provenance.errors import DeviceFull, DeviceMissing, EveryframeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from generators.bundle import Bundle
+    from generators.video_codec_nets import Look
+
+WINDOW, HISTORY = 9, 3
+"""Chunks that the model sees at once, and how many of those are given when it goes on."""
+GRIDS = ((7, 12), (12, 7), (9, 9))
+"""Rows and columns of tokens that it was trained on."""
+OUT_RATE = 2 * SOUND_RATE
+_ENLARGED_BEYOND = 1.3  # bicubic does the rest of the way up to this factor
+_TILE = 512  # pixels a side that super-resolution works on at once
+
+
+class LtxGenerator:
+    """A :class:`generators.base.Generator` from the weights of a bundle."""
+
+    def __init__(self, bundle: Bundle, device: torch.device) -> None:
+        self.model = bundle.model
+        self.trained = bundle.trained
+        self.device = device
+        self._vocabulary = bundle.vocabulary
+        self._settings = SamplingSettings(**bundle.sampling)
+        self._dit = DiT(config_from_json(bundle.size))
+        load_packed(bundle.files["dit"].path, self._dit)
+        self._video_codec = VideoCodec(VideoCodecConfig())
+        load_weights(bundle.files["video_codec"].path, self._video_codec)
+        self._audio_codec = AudioCodec(AudioCodecConfig())
+        load_weights(bundle.files["audio_codec"].path, self._audio_codec)
+        self._upscalers: SuperResolution | None = None
+        if "superres" in bundle.files:
+            self._upscalers = SuperResolution()
+            load_weights(bundle.files["superres"].path, self._upscalers)
+        nets = (self._dit, self._video_codec, self._audio_codec, self._upscalers)
+        for net in nets:
+            if net is not None:
+                net.to(device).eval().requires_grad_(requires_grad=False)
+
+    def unknown_words(self, request: Request) -> list[str]:
+        return unknown_words(request.text, self._vocabulary)
+
+    def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]:
+        video = VideoSpec(width=request.width, height=request.height, rate=request.rate)
+        return video, AudioSpec(sample_rate=OUT_RATE, channels=2) if request.audio else None
+
+    @torch.inference_mode()
+    def generate(self, request: Request, watch: Watch) -> Iterator[Chunk]:
+        with _memory(request):
+            made, rows = self._latents(request, watch)
+            sound = self._sound(made, request) if request.audio else None
+            done = 0
+            for frames in self._pictures(made, rows, request):
+                frames = frames[: request.frames - done]
+                start, done = done, done + len(frames)
+                part = None
+                if sound is not None:
+                    part = sound[_sample(start, request.rate) : _sample(done, request.rate)]
+                watch.report("decoding", done / request.frames)
+                yield Chunk(frames=frames, audio=part)
+
+    def _latents(self, request: Request, watch: Watch) -> tuple[Made, int]:
+        rows, columns = grid_for(request.width, request.height)
+        chunks = max(1, ceil((request.frames - 1) / CHUNK))
+        windows = plan_windows(chunks, window=WINDOW, history=HISTORY)
+        sound = None
+        if request.sound is not None:
+            samples = torch.from_numpy(request.sound.T.copy())[None].to(self.device)
+            sound = sound_tokens_of(self._audio_codec.encode(pad_sound(samples)))
+        wanted = Wanted(
+            chunks=chunks,
+            rows=rows,
+            columns=columns,
+            rate=request.rate,
+            images={
+                min(chunks, round(image.time_s * request.rate / CHUNK)): self._look(
+                    image, rows, columns
+                )
+                for image in request.images
+            },
+            sound=sound,
+        )
+        raw = encode_bytes([request.text], self._dit.config.text.max_bytes).to(self.device)
+        made = make_latents(
+            self._dit,
+            wanted,
+            windows,
+            raw_text=raw,
+            settings=self._settings,
+            generator=torch.Generator().manual_seed(request.seed),
+            progress=lambda share: watch.report("sampling", share),
+        )
+        return made, rows
+
+    def _look(self, image: GuideImage, rows: int, columns: int) -> Tensor:
+        """Latents (P, appearance) of an image, cut to the shape of the picture."""
+        pixels = torch.from_numpy(np.ascontiguousarray(image.pixels)).to(self.device)
+        picture = pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
+        fitted = cover(picture, height=PATCH * rows, width=PATCH * columns)
+        latents = tokens_of(self._video_codec.encode(fitted[:, :, None]))  # (1, 1, P, C)
+        return latents[0, 0, :, : self._dit.config.video.parts[0]]
+
+    def _sound(self, made: Made, request: Request) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """(N, 2) float32 at twice the rate of the codec, as long as the pictures."""
+        from scipy.signal import resample_poly
+
+        if request.sound is not None:
+            samples = request.sound
+        else:
+            decoded = self._audio_codec.decode(sound_latents_of(made.audio))
+            samples = decoded[0].T.cpu().numpy()
+        wide = np.asarray(resample_poly(samples, 2, 1, axis=0), np.float32).clip(-1, 1)
+        count = _sample(request.frames, request.rate)
+        missing = max(0, count - len(wide))
+        return np.pad(wide[:count], ((0, missing), (0, 0)))
+
+    def _pictures(
+        self, made: Made, rows: int, request: Request
+    ) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:
+        """(T, H, W, 3) uint8 in the size that was asked for, a chunk at a time."""
+        latents = latents_of(made.video, rows)
+        stream = self._decoded(latents)
+        width = latents.shape[-1] * PATCH
+        for upscaler in self._passes(width, latents.shape[-2] * PATCH, request):
+            stream = upscale(upscaler, stream, tile=_TILE if width > 2 * _TILE else None)
+            width *= 2
+        while batch := list(islice(stream, CHUNK)):
+            fitted = [cover(one, height=request.height, width=request.width) for one in batch]
+            yield as_frames(torch.cat(fitted))
+
+    def _decoded(self, latents: Tensor) -> Iterator[Tensor]:
+        """Frames (1, 3, H, W) one by one."""
+        look: Look | None = None
+        for step in latents.unbind(2):
+            frames, look = self._video_codec.decode_step(step, look)
+            yield from frames.unbind(2)
+
+    def _passes(self, width: int, height: int, request: Request) -> list[Upscaler]:
+        if self._upscalers is None:
+            return []
+        needed = max(request.width / width, request.height / height)
+        passes: list[Upscaler] = []
+        while needed > _ENLARGED_BEYOND:
+            passes.append(self._upscalers.next if passes else self._upscalers.first)
+            needed /= 2
+        return passes
+
+
+def grid_for(width: int, height: int) -> tuple[int, int]:
+    """Rows and columns of tokens whose shape is nearest to that of the picture."""
+    return min(GRIDS, key=lambda grid: abs(np.log(grid[1] / grid[0] * height / width)))
+
+
+def cover(pictures: Tensor, *, height: int, width: int) -> Tensor:
+    """(B, 3, H, W) scaled until it covers the size, and cut to it from the middle."""
+    scale = max(height / pictures.shape[-2], width / pictures.shape[-1])
+    size = [max(1, round(side * scale)) for side in pictures.shape[-2:]]
+    size = [max(size[0], height), max(size[1], width)]
+    if size != list(pictures.shape[-2:]):
+        pictures = functional.interpolate(
+            pictures, size=size, mode="bicubic", align_corners=False, antialias=scale < 1
+        ).clamp(-1, 1)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    return pictures[..., top : top + height, left : left + width]
+
+
+def choose_device(name: str | None) -> torch.device:
+    """``cpu``, ``cuda``, ``cuda:1``, or for None a GPU where there is one.
+
+    Raises :class:`~provenance.errors.DeviceMissing`.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceMissing(f"no device {name!r}", hint="cpu, cuda or cuda:0") from error
+    if device.type not in {"cpu", "cuda"}:
+        raise DeviceMissing(f"no device {name!r}", hint="cpu, cuda or cuda:0")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise DeviceMissing(
+            f"no GPU {name!r} here: {torch.cuda.device_count()} found",
+            hint="use --device cpu, or install a PyTorch that knows the GPU",
+        )
+    return device
+
+
+@contextmanager
+def _memory(request: Request) -> Iterator[None]:
+    """Turns what PyTorch says when memory runs out into our own error."""
+    try:
+        yield
+    except EveryframeError:
+        raise
+    except (MemoryError, RuntimeError) as error:
+        text = str(error).lower()
+        full = (
+            isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in text
+        )
+        if not full:
+            raise
+        fits = largest_fitting(request.width * request.height // 2)
+        raise DeviceFull(
+            f"{request.width}×{request.height} does not fit the memory",
+            hint=f"try --resolution {fits}, or --device cpu",
+        ) from error
+
+
+def _sample(frame: int, rate: Fraction) -> int:
+    """Samples of sound, at the rate that is handed out, before a frame."""
+    return round(frame * OUT_RATE / rate)

@@ -1,0 +1,70 @@
+"""The sizes that models come in.
+
+``ltx-2.3`` and ``helios-1.0`` of the full size have the numbers of blocks and parameters that are
+told of those systems; nobody trained them here, and their weights are random: they are for
+measuring speed and memory. ``ltx-2.3-small`` is the one whose trained weights come with the
+package. Not affiliated with Lightricks or the makers of Helios.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from generators.blocks import StreamConfig
+from generators.dit import DiTConfig
+from generators.text import TextConfig
+from provenance.errors import UnknownModel, UnreadableMedia
+
+# Channels of the latents of the codecs: how a key frame looks and how it moves, and sound.
+VIDEO_PARTS = (24, 16)
+AUDIO_PARTS = (32,)
+
+PRESETS: dict[str, DiTConfig] = {
+    # 28 blocks, 5632 and 3072 wide: 22.3 thousand million parameters, 44.6 GB in bf16.
+    "ltx-2.3": DiTConfig(
+        video=StreamConfig(parts=(64, 64), heads=44, head_dim=128),
+        audio=StreamConfig(parts=(128,), heads=24, head_dim=128),
+        text=TextConfig(heads=32, head_dim=128, layers=5, max_bytes=1024),
+        blocks=28,
+    ),
+    # Fits 10 MB as 8-bit integers, see generators.quantised.
+    "ltx-2.3-small": DiTConfig(
+        video=StreamConfig(parts=VIDEO_PARTS, heads=4, head_dim=64, mlp_ratio=3),
+        audio=StreamConfig(parts=AUDIO_PARTS, heads=2, head_dim=64, mlp_ratio=3),
+        text=TextConfig(heads=3, head_dim=64, layers=3, max_bytes=256),
+        blocks=6,
+    ),
+}
+
+
+def preset(name: str) -> DiTConfig:
+    """The size called ``name``; raises :class:`UnknownModel`."""
+    if name not in PRESETS:
+        raise UnknownModel(f"unknown preset {name!r}", hint=f"presets: {', '.join(PRESETS)}")
+    return PRESETS[name]
+
+
+def config_as_json(config: DiTConfig) -> dict[str, Any]:
+    return asdict(config)
+
+
+def config_from_json(document: dict[str, Any]) -> DiTConfig:
+    """The inverse of :func:`config_as_json`; raises :class:`UnreadableMedia`."""
+    try:
+        audio = document["audio"]
+        return DiTConfig(
+            video=_stream(document["video"]),
+            audio=None if audio is None else _stream(audio),
+            text=TextConfig(**document["text"]),
+            blocks=int(document["blocks"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableMedia(
+            f"the description of a model cannot be read: {error!r}",
+            hint="it is damaged, or of another version",
+        ) from error
+
+
+def _stream(document: dict[str, Any]) -> StreamConfig:
+    return StreamConfig(**(document | {"parts": tuple(document["parts"])}))

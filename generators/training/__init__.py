@@ -1,0 +1,1 @@
+"""Programs that train the bundled weights, made for short runs on one GPU."""

@@ -1,0 +1,82 @@
+"""What the joint transformer is trained on: velocities of what is not given, in both streams."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from generators.flow import TaskShares, by_channel, draw_task, mix, squared_error
+
+if TYPE_CHECKING:
+    from generators.dit import DiT
+    from generators.training.pool import Windows
+
+SHARES = TaskShares()
+TEXT_DROPPED = 0.12
+"""How often the text is left out, for guidance."""
+
+
+class Losses(NamedTuple):
+    """Mean squared errors of the velocities: of how key frames look, how they move, and sound."""
+
+    looks: Tensor
+    moves: Tensor
+    sound: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        return self.looks + self.moves + self.sound
+
+
+def losses(
+    model: DiT, windows: Windows, generator: torch.Generator, *, shares: TaskShares = SHARES
+) -> Losses:
+    """Draws tasks, levels and noise from ``generator``, on the device of ``windows``."""
+    video, audio = windows.video, windows.audio
+    parts = model.config.video.parts
+    assert model.config.audio is not None
+    task = draw_task(
+        video_time_s=video.time_s,
+        audio_time_s=audio.time_s,
+        started=windows.started,
+        shares=shares,
+        generator=generator,
+    )
+    # Nothing moves before the first key frame of a window, wherever it was cut.
+    moving = torch.ones(1, video.time_s.shape[1], 2, device=video.latents.device)
+    moving[:, 0, 1] = 0
+    clean = video.latents * by_channel(moving, parts)
+    noise = _noise_like(clean, generator)
+    sound_noise = _noise_like(audio.latents, generator)
+    dropped = torch.rand(clean.shape[0], generator=generator, device=clean.device) < TEXT_DROPPED
+    text = windows.text.masked_fill(dropped[:, None], 0)
+    velocity, heard = model(
+        video._replace(
+            latents=mix(clean, noise, by_channel(task.video_level, parts)), level=task.video_level
+        ),
+        audio._replace(
+            latents=mix(audio.latents, sound_noise, task.audio_level[:, :, None]),
+            level=task.audio_level,
+        ),
+        model.read(text),
+    )
+    assert heard is not None
+    target = noise - clean
+    wanted = 1 - task.video_given.float()  # (B, S, 2)
+    return Losses(
+        looks=squared_error(
+            velocity[..., : parts[0]], target[..., : parts[0]], wanted[:, :, None, :1]
+        ),
+        moves=squared_error(
+            velocity[..., parts[0] :], target[..., parts[0] :], wanted[:, :, None, 1:]
+        ),
+        sound=squared_error(
+            heard, sound_noise - audio.latents, 1 - task.audio_given.float()[:, :, None]
+        ),
+    )
+
+
+def _noise_like(latents: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randn(latents.shape, generator=generator, device=latents.device)

@@ -1,0 +1,87 @@
+"""What a later run needs to go on, small enough to be carried: files of at most 15 MiB.
+
+Weights as float16, Adam's second moments as bfloat16 and its first as 8-bit integers; the average
+of the weights is taken from the exported file. What rounding loses, some steps bring back.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from generators.quantised import load_packed, pack, save_packed, unpack
+from provenance.errors import InputMissing, UnreadableMedia
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_BYTES = 15 << 20
+EXPORT = "dit.safetensors"
+_STEP = "state.json"
+
+
+def save_state(
+    folder: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    """Write the weights to ship and everything to go on from into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_packed(folder / EXPORT, average)
+    tensors = {f"weight.{name}": value.half() for name, value in model.state_dict().items()}
+    names = {weight: name for name, weight in model.named_parameters()}
+    first: dict[str, Tensor] = {}
+    for weight, moments in optimizer.state.items():
+        first[f"first.{names[weight]}"] = moments["exp_avg"]
+        tensors[f"second.{names[weight]}"] = moments["exp_avg_sq"].bfloat16()
+    tensors |= pack(first)
+    count = 0
+    batch: dict[str, Tensor] = {}
+    size = 0
+    for name, value in tensors.items():
+        bytes_more = value.numel() * value.element_size()
+        if batch and size + bytes_more > FILE_BYTES:
+            safetensors.torch.save_file(batch, folder / f"state-{count}.safetensors")
+            batch, size, count = {}, 0, count + 1
+        batch[name] = value.detach().cpu().contiguous()
+        size += bytes_more
+    safetensors.torch.save_file(batch, folder / f"state-{count}.safetensors")
+    (folder / _STEP).write_text(json.dumps({"step": step, "files": count + 1}))
+
+
+def load_state(
+    folder: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> int:
+    """Fill model, average and optimizer from ``folder``; returns the step it was written after.
+
+    Raises InputMissing when there is none, UnreadableMedia when it is damaged or of another model.
+    """
+    if not (folder / _STEP).is_file():
+        raise InputMissing(f"{folder}: no state", hint="name the folder of an earlier run")
+    load_packed(folder / EXPORT, average)
+    try:
+        about = json.loads((folder / _STEP).read_text())
+        tensors: dict[str, Tensor] = {}
+        for index in range(about["files"]):
+            tensors |= safetensors.torch.load_file(folder / f"state-{index}.safetensors")
+        model.load_state_dict(
+            {name: tensors[f"weight.{name}"].float() for name in model.state_dict()}
+        )
+        first = unpack({name: x for name, x in tensors.items() if name.startswith("first.")})
+        for name, weight in model.named_parameters():
+            if f"second.{name}" in tensors:
+                optimizer.state[weight] = {
+                    # Where the fused optimizer wants it.
+                    "step": torch.tensor(float(about["step"]), device=weight.device),
+                    "exp_avg": first[f"first.{name}"].to(weight),
+                    "exp_avg_sq": tensors[f"second.{name}"].to(weight),
+                }
+        return int(about["step"])
+    except (SafetensorError, RuntimeError, KeyError, ValueError, OSError) as error:
+        raise UnreadableMedia(
+            f"{folder}: this state cannot be used ({error})",
+            hint="it is damaged, or of a model of another size",
+        ) from error

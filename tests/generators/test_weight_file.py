@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from generators.weight_file import load_weights, save_weights
+from provenance.errors import InputMissing, UnreadableMedia
+
+
+def test_weights_come_back_as_half_precision(tmp_path):
+    net, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    save_weights(tmp_path / "w", net)
+    load_weights(tmp_path / "w", other)
+    assert torch.equal(other.weight, net.weight.half().float())
+    assert [path.name for path in tmp_path.iterdir()] == ["w"]
+
+
+def test_what_cannot_be_used_is_said(tmp_path):
+    net = nn.Linear(3, 2)
+    with pytest.raises(InputMissing):
+        load_weights(tmp_path / "none", net)
+    (tmp_path / "text").write_text("not weights at all")
+    with pytest.raises(UnreadableMedia, match="cannot be read"):
+        load_weights(tmp_path / "text", net)
+    save_weights(tmp_path / "other", nn.Linear(4, 2))
+    with pytest.raises(UnreadableMedia, match=r"weight is \(2, 4\) and should be \(2, 3\)"):
+        load_weights(tmp_path / "other", net)
+    nn.init.constant_(net.bias, float("nan"))
+    save_weights(tmp_path / "nan", net)
+    with pytest.raises(UnreadableMedia, match="finite"):
+        load_weights(tmp_path / "nan", nn.Linear(3, 2))

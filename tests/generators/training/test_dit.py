@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from generators.flow import TaskShares, by_channel, clean_of, draw_task, mix
+from generators.presets import PRESETS
+from generators.training import dit as program
+from generators.training.objective import losses
+from generators.training.pool import Encoded, Format, Pool, encode_clips
+from generators.training.world import World
+from provenance.errors import UnreadableMedia
+from tests.generators.tiny import CONFIG, FoldingAudioCodec, FoldingVideoCodec, tiny_dit
+
+LAYOUT = Format(width=48, height=32, chunks=6, window=3)
+
+
+class DrawnSource:
+    """Clips of a moving bar with a click, through codecs that need no training."""
+
+    def __init__(self) -> None:
+        self.video_codec, self.audio_codec = FoldingVideoCodec(), FoldingAudioCodec()
+        self.captions: tuple[str, ...] = ()
+        self.rendered = 0
+        self.rng = np.random.default_rng(0)
+
+    def clips(self, layout: Format, count: int, *, split: str = "train") -> Encoded:
+        del split
+        frames = torch.zeros(count, 3, layout.frames, layout.height, layout.width)
+        sound = torch.zeros(count, 2, layout.samples)
+        for clip in range(count):
+            left = self.rng.uniform(0, layout.width, 1)[0]
+            x = torch.arange(layout.width) - left
+            move = torch.arange(layout.frames)[:, None] * 0.3
+            frames[clip] = torch.cos((x - move) / 8)[None, :, None]
+            sound[clip] = torch.cos(torch.arange(layout.samples) / 4000 + left)
+        self.captions = ("a bar moves",) * count
+        self.rendered += count
+        return encode_clips(
+            frames, sound, self.captions, video_codec=self.video_codec,
+            audio_codec=self.audio_codec, layout=layout, max_bytes=32,
+        )  # fmt: skip
+
+
+@pytest.fixture
+def tiny_program(monkeypatch, tmp_path):
+    monkeypatch.setitem(PRESETS, "tiny", CONFIG)
+    formats = ((LAYOUT, 0.7), (Format(width=32, height=48, rate=30, chunks=6, window=3), 0.3))
+    monkeypatch.setattr(program, "FORMATS", formats)
+    return program.Plan(
+        out=tmp_path / "out", seconds=60, tail_s=1, preset="tiny", batch=8, pool=32, fill=8,
+        render=4, held_out=4, compiled=False, steps=6,
+    )  # fmt: skip
+
+
+def _pool(count: int = 8) -> Pool:
+    pool = Pool(LAYOUT, count)
+    pool.put(DrawnSource().clips(LAYOUT, count))
+    return pool
+
+
+def test_a_window_is_cut_where_its_pictures_and_its_sound_are():
+    source, pool = DrawnSource(), Pool(LAYOUT, 4)
+    clips = source.clips(LAYOUT, 4)
+    pool.put(clips)
+    windows = pool._cut(torch.tensor([2, 1]), torch.tensor([3, 0]))
+    torch.testing.assert_close(windows.video.latents[0], clips.video[2, 3:7].float())
+    torch.testing.assert_close(windows.audio.latents[0], clips.audio[2, 25:50].float())
+    torch.testing.assert_close(windows.video.latents[1], clips.video[1, :4].float())
+    assert windows.started.tolist() == [True, False]
+    assert windows.video.time_s[0].tolist() == pytest.approx([0, 1 / 3, 2 / 3, 1])
+
+
+def test_a_full_pool_forgets_the_oldest():
+    source, pool = DrawnSource(), Pool(LAYOUT, 6)
+    first, second = source.clips(LAYOUT, 4), source.clips(LAYOUT, 4)
+    pool.put(first)
+    pool.put(second)
+    assert pool.filled == 6
+    kept = pool.first(6).video.latents[:, 0]
+    torch.testing.assert_close(kept[:2], second.video[2:, 0].float())
+    torch.testing.assert_close(kept[2:4], first.video[2:, 0].float())
+
+
+def _tasks(shares: TaskShares, *, started: bool = False, batch: int = 400):
+    return draw_task(
+        video_time_s=(torch.arange(10) / 3).expand(batch, -1),
+        audio_time_s=((torch.arange(75) + 0.5) / 25).expand(batch, -1),
+        started=torch.full((batch,), started),
+        shares=shares,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+
+def test_tasks_give_what_their_shares_say():
+    none = TaskShares(image=0, two_images=0, history=0, sound=0)
+    alone = _tasks(none)
+    assert not alone.video_given[:, :, 0].any()
+    assert alone.video_given[:, 0, 1].all()
+    assert not alone.video_given[:, 1:, 1].any()
+    assert not alone.audio_given.any()
+    image = _tasks(none._replace(image=1))
+    assert image.video_given[:, 0, 0].all()
+    assert not image.video_given[:, 1:, 0].any()
+    two = _tasks(none._replace(two_images=1))
+    assert (two.video_given[:, :, 0].sum(1) == 2).all()
+    assert _tasks(none._replace(sound=1)).audio_given.all()
+
+
+def test_history_leaves_something_to_make_and_gives_its_sound():
+    task = _tasks(TaskShares(image=0, two_images=0, history=1, sound=0))
+    until = task.video_given[:, :, 1].sum(1)  # moments
+    assert until.min() >= 4
+    assert until.max() <= 7
+    heard = task.audio_given[:, :, 0].sum(1)
+    torch.testing.assert_close(heard, ((until - 1) * 25 / 3 + 0.5).floor().long(), atol=1, rtol=0)
+
+
+def test_clips_from_the_middle_of_a_scene_are_never_made_from_the_text_alone():
+    task = _tasks(TaskShares(image=0, two_images=0, history=0, sound=0), started=True)
+    assert task.video_given[:, 0, 0].all()
+
+
+def test_what_is_given_has_next_to_no_noise_and_the_rest_shares_a_level():
+    task = _tasks(TaskShares())
+    assert task.video_level[task.video_given].max() <= 0.1
+    assert (task.video_level[:, 0, 1] == 0).all()
+    free = torch.where(task.video_given, torch.nan, task.video_level).flatten(1)
+    assert ((free.nan_to_num(2).amin(1) - free.nan_to_num(-1).amax(1)).abs() < 1e-6).all()
+    same = (task.audio_level.amax((1, 2)) - task.video_level.amax((1, 2))).abs() < 1e-6
+    assert 0.3 < same.float().mean() < 0.7
+
+
+def test_the_velocity_points_back_to_the_latents():
+    latents, noise = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
+    level = by_channel(torch.rand(2, 3, 2), (3, 2))
+    assert level.shape == (2, 3, 1, 5)
+    mixed = mix(latents, noise, level)
+    torch.testing.assert_close(clean_of(mixed, noise - latents, level), latents)
+
+
+def test_a_tiny_batch_is_learned():
+    model = tiny_dit(awake=False).requires_grad_()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    pool = _pool(4)
+    found = []
+    for _ in range(60):
+        generator = torch.Generator().manual_seed(7)
+        loss = losses(model, pool.draw(16, generator), generator).total
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        found.append(loss.item())
+    assert found[-1] < 0.6 * found[0]
+
+
+def test_a_run_writes_everything_and_another_goes_on_from_it(tiny_program, tmp_path):
+    world = World.join("cpu", 0)
+    figures = program.work(tiny_program, world, DrawnSource(), None)
+    assert figures["step"] == 6
+    out = tiny_program.out
+    names = {path.name for path in out.iterdir()}
+    assert {"dit.safetensors", "state-0.safetensors", "samples.png", "samples.wav"} <= names
+    assert json.loads((out / "log.json").read_text())["figures"]["step"] == 6
+    again = program.work(tiny_program, world, DrawnSource(), out)
+    assert again["step"] == 12
+
+
+def test_a_resumed_run_has_the_weights_it_stopped_with(tiny_program):
+    world = World.join("cpu", 0)
+    program.work(tiny_program, world, DrawnSource(), None)
+    first, second = program.start_run(tiny_program, world), program.start_run(tiny_program, world)
+    program.load_state(tiny_program.out, first.model, first.average, first.optimizer)
+    moments = [first.optimizer.state[weight]["exp_avg_sq"] for weight in first.model.parameters()]
+    assert all(moment.any() for moment in moments[:4])
+    assert (first.model.video.leave.out.weight - second.model.video.leave.out.weight).any()
+
+
+def test_a_damaged_state_is_refused(tiny_program):
+    world = World.join("cpu", 0)
+    program.work(tiny_program, world, DrawnSource(), None)
+    (tiny_program.out / "state-0.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(UnreadableMedia):
+        program.work(tiny_program, world, DrawnSource(), tiny_program.out)
+
+
+def test_a_step_without_a_finite_gradient_changes_nothing(tiny_program):
+    world = World.join("cpu", 0)
+    run, pool = program.start_run(tiny_program, world), _pool()
+    program.advance(run, pool, tiny_program, world, 1e-3)
+    before = [weight.clone() for weight in run.model.parameters()]
+    pool._clips.video[:] = torch.inf
+    program.advance(run, pool, tiny_program, world, 1e-3)
+    after = run.model.parameters()
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_the_rate_rises_stays_and_falls(tiny_program):
+    rates = [program.rate_at(10_000, share, tiny_program) for share in (0.1, 0.6, 0.8, 1.0)]
+    assert rates[0] == rates[1] == tiny_program.rate
+    assert rates[1] > rates[2] > rates[3] > 0
+    assert program.rate_at(0, 0.0, tiny_program) < rates[0]
+
+
+def test_time_ends_a_run(tiny_program):
+    world = World.join("cpu", 0)
+    run, pools = program.start_run(tiny_program, world), [(_pool(), 1.0)]
+    started = time.monotonic() - 100
+    program.train(run, pools, DrawnSource().clips, tiny_program, world, started)
+    assert run.step == 0

@@ -1,0 +1,96 @@
+"""The training loop: skips what is not finite, ends in time, and resumes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from torch import nn
+
+from generators.training.trainer import Run, rate_at, save, start, work
+from provenance.errors import InputMissing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run_in(folder: Path, *, steps: int, resume: bool = False) -> Run:
+    return Run(
+        out=folder,
+        resume=resume,
+        seconds=1000,
+        steps=steps,
+        batch=1,
+        rate=0.05,
+        seed=1,
+        device=torch.device("cpu"),
+        compiled=False,
+        started_s=0.0,
+    )
+
+
+def squared(net: nn.Module, share: float) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    assert 0 <= share < 1
+    x = torch.tensor([[1.0, 2.0, 3.0]])
+    return (net(x) - 2).square().mean(), {}
+
+
+def test_the_rate_rises_by_steps_and_falls_with_the_budget():
+    assert rate_at(0.0, 0, 1.0) < 0.01
+    assert rate_at(0.1, 500, 1.0) > 0.9
+    assert rate_at(0.5, 500, 1.0) == pytest.approx(0.51)
+    assert rate_at(0.999, 500, 1.0) < 0.03
+
+
+def test_steps_make_the_loss_fall_and_are_resumed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("time.monotonic", lambda: 1.0)
+    torch.manual_seed(1)
+    run = run_in(tmp_path, steps=60)
+    training = start(nn.Linear(3, 1), run)
+    before = float(squared(training.net, 0)[0].detach())
+    work(training, run, squared)
+    after = float(squared(training.net, 0)[0].detach())
+    assert after < 0.5 * before
+    save(training, run)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "average.safetensors", "log.jsonl", "state.safetensors",
+    ]  # fmt: skip
+    again = start(nn.Linear(3, 1), run_in(tmp_path, steps=5, resume=True))
+    assert again.step == 60
+    assert torch.equal(again.net.weight, training.net.weight)
+    moments = [state["exp_avg_sq"] for state in training.optimizer.state.values()]
+    back = [state["exp_avg_sq"] for state in again.optimizer.state.values()]
+    assert all(torch.allclose(a, b, rtol=0.01) for a, b in zip(moments, back, strict=True))
+    assert '"loss"' in capsys.readouterr().err
+
+
+def test_a_step_that_is_not_finite_changes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("time.monotonic", lambda: 1.0)
+    run = run_in(tmp_path, steps=3)
+    training = start(nn.Linear(3, 1), run)
+    weight = training.net.weight.detach().clone()
+    work(training, run, lambda net, _: (net(torch.full((1, 3), float("nan"))).sum(), {}))
+    assert training.step == 0
+    assert training.skipped == 3
+    assert torch.equal(training.net.weight, weight)
+
+
+def test_there_must_be_something_to_resume(tmp_path):
+    with pytest.raises(InputMissing):
+        start(nn.Linear(3, 1), run_in(tmp_path, steps=1, resume=True))
+
+
+def test_the_programs_need_no_package_of_the_media_side(tmp_path):
+    """They run where only torch, NumPy and safetensors are."""
+    program = (
+        "import sys, generators.training.video_codec, generators.training.audio_codec, "
+        "generators.training.superres\n"
+        "print(sorted({'av', 'c2pa', 'cv2', 'click', 'scipy'} & set(sys.modules)))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
