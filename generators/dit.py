@@ -95,7 +95,7 @@ class LevelEncoder(nn.Module):
         inner = nn.functional.silu(self.wave(waves) + about)
         inner = nn.functional.silu(self.hidden(inner))
         out: Tensor = self.out(inner)
-        return out.unflatten(-1, (self.count, -1))  # (B, S, n, width)
+        return out.view(*out.shape[:2], self.count, -1)  # (B, S, n, width)
 
 
 class Head(nn.Module):

@@ -79,7 +79,12 @@ def generate(
     generator = open_generator(model, device)
     loaded_s = time.monotonic() - started
     made = write(
-        generator, request, Path(output), identity=identity, store=store, watch=Watch(progress)
+        generator,
+        request,
+        Path(output),
+        identity=identity,
+        store=store,
+        watch=Watch(report=progress),
     )
     return Generated(
         path=made.path,

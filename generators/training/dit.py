@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from generators.training.pool import Encoded
 
+PRESET = "ltx-2.3-small"
 WARMUP_STEPS = 300
 SYNC_EVERY = 10
 """Steps after which the processes agree on how much of the time is used up."""
@@ -63,13 +64,13 @@ class Plan:
 
     out: Path
     seconds: float
-    preset: str = "ltx-2.3-small"
+    preset: str = PRESET
     batch: int = 128
-    pool: int = 24_000
+    pool: int = 40_000
     fill: int = 2_000
     fill_s: float = 60.0
     render: int = 16
-    render_share: float = 0.3
+    render_share: float = 0.4
     rate: float = 1e-3
     decay: float = 0.35
     tail_s: float = 40.0
@@ -272,8 +273,9 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
     if world.rank == 0:
         plan.out.mkdir(parents=True, exist_ok=True)
         save_state(plan.out, run.model, run.average, run.optimizer, run.step)
+        source.rng = np.random.default_rng(2026)  # the same scenes after every run
         held_out = Pool(FORMATS[0][0], plan.held_out)
-        captions = []
+        captions: list[str] = []
         while held_out.filled < held_out.capacity:
             held_out.put(source.clips(held_out.layout, plan.render, split="held_out"))
             captions += source.captions
@@ -304,16 +306,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--video-codec", type=Path, help="weights; default: the bundled ones")
     parser.add_argument("--audio-codec", type=Path, help="weights; default: the bundled ones")
     parser.add_argument("--device", choices=["cpu", "cuda"])
-    parser.add_argument("--preset", choices=sorted(PRESETS), default=Plan.preset)
+    parser.add_argument("--preset", choices=sorted(PRESETS), default=PRESET)
     parser.add_argument("--seconds", type=float, default=540.0, help="of the whole run")
     parser.add_argument("--tail-s", type=float, default=40.0, help="kept for the end of it")
     parser.add_argument("--steps", type=int, help="stop after so many, if time does not")
     parser.add_argument("--batch", type=int, default=128, help="clips a step, each process")
-    parser.add_argument("--pool", type=int, default=24_000, help="clips kept, each process")
+    parser.add_argument("--pool", type=int, default=40_000, help="clips kept, each process")
     parser.add_argument("--fill", type=int, default=2_000, help="clips rendered before training")
     parser.add_argument("--fill-s", type=float, default=60.0, help="the most time for that")
     parser.add_argument("--render", type=int, default=16, help="clips rendered at a time")
-    parser.add_argument("--render-share", type=float, default=0.3, help="of the time")
+    parser.add_argument("--render-share", type=float, default=0.4, help="of the time")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--decay", type=float, default=0.35, help="last share of the time; 0: none")
     parser.add_argument("--held-out", type=int, default=64, help="clips that losses are read on")
