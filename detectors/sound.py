@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from detectors.order import span
 from detectors.result import Check, Tampering, WatermarkFacts
-from detectors.tamper import span
 from detectors.watermark import watermark_facts
 from provenance.audio_watermark import LOWEST_RATE, SoundDetector
 

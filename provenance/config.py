@@ -36,12 +36,13 @@ CONFIG_VARIABLE: Final = "LTX_CONFIG"
 SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "no_default_trust"})
 """Options that mean the same in every command: they may stand at the top of the file."""
 NAMED_ONLY: Final = frozenset(
-    {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require"}
-    | {"output", "input", "schema"}
+    {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require", "policy"}
+    | {"remote_manifests", "tsa", "timestamp"}
+    | {"output", "input", "schema", "receipt", "receipt_out"}
 )
 """Settings that a file in the current folder may not make."""
 COMMANDS: Final = frozenset(
-    {"verify", "stamp", "keys", "doctor", "attack", "bench", "generate", "download"}
+    {"verify", "stamp", "keys", "doctor", "attack", "bench", "disclose", "generate", "download"}
 )
 """Tables that the file may have."""
 

@@ -43,7 +43,7 @@ class Places:
     """What is looked at: the keys directory, the store and the folder for temporary files."""
 
     keys: Path
-    store: Path
+    store: Path | str
     work: Path
 
 
@@ -87,7 +87,8 @@ def _disk(places: Places) -> Iterator[Finding]:
 
 
 def _keys(places: Places) -> Iterator[Finding]:
-    from provenance.keys import carrier_keys, load_identity
+    from provenance.keys import carrier_keys, load_identity, renewal_notice
+    from provenance.trust_list import installed_list
 
     if not places.keys.exists():
         detail = f"none in {places.keys}: a development identity is made with the first stamp"
@@ -105,6 +106,18 @@ def _keys(places: Places) -> Iterator[Finding]:
             detail=f"{identity.name} ({kind}, {identity.algorithm}) in {places.keys}",
             hint="for real use: ltx-keys import" if identity.development else "",
         )
+        notice = renewal_notice(identity, now=datetime.now(UTC))
+        if notice is not None:
+            yield Finding(name="certificate", state="note", detail=notice)
+    listed = installed_list(places.keys)
+    if listed is not None:
+        old = listed.stale(datetime.now(UTC).date())
+        yield Finding(
+            name="trust list",
+            state="note" if old else "ok",
+            detail=f"{listed.title} of {listed.day}, {listed.certificates} authorities",
+            hint="it is old: ltx-keys trust update" if old else "",
+        )
     private = sum(not key.public for key in carrier_keys(places.keys))
     yield Finding(
         name="carrier keys",
@@ -117,7 +130,7 @@ def _keys(places: Places) -> Iterator[Finding]:
 def _store(places: Places) -> Iterator[Finding]:
     from provenance.store import open_store
 
-    if not places.store.exists():
+    if isinstance(places.store, Path) and not places.store.exists():
         detail = f"none at {places.store}: made with the first stamp"
         yield Finding(name="store", state="note", detail=detail)
         return

@@ -28,6 +28,7 @@
     │   └── AlreadyMarked           mark.present          with --if-marked refuse
     ├── IdentityError               identity.invalid   2  keys or certificates unusable
     ├── ManifestError               manifest.invalid   4  signing failed or does not verify
+    ├── FetchRefused                fetch.refused      3  an address may not or cannot be read
     ├── StoreError                  store.unavailable  4  cannot be opened, or damaged
     └── OutputError                 output.failed      4  writing failed, nothing left behind
         └── DiskFull                output.disk_full
@@ -164,6 +165,14 @@ class IdentityError(EveryframeError):
 
 class ManifestError(EveryframeError):
     code = "manifest.invalid"
+
+
+class FetchRefused(EveryframeError):
+    """``status``: of the answer, where there was one."""
+
+    code = "fetch.refused"
+    exit_code = 3
+    status: int | None = None
 
 
 class StoreError(EveryframeError):

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from provenance.watermark.course import Piece, pieces
 from provenance.watermark.detection import ClockSpan
 from provenance.watermark.tile import CLOCK_CELLS, SLOT_S
 
@@ -38,6 +39,7 @@ _BLOCK = 512  # windows that are searched at once: bounds the memory for hours o
 _SPEEDS = (0.5, 2.0)
 _STEADY_S = 3.0  # the picture's own share in the cells is known, and removed, from so much on
 _STEADY_SHARE = 0.5  # of the mean: all of it would take the clock along where seconds are few
+_BACK_NATS = 6.0  # for going back by a second: what runs backwards does so again and again
 _JUMP_MARGIN = 4.0  # nats on top of ln(slots) for a jump: what a cut has to be worth
 # Nats that another speed than 1 has to be worth: a codec that is slow to follow looks a bit slow.
 _SPEED_MARGIN = 8.0
@@ -89,9 +91,7 @@ def read_clock(
         part = slice(first, first + _BLOCK)
         windows = _prepare(tile, track[part], cells[part], pattern, signs)
         for begin, end, slots in _runs(windows):
-            span = _read_run(windows, begin, end, slots, signs, len(track))
-            if span is not None:
-                found.append(span)
+            found += _read_run(windows, begin, end, slots, signs, len(track))
         if len(track) <= _BLOCK:
             whole = _read_whole(windows, signs)
     if not found and whole is not None:
@@ -144,6 +144,7 @@ def _runs(windows: _Windows) -> list[tuple[int, int, list[int]]]:
                 value[:-1],
                 np.concatenate([[-np.inf], value[:-2]]),
                 np.full(slots, value[best] - jump),
+                np.concatenate([value[1:-1] - _BACK_NATS, [-np.inf]]),
             ]
         )
         back[w, :-1] = choices.argmax(0)
@@ -154,7 +155,7 @@ def _runs(windows: _Windows) -> list[tuple[int, int, list[int]]]:
     for w in range(count - 1, 0, -1):
         step = int(back[w, state])
         jumped.append(step == 2)
-        state = int(origin[w]) if step == 2 else state - step
+        state = int(origin[w]) if step == 2 else state + (0, -1, 0, 1)[step]
         course.append(state)
     course.reverse()
     jumped.reverse()
@@ -169,26 +170,61 @@ def _read_run(
     slots: list[int],
     signs: NDArray[np.float32],
     total: int,
-) -> ClockSpan | None:
+) -> list[ClockSpan]:
+    """The run from window ``begin`` to ``end``: one span for each way in which it goes on."""
     position, speed = _line(windows, begin, end, slots)
     start, stop = windows.start[begin:end], windows.end[begin:end]
-    shown = position + speed * ((start + stop) / 2 - start[0])
+
+    news = _news(windows.values[begin:end], signs[slots])
+
+    def gains(speed: float, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+        return news * _gain(windows, start - start[0], stop - start[0], begin, speed, offsets)
+
+    parts = pieces(start, slots, gains, usual=speed)
+    if len(parts) == 1:
+        parts = [Piece(0, end - begin, position, speed)]
+    shown = np.concatenate(
+        [
+            part.position_s
+            + part.speed * ((start + stop)[part.first : part.last] / 2 - start[part.first])
+            for part in parts
+        ]
+    )
     seconds = np.clip(np.floor(shown / SLOT_S), 0, SLOTS - 1).astype(int)
     score = _score(windows.values[begin:end], seconds.tolist(), signs)
     # What there was to choose from: every second to start in, every pair of windows to begin and
-    # end with, and every line through them (digital lines of n points are fewer than n³).
+    # end with, and every line through them (digital lines of n points are fewer than n³), anew
+    # for every piece.
     count = end - begin
     lines = min(2.0 ** (count - 1), float(count) ** 3)
-    candidates = SLOTS * (total * (total + 1) / 2) * lines
+    candidates = SLOTS * (total * (total + 1) / 2) * lines ** len(parts)
     if score < _threshold(candidates):
-        return None
-    return ClockSpan(
-        start_s=float(start[0]),
-        end_s=float(stop[-1]),
-        original_start_s=position,
-        speed=speed,
-        score=score,
-    )
+        return []
+    return [
+        ClockSpan(
+            start_s=float(start[part.first]),
+            end_s=float(stop[part.last - 1]),
+            original_start_s=max(0.0, part.position_s),
+            speed=part.speed,
+            score=score,
+            goes_on=part.first > 0,
+        )
+        for part in parts
+    ]
+
+
+def _news(values: NDArray[np.float32], signs: NDArray[np.float32]) -> float:
+    """How much of what each of ``values`` (W, 96) says was not said by the one before.
+
+    A picture that stands still disturbs every window in the same way: windows that are correlated
+    by r count (1 - r) / (1 + r) each, as samples of an autoregressive process do.
+    """
+    if len(values) < 3:
+        return 1.0
+    rest = values - (values * signs).mean(1, keepdims=True) * signs
+    again = float((rest[1:] * rest[:-1]).sum() / ((rest * rest).sum() + 1e-9))
+    again = min(max(again, 0.0), 0.9)
+    return (1 - again) / (1 + again)
 
 
 def _threshold(candidates: float) -> float:
@@ -249,7 +285,10 @@ def _line(
     near = np.clip(slope, *_SPEEDS) + np.arange(-12, 13) * step
     tried = np.unique(np.clip(np.append(near, 1.0), *_SPEEDS)) if speeds else np.ones(1)
     gains = np.stack(
-        [_gain(windows, start - pivot, stop - pivot, begin, float(s), offsets) for s in tried]
+        [
+            _gain(windows, start - pivot, stop - pivot, begin, float(s), offsets).sum(1)
+            for s in tried
+        ]
     )
     best = gains.max(1)
     normal = int(np.flatnonzero(tried == 1.0)[0])
@@ -271,18 +310,20 @@ def _gain(
     speed: float,
     offsets: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(offsets,) log-likelihood ratio of each line; ``start``, ``stop`` are from its pivot on."""
-    low = (offsets[:, None] + speed * start) / SLOT_S
-    high = (offsets[:, None] + speed * stop) / SLOT_S
+    """(offsets, W) log-likelihood ratio of each line; ``start``, ``stop`` are from its pivot on."""
+    edges = (offsets[:, None] + speed * start) / SLOT_S, (offsets[:, None] + speed * stop) / SLOT_S
+    # Nothing was shown before the original began.
+    low = np.maximum(np.minimum(*edges), 0.0)
+    high = np.maximum(np.maximum(*edges), low + 1e-3)
     which = begin + np.arange(len(start))
-    signal, energy = np.zeros(len(offsets)), np.zeros(len(offsets))
+    signal, energy = np.zeros(low.shape), np.zeros(low.shape)
     # At double speed a window of half a second reaches into three seconds at most.
     for step in range(3):
         slot = np.floor(low) + step
         share = np.clip(np.minimum(high, slot + 1) - np.maximum(low, slot), 0, None) / (high - low)
         index = np.clip(slot, 0, SLOTS - 1).astype(np.intp)
-        signal += (share * windows.fit[which, index]).sum(1)
-        energy += (share**2).sum(1)
+        signal += share * windows.fit[which, index]
+        energy += share**2
     return np.asarray(windows.level * signal - windows.level**2 / 2 * energy, np.float64)
 
 
@@ -291,7 +332,7 @@ def _joined(spans: list[ClockSpan]) -> list[ClockSpan]:
     joined: list[ClockSpan] = []
     for span in spans:
         before = joined[-1] if joined else None
-        if before is not None and abs(before.speed - span.speed) < 0.02:
+        if before is not None and not span.goes_on and abs(before.speed - span.speed) < 0.02:
             expected = before.original_start_s + before.speed * (span.start_s - before.start_s)
             if abs(expected - span.original_start_s) < 0.5 and span.start_s - before.end_s < 1:
                 joined[-1] = ClockSpan(
@@ -300,6 +341,7 @@ def _joined(spans: list[ClockSpan]) -> list[ClockSpan]:
                     original_start_s=before.original_start_s,
                     speed=before.speed,
                     score=float(np.hypot(before.score, span.score)),
+                    goes_on=before.goes_on,
                 )
                 continue
         joined.append(span)

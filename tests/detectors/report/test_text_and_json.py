@@ -49,7 +49,7 @@ TAMPERED = Result(
 UNREADABLE = Result(
     file=FileFacts(name="gone.mp4", path="gone.mp4"),
     verdict="unreadable",
-    reasons=("the file could not be read as video",),
+    reasons=("the file could not be read",),
     error=Failure(code="input.missing", message="gone.mp4 does not exist", hint="check the name"),
 )
 UNREAD = Result(
@@ -117,6 +117,13 @@ def test_json_fits_the_schema(name):
     assert next(iter(document)) == "schema"
     assert document["schema"] == "everyframe.verify/1"
     validate(document)
+
+
+def test_a_file_name_that_is_no_utf8_is_json_all_the_same():
+    odd = with_changes(MARKED, file=file(name="a\udcff.mp4", path="é\udcff.mp4"))
+    text = to_json(odd)
+    assert "é" in text
+    assert json.loads(text.encode("utf-8"))["file"]["name"] == "a\udcff.mp4"
 
 
 def test_the_schema_knows_every_field():

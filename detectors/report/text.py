@@ -1,31 +1,18 @@
-"""A result as text for people and as JSON for programs."""
+"""A result as text for people."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from decimal import Decimal
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from detectors.tamper import SPEED_TOLERANCE, span
+from detectors.order import SPEED_TOLERANCE, span
+from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.printable import printable
 
 if TYPE_CHECKING:
-    from detectors.result import ClockFacts, ManifestFacts, Result, WatermarkFacts
+    from detectors.result import ClockFacts, Decision, ManifestFacts, Result, WatermarkFacts
 
-
-def to_json(result: Result, *, indent: int | None = None) -> str:
-    """``result`` as one JSON object of the schema ``everyframe.verify/1``."""
-    document = asdict(result)
-    # The schema's name goes first: it tells a reader what the rest is.
-    document = {"schema": document.pop("schema"), **document}
-    return json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
-
-
-def schema_text() -> str:
-    """The JSON Schema of :func:`to_json`'s output."""
-    return files("detectors").joinpath("schema/verify-1.json").read_text(encoding="utf-8")
+_MOST_INGREDIENTS = 5
 
 
 def to_text(result: Result, *, titled: bool = False) -> str:
@@ -34,11 +21,11 @@ def to_text(result: Result, *, titled: bool = False) -> str:
     ``titled`` puts the file's path before, for reports on several files.
     """
     head = [
-        f"Watermark detected: {_detected(result)}",
-        f"Confidence: {_confidence(result.mark)}",
+        f"Watermark detected: {detected(result)}",
+        f"Confidence: {confidence(result.mark)}",
         f"Generation date: {_date(result)}",
-        f"Prompt hash: {_prompt(result)}",
-        f"Tampered: {_tampered(result)}",
+        f"Prompt hash: {prompt_hash(result)}",
+        f"Tampered: {tampered(result)}",
     ]
     title = [printable(result.file.path)] if titled else []
     return "\n".join([*title, *head, "", *_grounds(result), ""])
@@ -49,7 +36,7 @@ def percent(confidence: float) -> str:
     return f"{Decimal(str(confidence)) * 100:.2f}%"
 
 
-def _detected(result: Result) -> str:
+def detected(result: Result) -> str:
     mark = result.mark
     if mark.detected:
         return mark.model_name or "yes, message not readable"
@@ -57,19 +44,25 @@ def _detected(result: Result) -> str:
     return "not checked" if searched != "done" else "none"
 
 
-def _confidence(mark: WatermarkFacts) -> str:
+def confidence(mark: WatermarkFacts) -> str:
     return "none" if mark.confidence is None else percent(mark.confidence)
 
 
 def _date(result: Result) -> str:
+    day, source = generation_date(result)
+    return f"{day} ({source})" if source else day
+
+
+def generation_date(result: Result) -> tuple[str, str]:
+    """The day, or "unknown", and where it is from."""
     if result.mark.date:
-        return f"{result.mark.date} (approximate)"
+        return result.mark.date, "approximate"
     if result.manifest.generation_date and _counts(result.manifest):
-        return f"{result.manifest.generation_date} (from the credentials)"
-    return "unknown"
+        return result.manifest.generation_date, "from the credentials"
+    return "unknown", ""
 
 
-def _prompt(result: Result) -> str:
+def prompt_hash(result: Result) -> str:
     manifest, prefix = result.manifest, result.mark.prompt_hash_prefix
     fits = result.verdict != "conflicting" and _counts(manifest)
     digest = manifest.prompt_hash if fits else None
@@ -82,7 +75,7 @@ def _prompt(result: Result) -> str:
     return "none" if result.mark.content_id else "unknown"
 
 
-def _tampered(result: Result) -> str:
+def tampered(result: Result) -> str:
     if result.tampered is None:
         looked = _state(result, "time_coverage") == "failed"
         return "not determined" if looked else "not checked"
@@ -104,16 +97,44 @@ def _grounds(result: Result) -> list[str]:
         lines += [_clock(run) for run in mark.clock]
     lines += _sound(result)
     lines.append(f"Credentials: {_credentials(result.manifest)}")
+    lines += _ingredients(result.manifest)
     if result.modified:
         lines.append(f"Modified: {', '.join(result.modified)} (ordinary handling, not tampering)")
     for sign in result.tampering:
         when = "" if sign.start_s is None or sign.end_s is None else span(sign.start_s, sign.end_s)
         lines.append(f"Tampering: {sign.kind}{when and f' at {when}'}: {sign.detail}")
+    lines += _quality(result)
+    if result.decision is not None:
+        lines.append(_decision(result.decision))
     open_checks = [check for check in result.checks if check.state != "done"]
     if open_checks:
         lines.append("Not checked:")
         lines += [f"  - {check.name}: {printable(check.detail)}" for check in open_checks]
     return lines
+
+
+def _quality(result: Result) -> list[str]:
+    """What is wrong with the quality, which says nothing of who made the file."""
+    if result.quality is None:
+        return []
+    if not result.quality.findings:
+        return ["Quality: nothing found"]
+    return [
+        f"Quality: {one.kind}"
+        + (
+            ""
+            if one.start_s is None or one.end_s is None
+            else f" at {span(one.start_s, one.end_s)}"
+        )
+        + f": {one.detail}"
+        for one in result.quality.findings
+    ]
+
+
+def _decision(decision: Decision) -> str:
+    rule = "" if decision.rule is None else f", rule {decision.rule}"
+    policy = f"{decision.policy_name} {decision.policy_version}".strip()
+    return printable(f"Policy: {decision.action}: {decision.reason} ({policy}{rule})")
 
 
 def _sound(result: Result) -> list[str]:
@@ -140,6 +161,8 @@ def _clock(run: ClockFacts) -> str:
 
 
 def _authenticated(mark: WatermarkFacts) -> str:
+    if mark.authenticated and mark.key == DEFAULT_CARRIER_KEY.name:
+        return f"yes (credentials of a trusted signer name it, under published key {mark.key})"
     if mark.authenticated:
         return f"yes (private key {mark.key})"
     return f"no (published key {mark.key}: anybody can place, copy or remove such a mark)"
@@ -153,6 +176,7 @@ def _credentials(manifest: ManifestFacts) -> str:
         "embedded": "in the file",
         "sidecar": "beside the file",
         "recovered": "recovered from the store (the file carries none)",
+        "remote": "fetched from the address that the file names",
     }[manifest.source or "embedded"]
     by = f" by {printable(manifest.issuer)}" if manifest.issuer else ""
     state = {
@@ -164,6 +188,18 @@ def _credentials(manifest: ManifestFacts) -> str:
     maker = f", made with {printable(manifest.claim_generator)}" if manifest.claim_generator else ""
     codes = f" ({', '.join(map(printable, manifest.codes))})" if manifest.state == "invalid" else ""
     return f"{origin}; {state}{codes}{maker}"
+
+
+def _ingredients(manifest: ManifestFacts) -> list[str]:
+    """A line on each ingredient that something is wrong with: a bad parent can have a good child"""
+    wrong = [one for one in manifest.ingredients if one.codes]
+    lines = [
+        f"Ingredient: {one.relationship}, its credentials: {', '.join(map(printable, one.codes))}"
+        for one in wrong[:_MOST_INGREDIENTS]
+    ]
+    if len(wrong) > len(lines):
+        lines.append(f"Ingredient: and {len(wrong) - len(lines)} more")
+    return lines
 
 
 def _counts(manifest: ManifestFacts) -> bool:

@@ -1,91 +1,16 @@
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sqlite3
 import stat
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from provenance.errors import OptionError, StoreError
-from provenance.store import StoredManifest, default_store_path, open_store
-
-ID = "000000000000ab"
-
-
-def record(content_id: str = ID, manifest: bytes = b"signed") -> StoredManifest:
-    return StoredManifest(
-        content_id=content_id,
-        manifest=manifest,
-        mime="video/mp4",
-        model="ltx-2.3",
-        day=date(2026, 3, 24),
-        prompt_hash="hmac-sha256:00",
-        created=datetime(2026, 3, 24, 12, tzinfo=UTC),
-        width=1920,
-        height=1080,
-        duration_s=4.5,
-    )
-
-
-def test_what_is_put_is_found_again_after_reopening(tmp_path: Path):
-    with open_store(tmp_path / "new" / "store.sqlite") as store:
-        store.put(record())
-        assert store.get("00000000000000") is None
-    with open_store(tmp_path / "new" / "store.sqlite", create=False) as store:
-        assert store.get(ID) == record()
-        assert store.contains(ID)
-
-
-def test_an_id_is_reserved_once_and_then_filled(tmp_path: Path):
-    with open_store(tmp_path / "s") as first, open_store(tmp_path / "s") as second:
-        assert first.reserve(ID)
-        assert not second.reserve(ID)
-        assert second.contains(ID)
-        assert second.get(ID) is None
-        first.put(record())
-        assert second.get(ID) == record()
-        assert not second.reserve(ID)
-
-
-def test_a_released_reservation_is_free_and_a_manifest_is_not_released(tmp_path: Path):
-    with open_store(tmp_path / "s") as store:
-        store.reserve(ID)
-        store.release(ID)
-        assert not store.contains(ID)
-        store.put(record())
-        store.release(ID)
-        assert store.get(ID) == record()
-
-
-def test_another_manifest_under_the_same_id_is_refused_and_the_same_is_no_matter(tmp_path: Path):
-    with open_store(tmp_path / "s") as store:
-        store.put(record())
-        store.put(record())
-        with pytest.raises(StoreError, match="another manifest"):
-            store.put(record(manifest=b"other"))
-        assert store.get(ID) == record()
-
-
-def _reserve_all(path: Path, answers) -> None:
-    with open_store(path) as store:
-        answers.put([store.reserve(f"{number:014x}") for number in range(40)])
-
-
-def test_processes_that_open_a_new_store_at_once_never_share_an_id(tmp_path: Path):
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-    workers = [
-        context.Process(target=_reserve_all, args=(tmp_path / "s", answers)) for _ in range(3)
-    ]
-    for worker in workers:
-        worker.start()
-    taken = [answers.get(timeout=60) for _ in workers]
-    for worker in workers:
-        worker.join()
-    assert [sum(column) for column in zip(*taken, strict=True)] == [1] * 40
+from provenance.store import default_store_path, open_store
+from provenance.store.schema import MIGRATIONS
+from tests.stored import ID, manifest_store, record
 
 
 def test_reading_a_store_that_does_not_exist_makes_none(tmp_path: Path):
@@ -97,12 +22,6 @@ def test_reading_a_store_that_does_not_exist_makes_none(tmp_path: Path):
         with pytest.raises(StoreError):
             store.reserve(ID)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_store_opened_for_reading_is_not_written(tmp_path: Path):
-    open_store(tmp_path / "s").close()
-    with open_store(tmp_path / "s", create=False) as store, pytest.raises(StoreError):
-        store.put(record())
 
 
 def test_only_the_owner_can_read_the_store(tmp_path: Path):
@@ -117,7 +36,7 @@ def test_urls(tmp_path: Path, monkeypatch):
     open_store(f"sqlite:///{tmp_path}/absolute%20name").close()
     open_store("sqlite:///relative").close()
     assert {path.name for path in tmp_path.iterdir()} == {"absolute name", "relative"}
-    for wrong in ("postgresql://host/db", "sqlite://host/db", "sqlite://", "sqlite:///x?mode=ro"):
+    for wrong in ("mysql://host/db", "sqlite://host/db", "sqlite://", "sqlite:///x?mode=ro"):
         with pytest.raises(OptionError):
             open_store(wrong)
 
@@ -162,7 +81,7 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path):
 
 
 def test_a_locked_store_is_an_error_with_advice(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("provenance.store._BUSY_MS", 50)
+    monkeypatch.setattr("provenance.store.sqlite._BUSY_MS", 50)
     with open_store(tmp_path / "s") as store:
         other = sqlite3.connect(tmp_path / "s", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -198,3 +117,40 @@ def test_the_default_path_follows_the_environment():
     assert default_store_path({"LTX_STORE": "sqlite:////srv/s"}) == Path("/srv/s")
     assert default_store_path({"XDG_DATA_HOME": "/d"}) == Path("/d/everyframe/manifests.sqlite")
     assert default_store_path({"HOME": "/h"}) == Path("/h/.local/share/everyframe/manifests.sqlite")
+    postgres = "postgresql://db.example/ltx"
+    assert default_store_path({"LTX_STORE": postgres}) == postgres
+
+
+def old_store(path: Path) -> Path:
+    """A store as version 1 left it, with a manifest and a reservation."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in MIGRATIONS[1]:
+        connection.execute(
+            statement.format(bytes="BLOB", real="REAL", options=" WITHOUT ROWID, STRICT")
+        )
+    connection.execute(f"PRAGMA application_id = {0x45464D53}")
+    connection.execute("PRAGMA user_version = 1")
+    values = (
+        ID,
+        manifest_store("urn:c2pa:old"),
+        "video/mp4",
+        "ltx-2.3",
+        "2026-03-24",
+        "hmac-sha256:00",
+        "2026-03-24T12:00:00+00:00",
+        1920,
+        1080,
+        4.5,
+    )
+    connection.execute(f"INSERT INTO manifests VALUES ({', '.join('?' * 10)})", values)
+    connection.execute("INSERT INTO manifests (content_id) VALUES (?)", ("0" * 14,))
+    connection.close()
+    return path
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_store_of_an_older_version_is_brought_up_to_date(tmp_path: Path, create):
+    with open_store(old_store(tmp_path / "s"), create=create) as store:
+        assert store.get(ID) == record(manifest=manifest_store("urn:c2pa:old"))
+        assert store.manifest_id(ID) == "urn:c2pa:old"
+        assert store.contains("0" * 14)
