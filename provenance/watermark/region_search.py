@@ -8,7 +8,7 @@ import numpy as np
 
 from provenance.watermark.absence import Missing, missing_regions, touching
 from provenance.watermark.detection import AbsenceMap, MissingRegion
-from provenance.watermark.regions import in_strengths, stretches
+from provenance.watermark.regions import in_strengths, section_of, stretches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -117,18 +117,17 @@ def _mapped(section: Sequence[Spots]) -> list[_Mapped]:
     """The map of a section: 0 where the mark is, 1 where it is missing, NaN where none is due."""
     if not section:
         return []
-    evidence = np.stack([each.evidence for each in section]).astype(np.float32)
-    activity = np.stack([each.activity for each in section]).astype(np.float32)
+    told = section_of(section)
     starts = [0]
     for index, each in enumerate(section):
         if each.start_s - section[starts[-1]].start_s >= _MAP_S - 1e-6:
             starts.append(index)
     bins = list(zip(starts, [*starts[1:], len(section)], strict=True))
-    height, width = evidence.shape[1:]
+    height, width = told.evidence.shape[1:]
     step = max(1, height // _MAP_ROWS)
     rows, columns = height // step, width // step
     mapped = []
-    for stretch in stretches(evidence, activity, bins):
+    for stretch in stretches(told, bins):
         sums = (
             np.asarray(plane[: rows * step, : columns * step])
             .reshape(rows, step, columns, step)
