@@ -22,6 +22,7 @@ COMMANDS = (
     "geometry",
     "gpu",
     "stamping",
+    "tampering",
     "verifying",
 )
 
