@@ -30,6 +30,7 @@ _SHARE = 0.6  # of what is due: a region that holds at least that counts as mark
 _NEIGHBOURHOOD = 5  # spots whose strength is one
 _LEAST_DUE, _MOST_DUE = 0.05, 0.9
 _CLASSES = 5  # of activity, of motion, of brightness, by which it is learned what is due
+_LEARNED_FROM = 40_000  # spots
 _LEAST_COUNT = 30  # spots in a class that is used
 _STEEPEST = 0.8
 _BLOCK = 8  # spots a side: of these the best tenth shows what is due where most was replaced
@@ -55,13 +56,14 @@ class Stretch:
 class Section:
     """What T windows say, each (T, h, w): ``evidence`` for the mark; ``activity``, the picture's
     deviation within a spot, ``motion``, its change to the windows beside, and ``brightness``, in
-    levels.
+    levels. ``depths`` (3, T, h, w): log(1 + x) of the three.
     """
 
     evidence: NDArray[np.float32]
     activity: NDArray[np.float32]
     motion: NDArray[np.float32]
     brightness: NDArray[np.float32]
+    depths: NDArray[np.float32]
 
 
 def section_of(spots: Sequence[Spots]) -> Section:
@@ -69,11 +71,15 @@ def section_of(spots: Sequence[Spots]) -> Section:
     change = np.abs(np.diff(shown, axis=0))
     still = np.zeros((1, *shown.shape[1:]), np.float32)
     motion = np.maximum(np.concatenate([change, still]), np.concatenate([still, change]))
+    activity = np.stack([each.activity for each in spots]).astype(np.float32)
+    motion = np.stack([cv2.blur(plane, (5, 5)) for plane in motion])
+    brightness = np.stack([cv2.blur(plane, (5, 5)) for plane in shown])
     return Section(
         evidence=np.stack([each.evidence for each in spots]).astype(np.float32),
-        activity=np.stack([each.activity for each in spots]).astype(np.float32),
-        motion=np.stack([cv2.blur(plane, (5, 5)) for plane in motion]),
-        brightness=np.stack([cv2.blur(plane, (5, 5)) for plane in shown]),
+        activity=activity,
+        motion=motion,
+        brightness=brightness,
+        depths=np.log1p(np.stack([activity, motion, brightness])),
     )
 
 
@@ -87,19 +93,16 @@ def stretches(
     ``missing`` (T, h, w): where it is known already, and what is due is not to be learned.
     """
     ratios = np.stack([in_strengths(section.evidence[a:b].sum(0)) for a, b in bins])
-    features = [
-        1 + np.stack([plane[a:b].mean(0) for a, b in bins])
-        for plane in (section.activity, section.motion, section.brightness)
-    ]
+    depths = np.stack([section.depths[:, a:b].mean(1) for a, b in bins], 1)
     kept = np.ones(ratios.shape, bool)
     if missing is not None:
         kept = np.stack([~missing[a:b].any(0) for a, b in bins])
     if not kept.any():
         return []
-    level, slopes = due_by_picture(ratios[kept], [feature[kept] for feature in features])
-    shapes = np.exp(
-        np.sum([slope * np.log(each) for slope, each in zip(slopes, features, strict=True)], 0)
-    )
+    # One spot in a few is as good for that as all of them.
+    some = np.flatnonzero(kept)[:: max(1, kept.sum() // _LEARNED_FROM)]
+    level, slopes = due_by_picture(ratios.ravel()[some], depths.reshape(3, -1)[:, some])
+    shapes = np.exp(np.tensordot(slopes.astype(np.float32), depths, 1))
     found = []
     for (a, b), ratio, shape, keep in zip(bins, ratios, shapes, kept, strict=True):
         due = np.clip(_level_here(ratio, shape, keep, level) * shape, 0, _MOST_DUE)
@@ -118,14 +121,13 @@ def in_strengths(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def due_by_picture(
-    ratios: NDArray[np.float32], features: Sequence[NDArray[np.float32]]
+    ratios: NDArray[np.float32], depths: NDArray[np.float32]
 ) -> tuple[float, NDArray[np.float64]]:
-    """(level, slopes): what is due is level × Π feature^slope, with features (…) of 1 or more.
+    """(level, slopes): what is due is level × exp(slopes · depths), for (N,) ``ratios``.
 
-    Learned from the means of classes of spots that are alike. The first two, activity and motion,
-    make it less or nothing at all.
+    ``depths`` (3, N): logarithms of activity, motion and brightness. Learned from the means of
+    classes of spots that are alike. The first two make it less or nothing at all.
     """
-    depths = [np.log(feature.ravel()) for feature in features]
     which = np.zeros(ratios.size, np.intp)
     for depth in depths:
         which = _CLASSES * which + _classed(depth)

@@ -71,13 +71,13 @@ def test_it_is_found_when_it_is():
 def test_what_is_due_falls_with_activity_and_never_grows():
     rng = np.random.default_rng(1)
     activity = rng.uniform(1, 30, 20_000).astype(np.float32)
-    flat = np.ones_like(activity)
+    depths = np.stack([np.log(activity), np.zeros_like(activity), np.zeros_like(activity)])
     falling = (0.9 * activity**-0.3 + rng.normal(0, 1, activity.shape)).astype(np.float32)
-    level, slopes = due_by_picture(falling, [activity, flat, flat])
+    level, slopes = due_by_picture(falling, depths)
     assert slopes[0] == pytest.approx(-0.3, abs=0.1)
     assert level == pytest.approx(0.9, abs=0.2)
     growing = (0.1 * activity**0.3 + rng.normal(0, 1, activity.shape)).astype(np.float32)
-    assert due_by_picture(growing, [activity, flat, flat])[1][0] == 0
+    assert due_by_picture(growing, depths)[1][0] == 0
 
 
 def test_the_search_gives_seconds_shares_and_a_map():
