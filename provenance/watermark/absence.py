@@ -34,7 +34,7 @@ _FINEST = 2  # windows in the shortest stretch
 _MOST_REGIONS = 6  # in a stretch
 _SCANNED_ROWS = 30  # the scan takes H² W steps: of a finer grid, spots are joined
 _SMALLEST = 6  # spots a side
-_SEEN_LEVELS = 3.0
+_SEEN_LEVELS, _ENDS = 3.0, 2
 _FIRST_SHARE = 0.65  # of what is sure: so much is left out when it is learned anew what is due
 _GAP = 3  # spots between rectangles that are one region
 _SAME_TIME = 0.6
@@ -173,7 +173,8 @@ def _appears(part: Missing, section: Section) -> bool:
     takes it away, is seen to. Where nothing changes, a codec has dropped the mark for a while.
     """
     shown = section.motion[(slice(None), *part.place.slices)].mean((1, 2))
-    ends = [at for at in (part.first, part.last) if 0 < at < len(shown)]
+    # A window or two at the ends of all there is say little: what misses them lasts throughout.
+    ends = [at for at in (part.first, part.last) if _ENDS < at < len(shown) - _ENDS]
     if not ends:
         return True
     change = max(float(shown[at - 1 : at + 1].max()) for at in ends)
