@@ -33,6 +33,7 @@ COMMANDS = (
     "scenes",
     "stamping",
     "store",
+    "tampering",
     "verifying",
 )
 
