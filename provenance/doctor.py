@@ -54,6 +54,7 @@ def examine(places: Places) -> Iterator[Finding]:
         ("disk", _disk),
         ("keys", _keys),
         ("store", _store),
+        ("sandbox", _sandbox),
         ("codecs", _codecs),
         ("credentials", _credentials),
         ("torch", _torch),
@@ -137,6 +138,18 @@ def _store(places: Places) -> Iterator[Finding]:
     with open_store(places.store, create=False) as store:
         store.contains("0" * 14)  # a damaged database opens, and fails when it is asked
     yield Finding(name="store", state="ok", detail=str(places.store))
+
+
+def _sandbox(_: Places) -> Iterator[Finding]:
+    from provenance.sandbox import available_level
+
+    level = available_level()
+    yield Finding(
+        name="sandbox",
+        state="ok" if level.complete else "note",
+        detail=level.describe(),
+        hint="" if level.complete else "Linux 5.13 or newer with Landlock on closes files off",
+    )
 
 
 def _codecs(_: Places) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ def test_a_fresh_machine_is_well(places):
     assert "libavcodec" in found["ffmpeg"].detail
     assert sum(name.startswith("credentials: ") for name in found) >= 3
     assert found["compute"].detail
+    assert "time and memory bounded" in found["sandbox"].detail
 
 
 def test_looking_makes_nothing(places, tmp_path):

@@ -1,0 +1,85 @@
+"""The parts of a running service, opened together: the same in the server and in every worker."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from service.accounts import Accounts
+from service.database import open_database
+from service.idempotency import IdempotencyKeys
+from service.jobs import open_queue
+from service.limits import Places, RateLimits
+from service.scans import Scans
+from service.storage import open_storage
+from service.uploads.resumable import Resumables
+from service.webhooks import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from service.database import Database
+    from service.jobs import Queue
+    from service.settings import Settings
+    from service.storage import Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """``clock`` gives seconds since 1970."""
+
+    settings: Settings
+    clock: Callable[[], float]
+    database: Database
+    queue: Queue
+    scans: Scans
+    accounts: Accounts
+    keys: IdempotencyKeys
+    storage: Storage
+    resumables: Resumables
+    outbox: Outbox
+    rates: RateLimits
+    places: Places
+
+
+@contextmanager
+def open_services(
+    settings: Settings, *, clock: Callable[[], float] = time.time
+) -> Iterator[Services]:
+    """Opens, and at the end closes, database, queue and storage.
+
+    Raises :class:`~provenance.errors.StoreError`, :class:`~provenance.errors.OutputError` or
+    :class:`~provenance.errors.OptionError` for what cannot be used.
+    """
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.incoming.mkdir(exist_ok=True, mode=0o700)
+    database = open_database(settings.database_address)
+    try:
+        queue = open_queue(database, settings.database_address, clock=clock)
+        try:
+            outbox = Outbox(database, clock=clock)
+            yield Services(
+                settings=settings,
+                clock=clock,
+                database=database,
+                queue=queue,
+                scans=Scans(database, queue, clock=clock, on_finish=outbox.announce),
+                accounts=Accounts(database, clock=clock),
+                keys=IdempotencyKeys(database, clock=clock, lease_s=settings.scan.lease_s),
+                storage=open_storage(settings.storage_address, scratch=settings.incoming),
+                resumables=Resumables(
+                    database,
+                    settings.incoming,
+                    clock=clock,
+                    keep_s=settings.bounds.tus_days * 86_400,
+                ),
+                outbox=outbox,
+                rates=RateLimits(clock=time.monotonic),
+                places=Places(settings.bounds.uploads),
+            )
+        finally:
+            queue.close()
+    finally:
+        database.close()
