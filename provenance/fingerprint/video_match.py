@@ -145,7 +145,8 @@ def chance(left: NDArray[np.float32], right: NDArray[np.float32], compared: Comp
 
 def independent(unit: NDArray[np.float32]) -> float:
     """How many independent ones ``unit`` (N, cells) of N unit vectors are: 1 … N."""
-    return float(len(unit) ** 2 / np.square(unit @ unit.T).sum())
+    alike = float(np.square(unit @ unit.T).sum())
+    return len(unit) ** 2 / alike if alike > 0 else 1.0  # nothing to see in this part of them
 
 
 def _runs(seconds: int) -> list[slice]:
