@@ -79,6 +79,15 @@ def compare_content(
     )
 
 
+def match_sound(in_hand: Prints, credentials: Credentials) -> FingerprintMatch | None:
+    """The sound in hand beside the one that was marked; None where one of them is not known."""
+    stored = credentials.stored
+    if stored is None:
+        return None
+    kept = Prints.from_bytes(stored.video_fingerprint, stored.audio_fingerprint)
+    return _match(in_hand, kept, by_sound=True)
+
+
 def vouched(
     facts: WatermarkFacts, manifest: ManifestFacts, content: ContentFinding
 ) -> WatermarkFacts:

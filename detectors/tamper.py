@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from detectors.order import SPEED_TOLERANCE, order_of, span, usual_speed
+from detectors.order import ORDINARY_SPEED, SPEED_TOLERANCE, order_of, span, usual_speed
 from detectors.regions import regions_of
 from detectors.result import Check, Tampering
 
@@ -214,7 +214,7 @@ def _handling(evidence: Evidence) -> tuple[str, ...]:
     if not mark.detected:
         return ()
     found = list(_geometry(evidence))
-    if abs(usual_speed(mark.clock) - 1) > SPEED_TOLERANCE:
+    if SPEED_TOLERANCE < abs(usual_speed(mark.clock) - 1) <= ORDINARY_SPEED:
         found.append("speed_changed")
     # A picture of another shape or size cannot have been copied without encoding it again. Turning
     # by quarter turns can: that may be a note in the file.

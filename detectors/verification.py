@@ -9,15 +9,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from detectors.content import ContentFinding, compare_content, vouched
+from detectors.content import ContentFinding, compare_content, match_sound, vouched
 from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials
 from detectors.quality import QualityWatch
 from detectors.regions import tamper_map
-from detectors.result import Check, Failure, FileFacts, Result, WatermarkFacts
+from detectors.result import Check, Failure, FileFacts, Result, Tampering, WatermarkFacts
 from detectors.signals import signals_of
-from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
+from detectors.sound import (
+    Comparison,
+    Ending,
+    HeardSound,
+    compare,
+    compare_prints,
+    listen,
+    skipped,
+)
 from detectors.storyboard import Storyboard
 from detectors.tamper import Evidence, Original, examine
 from detectors.verdict import Signals, decide
@@ -138,10 +146,15 @@ def verify(
                 )
             with bench.timed("content"):
                 by_sound = read.by_sound or found is NO_PICTURES
-                content = compare_content(taker.finish(), read.mark, credentials, by_sound=by_sound)
+                prints = taker.finish()
+                content = compare_content(prints, read.mark, credentials, by_sound=by_sound)
+                other_sound = None if by_sound else match_sound(prints, credentials)
         except InputError as error:
             return _unreadable(facts, error, bench)
-        result = _judge(facts, read, credentials, content, damage=damage, fast=fast, bench=bench)
+        found_sound = compare_prints(read.pictures, sound, other_sound)
+        result = _judge(
+            facts, read, credentials, content, found_sound, damage=damage, fast=fast, bench=bench
+        )
         return replace(
             result,
             quality=None if judged is None else judged.facts(result.audio_offset_ms),
@@ -231,6 +244,7 @@ def _judge(
     read: _Read,
     credentials: Credentials,
     content: ContentFinding,
+    sound: tuple[Tampering, ...],
     *,
     damage: str | None,
     fast: bool,
@@ -255,7 +269,7 @@ def _judge(
             absence=read.search.detection.absence,
         )
     )
-    tampering = (*content.tampering, *examination.tampering, *beside.tampering)
+    tampering = (*content.tampering, *examination.tampering, *beside.tampering, *sound)
     has_pictures = read.search is not NO_PICTURES
     verdict = decide(signals_of(mark, manifest, _medium(read), content.signal))
     stopped_early = fast and mark.detected

@@ -38,11 +38,11 @@ SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "n
 NAMED_ONLY: Final = frozenset(
     {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require", "policy"}
     | {"remote_manifests", "tsa", "timestamp"}
-    | {"output", "input", "schema", "receipt", "receipt_out"}
+    | {"output", "input", "schema"}
 )
 """Settings that a file in the current folder may not make."""
 COMMANDS: Final = frozenset(
-    {"verify", "stamp", "keys", "doctor", "attack", "bench", "disclose", "generate", "download"}
+    {"verify", "stamp", "keys", "doctor", "attack", "bench", "generate", "download", "disclose"}
 )
 """Tables that the file may have."""
 

@@ -35,6 +35,7 @@ TAMPERING = {
     "credentials_changed": "Credentials changed",
     "audio_replaced": "Sound replaced",
     "audio_shifted": "Sound shifted",
+    "audio_muted": "Sound silenced",
     "region_replaced": "Part of the picture replaced",
     "overlay": "Something laid over the picture",
     "spliced": "Parts of different videos joined",

@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-CHANGE_NATS = 14.0  # what another line has to be worth
-_SPEEDS = (-1.0, 0.0, 0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
-_STEP_S = 0.1
+# What another speed than the original's has to be worth: pictures are held, played backwards, and
+# then hurried or slowed down, in this order.
+_UNUSUAL_NATS = {0.0: 3.0, -1.0: 3.0, 1.0: 0.0}
+_CHANGED_NATS, _USUAL_NATS = 11.0, 16.0
+LEAP_NATS = 20.0  # what another line has to be worth
+PACE_NATS = 7.0  # and what one is that goes on from where the last one came to
+SPEEDS = (-1.0, 0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+STEP_S = 0.1
 
 
 class Piece(NamedTuple):
@@ -50,9 +55,9 @@ def pieces(
     length_s = float(start[-1] - start[0])
     low, high = min(seconds) - 1.0, max(seconds) + 2.0
     speeds, offsets, told = [], [], []
-    for speed in sorted({*_SPEEDS, usual}):
+    for speed in sorted({*SPEEDS, usual}):
         reach = speed * length_s
-        tried = np.arange(low - max(reach, 0.0), high - min(reach, 0.0), _STEP_S)
+        tried = np.arange(low - max(reach, 0.0), high - min(reach, 0.0), STEP_S)
         told.append(gains(speed, tried))
         offsets.append(tried)
         speeds.append(np.full(len(tried), speed))
@@ -63,21 +68,31 @@ def pieces(
     )
     # Of two lines that say the same, the one at the usual speed.
     gain = gain + 1e-3 * (speed_of == usual)[:, None]
-    value = gain[:, 0].copy()
-    origin = np.zeros(len(start), np.intp)
-    changed = np.zeros((len(start), len(value)), bool)
+    prices = dict.fromkeys(SPEEDS, _CHANGED_NATS) | {usual: _USUAL_NATS} | _UNUSUAL_NATS
+    price = np.array([prices[speed] for speed in speed_of.tolist()])
+    value = gain[:, 0] - price
+    # Where each state came from at each window.
+    origin = np.tile(np.arange(len(value)), (len(start), 1))
     for w in range(1, len(start)):
-        best = int(value.argmax())
-        origin[w] = best
-        leap = value[best] - CHANGE_NATS
-        changed[w] = value < leap
-        value = np.where(changed[w], leap, value) + gain[:, w]
+        place = np.rint((offset_of + speed_of * (start[w] - start[0])) / STEP_S).astype(np.intp)
+        place -= place.min()
+        # The best state at each place: the last one written there, in order of value.
+        order = np.argsort(value, kind="stable")
+        best_at = np.empty(place.max() + 1, np.intp)
+        best_at[place[order]] = order
+        stay = np.arange(len(value))
+        paced, leaped = value[best_at[place]] - PACE_NATS, value.max() - LEAP_NATS
+        ways = np.stack([value, paced - price, leaped - price])
+        way = ways.argmax(0)
+        origin[w] = np.choose(way, [stay, best_at[place], np.full_like(stay, order[-1])])
+        value = ways.max(0)
+        value += gain[:, w]
     state, last = int(value.argmax()), len(start)
     found = []
     for w in range(len(start) - 1, -1, -1):
-        if w and not changed[w, state]:
+        if w and origin[w, state] == state:
             continue
         position = offset_of[state] + speed_of[state] * (start[w] - start[0])
         found.append(Piece(w, last, float(position), float(speed_of[state])))
-        state, last = int(origin[w]), w
+        state, last = int(origin[w, state]), w
     return found[::-1]

@@ -50,8 +50,8 @@ class ClockSpan:
 
     ``original_start_s``: the second of the original that is seen at ``start_s``, to ± 0.5 s.
     ``speed``: seconds of the original per second in hand. ``score``: standard deviations of the
-    clock over chance. ``goes_on``: it was found in one with the stretch before, so that a small leap
-    between them is no error of reading.
+    clock over chance. ``goes_on``: it was found in one with the stretch before, so that a small
+    leap between them is no error of reading.
     """
 
     start_s: float
