@@ -21,7 +21,7 @@ PERSONAL = {
     "handle": "@janedoe",
     "profile": "https://social.example/janedoe",
     "place": "52.5200, 13.4050",
-    "path": "/home/janedoe/pictures/x.png",
+    "path": "D:\\photos\\janedoe\\x.png",
     "camera": "SN-4711-0815",
     "phone": "+49 30 1234 5678",
 }
