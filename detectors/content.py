@@ -23,6 +23,7 @@ CHECK = "same_content"
 LEAST_S = 1.5  # of the file: less shows too little
 STRAIGHT_DEG = 1.0
 LEAST_SHOWN = 0.5  # of the original's short side: what is compared is cropped no further
+MOST_SHOWN = 1.1  # more than the original has is a backdrop, on which it may lie anywhere
 CHANGED_CODES = ("claimSignature.mismatch", "assertion.hashedURI.mismatch")
 """Codes of credentials that were changed themselves: then their fingerprint counts for nothing."""
 
@@ -161,6 +162,8 @@ def _incomparable(mark: WatermarkFacts) -> str | None:
         return "the picture is turned: turned pictures are not compared"
     if geometry.shown < LEAST_SHOWN:
         return "less than half of the picture is left: so little is not compared"
+    if geometry.shown > MOST_SHOWN:
+        return "the picture lies on another one: it was not found there by its fingerprint"
     return None
 
 
