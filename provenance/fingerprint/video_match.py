@@ -140,7 +140,8 @@ def chance(left: NDArray[np.float32], right: NDArray[np.float32], compared: Comp
     ours, theirs = (one / np.maximum(one.sum((1, 2), keepdims=True), 1e-9) for one in spectra)
     shifts = float((ours * theirs).sum((1, 2)).mean())
     signs = float((np.square(left) * np.square(right)).sum(1).mean())
-    return max(shifts, signs) / independent(left)
+    # Nothing to see on one side: then any agreement is chance.
+    return max(shifts, signs) / independent(left) or 1.0
 
 
 def independent(unit: NDArray[np.float32]) -> float:
