@@ -37,6 +37,7 @@ STEP_S: Final = 1.0
 _MAGIC, _VERSION = b"EFv", 1
 _HEADER = struct.Struct("<3sBfI")
 _LOOKS_A_SECOND = 8
+_LINES = 120
 _LEAST_LOOKS = 3  # a second that is seen less is left out, unless there is no other
 _SHADE, _SHADE_CELLS = 0.7, 3.0
 _REACH = 2.2  # standard deviations that the levels span
@@ -160,7 +161,9 @@ class VideoFingerprinter:
             self._means += [self._means[-1]] * (gap - 1)
             self._counts += [_LEAST_LOOKS] * (gap - 1)
             self._second = second
-        small = cv2.resize(plane, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
+        # Some lines are enough for a mean over a second, and most of the cost is reading them.
+        lines = plane[:: max(1, len(plane) // _LINES)]
+        small = cv2.resize(lines, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
         self._sum += np.asarray(small, np.float64) / (1 << (bits - 8))
         self._looks += 1
 
