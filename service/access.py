@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated
 
 import anyio.to_thread
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from service.accounts import Caller, Quota, Scope
+from provenance.errors import OptionError
+from service.accounts import Accounts, Caller, Quota, Scope
 from service.problems import Problem
 from service.services import Services
 
 BEARER = HTTPBearer(auto_error=False, description="An API key: ltx_…", scheme_name="key")
 PUBLIC_KEY = "public"
 PUBLIC_SCOPES: frozenset[str] = frozenset({"scans:write", "scans:read"})
-_PUBLIC_PER_MINUTE = 60
+_READS_PER_SCAN = 10
+"""Who sends one file a minute may look after it ten times a minute."""
 
 
 def services_of(request: Request) -> Services:
@@ -35,12 +38,19 @@ class May:
 
     async def __call__(
         self,
+        request: Request,
         services: ServicesHere,
         credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(BEARER)],
     ) -> Caller:
         caller = await anyio.to_thread.run_sync(_caller, services, credentials)
         if self._scope not in caller.scopes:
             raise Problem("auth.forbidden", f"It lacks the scope {self._scope}.")
+        if is_public(caller):
+            # One visitor must not use up what is there for all.
+            visitor = services.visitors.name(request.client.host if request.client else None)
+            often = services.settings.visitor_per_minute
+            often *= 1 if self._scope == "scans:write" else _READS_PER_SCAN
+            services.rates.take(f"{visitor} {self._scope}", often)
         services.rates.take(caller.tenant.id, caller.tenant.quota.per_minute)
         return caller
 
@@ -63,6 +73,8 @@ def _caller(services: Services, credentials: HTTPAuthorizationCredentials | None
     return Caller(tenant=tenant, key=PUBLIC_KEY, scopes=PUBLIC_SCOPES)
 
 
-def public_quota() -> Quota:
-    """What a public tenant gets when nobody says otherwise."""
-    return Quota(per_minute=_PUBLIC_PER_MINUTE)
+def open_public(accounts: Accounts, name: str) -> None:
+    """Makes the tenant whose scans those without a key are, unless it is there."""
+    if accounts.tenant(name) is None:
+        with suppress(OptionError):  # another server was quicker
+            accounts.create_tenant(name, quota=Quota())

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from service.database import Database, Row, Transaction
 
-Scope: TypeAlias = Literal["scans:write", "scans:read", "events:write", "keys:write", "audit:read"]
+Scope: TypeAlias = Literal[
+    "scans:write", "scans:read", "events:write", "keys:write", "audit:read", "metrics:read"
+]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _SECRET_BYTES = 32
 

@@ -16,10 +16,12 @@ from starlette.requests import ClientDisconnect
 from provenance import __version__
 from provenance.errors import DiskFull, EveryframeError, OutputError, StoreError
 from service.accounts import QuotaExceeded
+from service.metrics import Metrics
 from service.middleware import RequestIds
 from service.problems import MEDIA_TYPE, Problem
-from service.routes import accounts, events, health, scans, uploads
+from service.routes import accounts, events, feedback, health, links, reports, scans, uploads
 from service.services import Services, open_services
+from service.web import page_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 RESOLVER_PREFIX = "/c2pa"
 LOG = logging.getLogger("service.app")
-ROUTERS = (health.router, scans.router, uploads.router, events.router, accounts.router)
+ROUTERS = (
+    *(health.router, links.router, scans.router, reports.router, feedback.router),
+    *(uploads.router, events.router, accounts.router),
+)
 _BY_STATUS = {404: "route.not_found", 405: "route.method", 401: "auth.missing"}
 
 
@@ -63,13 +68,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
+    app.state.metrics = Metrics()
     if opened is not None:
         app.state.services = opened
     for router in ROUTERS:
         app.include_router(router)
     if resolver is not None:
         app.include_router(resolver, prefix=RESOLVER_PREFIX)
-    app.add_middleware(RequestIds)
+    if settings.public is not None:
+        app.include_router(page_router(settings))
+    app.add_middleware(RequestIds, answered=app.state.metrics.answered)
     _answer_errors(app)
     return app
 
@@ -84,7 +92,8 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(ClientDisconnect, _gone)
 
 
-def _answer(problem: Problem) -> JSONResponse:
+def _answer(request: Request, problem: Problem) -> JSONResponse:
+    request.app.state.metrics.rejected(problem.code)
     return JSONResponse(
         problem.document(),
         status_code=problem.status,
@@ -93,42 +102,42 @@ def _answer(problem: Problem) -> JSONResponse:
     )
 
 
-def _problem(_: Request, error: Exception) -> JSONResponse:
+def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
-    return _answer(error)
+    return _answer(request, error)
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = _BY_STATUS.get(error.status_code, "request.malformed")
-    return _answer(Problem(code, headers=error.headers))
+    return _answer(request, Problem(code, headers=error.headers))
 
 
-def _invalid(_: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError | ValidationError)
     # What was sent is not sent back: it may be anything, and logs keep it.
     errors = [
         {"at": ".".join(str(part) for part in found["loc"]), "is": found["msg"]}
         for found in error.errors()
     ]
-    return _answer(Problem("request.invalid", errors=errors))
+    return _answer(request, Problem("request.invalid", errors=errors))
 
 
-def _quota(_: Request, error: Exception) -> JSONResponse:
+def _quota(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, QuotaExceeded)
-    return _answer(Problem("limit.quota", retry_after_s=error.retry_after_s))
+    return _answer(request, Problem("limit.quota", retry_after_s=error.retry_after_s))
 
 
-def _ours(_: Request, error: Exception) -> JSONResponse:
+def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, EveryframeError)
     LOG.error("request failed: %s", error.diagnostics())
     if isinstance(error, DiskFull):
-        return _answer(Problem("disk.full", retry_after_s=30))
+        return _answer(request, Problem("disk.full", retry_after_s=30))
     if isinstance(error, StoreError | OutputError):
-        return _answer(Problem("service.unavailable", retry_after_s=5))
-    return _answer(Problem("internal"))
+        return _answer(request, Problem("service.unavailable", retry_after_s=5))
+    return _answer(request, Problem("internal"))
 
 
-def _gone(_: Request, error: Exception) -> JSONResponse:
+def _gone(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ClientDisconnect)
-    return _answer(Problem("request.malformed", "The body ended early."))
+    return _answer(request, Problem("request.malformed", "The body ended early."))

@@ -29,15 +29,15 @@ def serve(**given: Any) -> None:
 
     import signal
 
-    import uvicorn
-
     from provenance.sandbox import prepare_sandbox
+    from service.access import open_public
     from service.app import create_app
     from service.logs import start_logging
     from service.processes import workers
     from service.resolving import open_resolver
     from service.scanning import check_scan_settings
     from service.services import open_services
+    from service.serving import run_server
 
     start_logging()
     check_scan_settings(settings.scan)
@@ -47,26 +47,18 @@ def serve(**given: Any) -> None:
         open_services(settings) as services,
         open_resolver(settings.scan) if settings.resolver else nullcontext() as resolver,
     ):
-        if not services.accounts.any_tenant():
+        if settings.public is None and not services.accounts.any_tenant():
             click.echo(
                 "ltx-serve: nobody has a key yet. Make one: ltx-accounts create NAME", err=True
             )
-        config = uvicorn.Config(
-            create_app(settings, opened=services, resolver=resolver),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=15,
-            timeout_graceful_shutdown=30,
-            h11_max_incomplete_event_size=32 * 1024,
-        )
-        # uvicorn ends gracefully, and then raises the signal again, to end the process; the workers
-        # have yet to finish what they have begun.
+        if settings.public is not None:
+            open_public(services.accounts, settings.public)
+        app = create_app(settings, opened=services, resolver=resolver)
+        # Once the server has ended, the workers have yet to finish what they have begun: a second
+        # signal meanwhile must not end this process before them.
         signal.signal(signal.SIGTERM, lambda *_: None)
         with workers(settings, settings.workers):
-            uvicorn.Server(config).run()
+            run_server(app, settings, services.draining)
 
 
 @click.command(

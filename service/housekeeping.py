@@ -43,3 +43,14 @@ def tidy(services: Services) -> None:
                 part.unlink()
     with services.database.writing() as transaction:
         transaction.run("DELETE FROM idempotency WHERE until <= ?", (now,))
+    _forget_visitors(services, now)
+
+
+def _forget_visitors(services: Services, now: float) -> None:
+    """Deletes the results of those who came without a key when their time is over."""
+    name = services.settings.public
+    tenant = None if name is None else services.accounts.tenant(name)
+    if tenant is not None:
+        until = now - services.settings.public_hours * 3600
+        for scan in services.scans.finished_before(until, tenant=tenant.id):
+            services.scans.delete(scan, tenant=tenant.id, actor="housekeeping")

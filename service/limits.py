@@ -45,6 +45,10 @@ class Places:
         self._count = count
         self._taken = 0
 
+    @property
+    def taken(self) -> int:
+        return self._taken
+
     @contextmanager
     def one(self) -> Iterator[None]:
         """Holds a place; raises :class:`Problem` (limit.uploads). For one event loop alone."""

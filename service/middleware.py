@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 from service.problems import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOG = logging.getLogger("service.access")
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CAREFUL = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -26,8 +29,10 @@ class RequestIds:
     what nobody foresaw into a problem document.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, answered: Callable[[str, str, int, float], None]) -> None:
+        """``answered`` is told of each request: method, route, status, seconds."""
         self._app = app
+        self._answered = answered
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -56,16 +61,23 @@ class RequestIds:
             await _send_problem(Problem("internal", request=request_id), send_with_headers)
         finally:
             route = getattr(scope.get("route"), "path", "")
+            took_s = time.perf_counter() - started
+            self._answered(_known(scope["method"]), route, status, took_s)
             LOG.info(
                 "request",
                 extra={
                     "request": request_id,
-                    "method": scope["method"],
+                    "method": _known(scope["method"]),
                     "route": route,
                     "status": status,
-                    "ms": round((time.perf_counter() - started) * 1000, 1),
+                    "ms": round(took_s * 1000, 1),
                 },
             )
+
+
+def _known(method: str) -> str:
+    """The method, unless a client made it up: labels and logs are for few, and known ones."""
+    return method if method in METHODS else "other"
 
 
 async def _send_problem(problem: Problem, send: Send) -> None:

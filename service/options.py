@@ -36,7 +36,28 @@ _OPTIONS = (
     ),
     click.option("--private-targets", is_flag=True, help="Webhooks may go to private addresses."),
     click.option("--resolver", is_flag=True, help="Resolve manifests of --store at /c2pa."),
-    click.option("--public", metavar="TENANT", help="Whose scans those without a key are."),
+    click.option(
+        "--public", metavar="TENANT",
+        help="Whose scans those without a key are. Opens the web page; off when not given.",
+    ),
+    click.option(
+        "--visitor-per-minute", type=click.IntRange(1), default=_D.visitor_per_minute,
+        help="Scans of one visitor without a key.",
+    ),
+    click.option(
+        "--public-hours", type=click.FloatRange(min=0, min_open=True), default=_D.public_hours,
+        help="After which results of visitors without a key are deleted.",
+    ),
+    click.option("--links", is_flag=True, help="Visitors may give https:// addresses of files."),
+    click.option(
+        "--drain-seconds", type=click.FloatRange(0), default=_D.drain_s,
+        help="From SIGTERM to the last request taken; /readyz fails meanwhile.",
+    ),
+    click.option(
+        "--trusted-proxy", multiple=True, metavar="ADDRESS", default=_D.trusted_proxies,
+        help="Proxies whose X-Forwarded-For counts.",
+    ),
+    click.option("--open-metrics", is_flag=True, help="/metrics needs no key."),
     click.option(
         "--depth", type=click.Choice(["early", "full"]), default=_D.depth,
         help="early: stop at the first signal that decides; full: look for tampering.",
@@ -108,6 +129,12 @@ def settings_from(given: dict[str, Any]) -> Settings:
         private_targets=given["private_targets"],
         resolver=given["resolver"],
         public=given["public"],
+        visitor_per_minute=given["visitor_per_minute"],
+        public_hours=given["public_hours"],
+        links=given["links"],
+        drain_s=given["drain_seconds"],
+        trusted_proxies=tuple(given["trusted_proxy"]),
+        open_metrics=given["open_metrics"],
         depth=given["depth"],
         bounds=Bounds(
             upload_bytes=given["max_upload_mib"] * MIB,

@@ -24,6 +24,7 @@ from provenance.sandbox import SandboxLimits, prepare_sandbox, run_confined
 from provenance.sandbox.level import chosen_level
 from provenance.store import EmptyStore, default_store_path, open_store
 from service.decision import open_policy, signals_of
+from service.impersonal import impersonal
 from service.scans import Action, Answer
 
 if TYPE_CHECKING:
@@ -85,8 +86,10 @@ class Scanner:
         fast: bool,
         policy: str | None,
         progress: Callable[[float], None],
+        public: bool = False,
     ) -> Answer:
         """The answer for the open file. ``policy``: a tenant's own file, None for the common one.
+        ``public``: anybody may see it, so that it must tell of nobody.
 
         Raises :class:`~provenance.errors.SandboxError` and, for a store or policy that cannot be
         used, other :class:`~provenance.errors.EveryframeError`.
@@ -115,6 +118,10 @@ class Scanner:
                 mode=self._settings.sandbox,
             )
         answer = _checked(found, _sha256(descriptor))
+        if public:
+            record = impersonal(answer.document["result"])
+            shown = {**answer.document, "result": record, "signals": signals_of(record)}
+            answer = replace(answer, document=shown)
         return replace(answer, document={**answer.document, "receipt": self._receipt(answer)})
 
     def _receipt(self, answer: Answer) -> str | None:

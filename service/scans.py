@@ -208,6 +208,16 @@ class Scans:
                 note(transaction, now, tenant=tenant, actor=actor, action="scan.deleted", item=scan)
         return gone == 1
 
+    def finished_before(self, until: float, *, tenant: str, limit: int = 1000) -> list[str]:
+        """Up to ``limit`` of the tenant's scans whose results are older than ``until``."""
+        with self._database.reading() as transaction:
+            rows = transaction.rows(
+                "SELECT id FROM scans WHERE tenant = ? AND state = 'done' AND finished < ?"
+                " ORDER BY id LIMIT ?",
+                (tenant, until, limit),
+            )
+        return [row["id"] for row in rows]
+
     def unfinished(self, scans: list[str]) -> set[str]:
         """Those of ``scans`` whose uploads are still needed."""
         with self._database.reading() as transaction:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.feedback import MOST_CHARACTERS, Kind
+
 ScanId = Annotated[str, Field(pattern=r"^scan_[0-9a-f]{32}$", examples=["scan_" + "0" * 32])]
 Url = Annotated[str, Field(min_length=8, max_length=2000, pattern=r"^https?://[!-~]+$")]
 
@@ -28,6 +30,24 @@ class ObjectScan(Wire):
         None, description="early: stop at the first signal that decides; full: look for tampering"
     )
     callback: Url | None = Field(None, description="Where the result is sent, as a webhook")
+
+
+class LinkScan(Wire):
+    """A request to scan the file behind an address."""
+
+    link: Annotated[
+        str,
+        Field(min_length=9, max_length=2000, pattern=r"^https?://[!-~]+$"),
+        Field(description="Public address of the file, https://…"),
+    ]
+    depth: Literal["early", "full"] | None = None
+
+
+class FeedbackWish(Wire):
+    """What somebody says of a result."""
+
+    kind: Kind = Field(description="missed: made with AI, and not found; false_alarm: it is not")
+    comment: str = Field("", max_length=MOST_CHARACTERS)
 
 
 class ScanDocument(Wire):

@@ -63,8 +63,14 @@ class Settings:
 
     ``object_stores``: prefixes of addresses that may be scanned by reference.
     ``private_targets``: webhooks may go to private addresses (for tests, and closed networks).
-    ``resolver``: whether manifests are resolved at ``/c2pa``. ``public``: the name of a tenant that
-    needs no key; None: everybody needs one.
+    ``resolver``: whether manifests are resolved at ``/c2pa``.
+    ``public``: the name of a tenant that needs no key, and has the web page; None: everybody needs
+    a key, and there is no page. Then ``visitor_per_minute``: scans of one visitor (requests that
+    only read: ten times as many); ``public_hours``: how long results are kept; ``links``: whether
+    addresses may be given for files, and are fetched.
+    ``drain_s``: how long a server that is told to end still answers, no longer ready, so that what
+    stands before it notices. ``trusted_proxies``: whose word on a client's address counts.
+    ``open_metrics``: /metrics needs no key.
     """
 
     data: Path = Path("ltx-service")
@@ -77,6 +83,12 @@ class Settings:
     private_targets: bool = False
     resolver: bool = False
     public: str | None = None
+    visitor_per_minute: int = 20
+    public_hours: float = 24.0
+    links: bool = False
+    drain_s: float = 2.0
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
+    open_metrics: bool = False
     depth: Literal["early", "full"] = "early"
     bounds: Bounds = field(default_factory=Bounds)
     scan: ScanSettings = field(default_factory=ScanSettings)

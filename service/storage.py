@@ -40,6 +40,9 @@ class Storage(Protocol):
     def names(self, *, older_than: float) -> list[str]:
         """What has been there since before ``older_than`` (seconds since 1970)."""
 
+    def check(self) -> None:
+        """Raises when nothing could be kept now."""
+
 
 class FolderStorage:
     """A folder on a local disk, or on one that all machines share."""
@@ -70,6 +73,10 @@ class FolderStorage:
                 if path.stat().st_mtime < older_than and _NAME.fullmatch(path.name):
                     found.append(path.name)
         return found
+
+    def check(self) -> None:
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            raise OutputError(f"{self._folder} cannot be written to", hint="check the folder")
 
     def _path(self, name: str) -> Path:
         return self._folder / _checked(name)
@@ -128,6 +135,18 @@ class ObjectStorage:
             for item in page
             if item["last_modified"].timestamp() < older_than and _NAME.fullmatch(item["path"])
         ]
+
+    def check(self) -> None:
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            next(iter(obstore.list(self._store, chunk_size=1)), None)
+        except (BaseError, OSError) as error:
+            raise OutputError(
+                f"the object store does not answer: {type(error).__name__}",
+                hint="check its address and rights",
+            ) from error
 
 
 def open_storage(address: str, *, scratch: Path) -> Storage:

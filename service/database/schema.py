@@ -61,6 +61,15 @@ STEPS: tuple[tuple[str, ...], ...] = (
             attempts BIGINT NOT NULL DEFAULT 0)""",
         "CREATE INDEX jobs_due ON jobs (due)",
     ),
+    (
+        """CREATE TABLE tally (
+            slot BIGINT NOT NULL, verdict TEXT NOT NULL, action TEXT NOT NULL,
+            bucket BIGINT NOT NULL, scans BIGINT NOT NULL, seconds DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (slot, verdict, action, bucket))""",
+        """CREATE TABLE feedback (
+            scan TEXT PRIMARY KEY, day TEXT NOT NULL, verdict TEXT NOT NULL,
+            version TEXT NOT NULL, kind TEXT NOT NULL, comment TEXT NOT NULL)""",
+    ),
 )
 
 _LOCK = 0x4546_5356  # any number, the same for all who bring forward

@@ -239,7 +239,11 @@ def owned(services: Services, caller: Caller, scan: str) -> Scan:
 
 
 def check_room(services: Services) -> None:
-    """Raises :class:`Problem` when so many scans wait that another would only grow the queue."""
+    """Raises :class:`Problem` when so many scans wait that another would only grow the queue, or
+    when this server is about to end.
+    """
+    if services.draining.is_set():
+        raise Problem("service.draining", retry_after_s=5)
     if services.queue.waiting() >= services.settings.bounds.waiting:
         raise Problem("queue.full", retry_after_s=30)
 
