@@ -68,7 +68,7 @@ class Plan:
     batch: int = 128
     pool: int = 40_000
     fill: int = 2_000
-    fill_s: float = 60.0
+    fill_s: float = 30.0
     render: int = 16
     render_share: float = 0.4
     rate: float = 1e-3
@@ -331,7 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=128, help="clips a step, each process")
     parser.add_argument("--pool", type=int, default=40_000, help="clips kept, each process")
     parser.add_argument("--fill", type=int, default=2_000, help="clips rendered before training")
-    parser.add_argument("--fill-s", type=float, default=60.0, help="the most time for that")
+    parser.add_argument("--fill-s", type=float, default=30.0, help="the most time for that")
     parser.add_argument("--render", type=int, default=16, help="clips rendered at a time")
     parser.add_argument("--render-share", type=float, default=0.4, help="of the time")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
