@@ -117,11 +117,12 @@ def nearest_pictures(
             for start in range(0, len(cells), BLOCK):
                 rows = slice(start, start + BLOCK)
                 first, second = left[0][rows], left[1][rows]
-                both = (first @ right[0].T + second @ right[1].T) / 2
+                ones, others = right[0][start:], right[1][start:]  # each pair once
+                both = (first @ ones.T + second @ others.T) / 2
                 z = np.arctanh(np.clip(both, -0.999, 0.999)) * unit[rows, None]
-                for one in (first @ right[1].T, second @ right[0].T):
+                for one in (first @ others.T, second @ ones.T):
                     np.maximum(z, np.arctanh(np.clip(one, -0.999, 0.999)) * single, out=z)
-                np.maximum(best[rows], z, out=best[rows])
+                np.maximum(best[rows, start:], z, out=best[rows, start:])
         if number % 20 == 0:
             click.echo(f"window {number} of {len(windows())}", err=True)
     best[groups[:, None] == groups] = -9

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 CHECK = "same_content"
 LEAST_S = 1.5  # of the file: less shows too little
 STRAIGHT_DEG = 1.0
+_ADJACENT_S = 0.25
 LEAST_SHOWN = 0.5  # of the original's short side: what is compared is cropped no further
+MOST_SHOWN = 1.1  # more than the original has is a backdrop, on which it may lie anywhere
 CHANGED_CODES = ("claimSignature.mismatch", "assertion.hashedURI.mismatch")
 """Codes of credentials that were changed themselves: then their fingerprint counts for nothing."""
 
@@ -59,7 +61,7 @@ def compare_content(
     ours = in_hand.sound if by_sound else in_hand.video
     if ours is None or ours.duration_s < LEAST_S:
         return _skipped("too little of the file was looked at to compare it")
-    by_mark = _match(in_hand, marked, by_sound=by_sound)
+    by_mark = _match(_marked_part(in_hand, mark), marked, by_sound=by_sound)
     by_manifest = _match(in_hand, signed, by_sound=by_sound)
     reason = None if by_sound else _incomparable(mark)
     results = [found for found in (by_mark, by_manifest) if found is not None]
@@ -123,6 +125,24 @@ def _references(
     )
 
 
+def _marked_part(prints: Prints, mark: WatermarkFacts) -> Prints:
+    """The longest stretch that carries the mark: an excerpt among other footage is no copy."""
+    stretches: list[tuple[float, float]] = []
+    for part in mark.segments:
+        if part.state != "marked":
+            continue
+        goes_on = bool(stretches) and part.start_s <= stretches[-1][1] + _ADJACENT_S
+        start_s = stretches.pop()[0] if goes_on else part.start_s
+        stretches.append((start_s, part.end_s))
+    if not stretches:
+        return prints
+    first_s, last_s = max(stretches, key=lambda one: one[1] - one[0])
+    return Prints(
+        video=None if prints.video is None else prints.video.between(first_s, last_s),
+        sound=None if prints.sound is None else prints.sound.between(first_s, last_s),
+    )
+
+
 def _any(prints: Prints) -> bool:
     return prints.video is not None or prints.sound is not None
 
@@ -149,6 +169,8 @@ def _incomparable(mark: WatermarkFacts) -> str | None:
         return "the picture is turned: turned pictures are not compared"
     if geometry.shown < LEAST_SHOWN:
         return "less than half of the picture is left: so little is not compared"
+    if geometry.shown > MOST_SHOWN:
+        return "the picture lies on another one: it was not found there by its fingerprint"
     return None
 
 

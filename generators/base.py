@@ -53,7 +53,7 @@ class Request:
     width: int = 854
     height: int = 480
     rate: Fraction = Fraction(24)
-    duration_s: float = 4.0
+    duration_s: float = 3.0
     audio: bool = True
     style: str | None = None
     images: tuple[GuideImage, ...] = ()

@@ -41,7 +41,7 @@ def generate(
     model: str = "ltx-2.3",
     resolution: str = "480p",
     fps: str | float = 24,
-    duration: float = 4.0,
+    duration: float = 3.0,
     audio: bool = True,
     style: str | None = None,
     images: Iterable[str | os.PathLike[str] | GuideImage] = (),

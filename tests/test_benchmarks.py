@@ -36,6 +36,7 @@ COMMANDS = (
     "scenes",
     "stamping",
     "store",
+    "tampering",
     "verifying",
 )
 

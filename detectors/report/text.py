@@ -191,7 +191,7 @@ def _credentials(manifest: ManifestFacts) -> str:
 
 
 def _ingredients(manifest: ManifestFacts) -> list[str]:
-    """A line on each ingredient that something is wrong with: good children may have bad parents."""
+    """A line on each ingredient that something is wrong with: a bad parent can have a good child"""
     wrong = [one for one in manifest.ingredients if one.codes]
     lines = [
         f"Ingredient: {one.relationship}, its credentials: {', '.join(map(printable, one.codes))}"

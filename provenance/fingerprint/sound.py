@@ -13,6 +13,7 @@ system, and its chroma is made for music, not for speech), and the ``chromaprint
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -50,6 +51,15 @@ class SoundFingerprint:
     duration_s: float
     signs: NDArray[np.int8]
     loudness: NDArray[np.float32]
+
+    def between(self, start_s: float, end_s: float) -> SoundFingerprint:
+        """The whole seconds from ``start_s`` to ``end_s``, and those that they begin or end in."""
+        first, last = int(start_s), math.ceil(end_s)
+        if first <= 0 and last >= len(self.loudness):
+            return self
+        signs = self.signs[first * FRAMES_A_SECOND : last * FRAMES_A_SECOND]
+        loudness = self.loudness[first:last]
+        return SoundFingerprint(duration_s=float(len(loudness)), signs=signs, loudness=loudness)
 
     def to_bytes(self) -> bytes:
         """61 bytes a second, and 12."""

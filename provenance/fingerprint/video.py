@@ -15,6 +15,7 @@ needs an FFmpeg program).
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -36,6 +37,7 @@ STEP_S: Final = 1.0
 _MAGIC, _VERSION = b"EFv", 1
 _HEADER = struct.Struct("<3sBfI")
 _LOOKS_A_SECOND = 8
+_LINES = 120
 _LEAST_LOOKS = 3  # a second that is seen less is left out, unless there is no other
 _SHADE, _SHADE_CELLS = 0.7, 3.0
 _REACH = 2.2  # standard deviations that the levels span
@@ -61,6 +63,16 @@ class VideoFingerprint:
     def cells(self) -> NDArray[np.float32]:
         """(N, 10, 16) float32: the levels about zero, as they are compared."""
         return np.asarray(self.levels, np.float32) - _TOP / 2
+
+    def between(self, start_s: float, end_s: float) -> VideoFingerprint:
+        """The whole seconds from ``start_s`` to ``end_s``, and those that they begin or end in."""
+        first, last = int(start_s / STEP_S), math.ceil(end_s / STEP_S)
+        if first <= 0 and last >= len(self.levels):
+            return self
+        levels = self.levels[first:last]
+        return VideoFingerprint(
+            duration_s=len(levels) * STEP_S, levels=levels, texture=self.texture[first:last]
+        )
 
     def to_bytes(self) -> bytes:
         """61 bytes a second, and 12."""
@@ -149,7 +161,9 @@ class VideoFingerprinter:
             self._means += [self._means[-1]] * (gap - 1)
             self._counts += [_LEAST_LOOKS] * (gap - 1)
             self._second = second
-        small = cv2.resize(plane, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
+        # Some lines are enough for a mean over a second, and most of the cost is reading them.
+        lines = plane[:: max(1, len(plane) // _LINES)]
+        small = cv2.resize(lines, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
         self._sum += np.asarray(small, np.float64) / (1 << (bits - 8))
         self._looks += 1
 

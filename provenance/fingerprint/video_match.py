@@ -45,7 +45,7 @@ LEAST_TEXTURE = 1.5  # levels of 8 bits: flatter pictures show nothing to compar
 SAME_BOUND = 1e-6
 SURE_BOUND = 1e-12  # of uncropped pictures: then no window is tried
 DIFFERENT_BOUND = 1e-2
-UNLIKE = 0.55  # mean correlation: what is known to be the same has more
+UNLIKE = 0.45  # mean correlation: what is the same has more, under stickers too
 SAME_SECOND = 0.55  # correlation of a second that counts as matched
 _SPEEDS = (1.0, 0.96, 1.04, 0.92, 1.08)
 _FINE = 4  # parts of a second
@@ -140,12 +140,14 @@ def chance(left: NDArray[np.float32], right: NDArray[np.float32], compared: Comp
     ours, theirs = (one / np.maximum(one.sum((1, 2), keepdims=True), 1e-9) for one in spectra)
     shifts = float((ours * theirs).sum((1, 2)).mean())
     signs = float((np.square(left) * np.square(right)).sum(1).mean())
-    return max(shifts, signs) / independent(left)
+    # Nothing to see on one side: then any agreement is chance.
+    return max(shifts, signs) / independent(left) or 1.0
 
 
 def independent(unit: NDArray[np.float32]) -> float:
     """How many independent ones ``unit`` (N, cells) of N unit vectors are: 1 … N."""
-    return float(len(unit) ** 2 / np.square(unit @ unit.T).sum())
+    alike = float(np.square(unit @ unit.T).sum())
+    return len(unit) ** 2 / alike if alike > 0 else 1.0  # nothing to see in this part of them
 
 
 def _runs(seconds: int) -> list[slice]:

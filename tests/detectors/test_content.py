@@ -13,7 +13,7 @@ import pytest
 from detectors import verify
 from detectors.content import compare_content
 from detectors.manifest import Credentials
-from detectors.result import ManifestFacts
+from detectors.result import ManifestFacts, SegmentFacts
 from provenance.clip import VideoSpec
 from provenance.fingerprint import Prints
 from provenance.keys import DEFAULT_CARRIER_KEY
@@ -165,11 +165,25 @@ def test_turned_and_tiny_views_are_not_accused():
     in_hand = Prints(video=seen(scene(1)))
     straight = mark(geometry=geometry())
     assert compare_content(in_hand, straight, credentials(1)).match is True
-    assert compare_content(in_hand, straight, credentials(2)).match is False
-    for view in (geometry(rotation_deg=12.0), geometry(shown=0.3), geometry(rotation_deg=180.0)):
-        found = compare_content(in_hand, replace(straight, geometry=view), credentials(2))
+    assert compare_content(in_hand, straight, credentials(6)).match is False
+    for view in (geometry(rotation_deg=12.0), geometry(shown=0.3), geometry(shown=1.6)):
+        found = compare_content(in_hand, replace(straight, geometry=view), credentials(6))
         assert (found.match, found.tampering) == (None, ())
         assert found.checks[0].state == "skipped"
+
+
+def test_an_excerpt_among_other_footage_is_no_copy():
+    ours, theirs = scene(1)[8:], scene(2, seconds=21)
+    marked = (
+        SegmentFacts(start_s=0.0, end_s=10.0, state="unmarked"),
+        SegmentFacts(start_s=10.0, end_s=13.0, state="marked"),
+        SegmentFacts(start_s=13.0, end_s=24.0, state="unmarked"),
+    )
+    compiled = Prints(video=seen(np.concatenate([theirs[:80], ours, theirs[80:]])))
+    found = compare_content(compiled, mark(segments=marked), credentials(1))
+    assert (found.match, found.tampering) == (True, ())
+    found = compare_content(compiled, mark(segments=marked), credentials(3))
+    assert [one.kind for one in found.tampering] == ["watermark_copied"]
 
 
 def test_nothing_to_compare_with_says_so():
@@ -177,4 +191,4 @@ def test_nothing_to_compare_with_says_so():
     found = compare_content(in_hand, mark(), credentials(None))
     assert (found.match, found.checks[0].state) == (None, "skipped")
     short = Prints(video=seen(scene(1)[:8]))
-    assert compare_content(short, mark(), credentials(2)).match is None
+    assert compare_content(short, mark(), credentials(6)).match is None

@@ -212,3 +212,24 @@ def test_a_repository_needs_the_package_for_it(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(PackageMissing, match="huggingface-hub"):
         download_repository("somebody/weights", None, tmp_path)
+
+
+def test_a_disk_without_room_is_found_before_the_work(folder, places, monkeypatch):
+    class Full:
+        f_bavail, f_frsize = 1, 4096
+
+    monkeypatch.setattr("generators.generation.os.statvfs", lambda _path: Full)
+    ran = run("--prompt", "a ball", "--output", places / "out.mp4", *SMALL, model=folder)
+    assert ran.exit_code == 4
+    assert "[output.disk_full]" in ran.stderr
+
+
+def test_a_clip_that_is_stopped_on_the_way_leaves_nothing(folder, places):
+    def stop(stage, share):
+        if stage == "decoding" and share > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate("a ball", places / "out.mp4", model=str(folder), resolution="192x128",
+                 duration=1.0, progress=stop)  # fmt: skip
+    assert [path.name for path in places.iterdir() if "out" in path.name] == []

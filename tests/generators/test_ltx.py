@@ -12,7 +12,7 @@ from generators.latents import sound_latents_before
 from generators.ltx import LtxGenerator, choose_device, cover, grid_for
 from generators.sampling import noise_levels
 from generators.streaming import plan_windows
-from provenance.errors import DeviceMissing
+from provenance.errors import DeviceFull, DeviceMissing
 from tests.generators.untrained import untrained_model
 
 CPU = torch.device("cpu")
@@ -139,3 +139,22 @@ def test_a_device_that_is_not_there_is_named():
     for name in ("cuda:99", "abacus", "meta"):
         with pytest.raises(DeviceMissing):
             choose_device(name)
+
+
+def test_memory_that_runs_out_is_said_in_words(generator, monkeypatch):
+    def full(*_given, **_named):
+        raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(generator._video_codec, "decode_step", full)
+    with pytest.raises(DeviceFull) as caught:
+        list(generator.generate(asked(width=1920, height=1080), Watch()))
+    assert "720p" in caught.value.hint
+
+
+def test_faults_of_the_program_are_not_taken_for_a_lack_of_memory(generator, monkeypatch):
+    def wrong(*_given, **_named):
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(generator._video_codec, "decode_step", wrong)
+    with pytest.raises(RuntimeError, match="shapes"):
+        list(generator.generate(asked(), Watch()))

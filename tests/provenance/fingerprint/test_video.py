@@ -123,6 +123,17 @@ def test_flat_pictures_say_nothing(reference):
     assert match(VideoFingerprinter(25).finish(), reference).same is None
 
 
+def test_pictures_that_are_flat_in_part_are_compared_by_the_rest(film):
+    half = film.copy()
+    half[:, :, 70:] = 100
+    other = scene(7, seconds=SECONDS)
+    other[:, :, 70:] = 100
+    assert match(seen(half), seen(compressed(half))).same is True
+    result = match(seen(other), seen(half))
+    assert result.same is not True
+    assert np.isfinite([result.score, result.false_match_bound]).all()
+
+
 def test_bytes_come_back_and_are_few(film, reference):
     data = reference.to_bytes()
     assert (len(data) - 12) / SECONDS <= 64
