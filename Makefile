@@ -62,6 +62,33 @@ $(READY): pyproject.toml Makefile
 	fi
 	@$(BIN)/python -m pip install --quiet --editable . --group dev
 	@$(BIN)/python -m pip install --quiet --no-deps $(PEERS)
+# Tests of stores and jobs start a Postgres of their own; without it those fail and say so.
+	@if ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'setup: installing postgresql for the tests' >&2; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql; \
+	  else \
+	    echo 'setup: no Postgres: its tests will fail. As root: apt-get install postgresql' >&2; \
+	  fi; \
+	fi
+# The hardware module of the tests is SoftHSM. Without it they fail, and say so.
+	@if ! command -v softhsm2-util >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'setup: installing softhsm2 for the tests' >&2; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends softhsm2; \
+	  else \
+	    echo 'setup: no SoftHSM: its tests will fail. As root: apt-get install softhsm2' >&2; \
+	  fi; \
+	fi
+# Tests of pages open them in a real browser; without it those fail and say so.
+	@if ! command -v chromium >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'setup: installing chromium for the tests' >&2; \
+	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
+	  else \
+	    echo 'setup: no Chromium: its tests will fail. As root: apt-get install chromium' >&2; \
+	  fi; \
+	fi
 	@touch $@
 
 clean:

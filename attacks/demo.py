@@ -15,7 +15,8 @@ import numpy as np
 
 from attacks.scene import SOUND_RATE, draw_frames, draw_sound
 from attacks.single import attack
-from detectors.report import percent, to_text
+from detectors.output import write_whole
+from detectors.report import percent, to_html, to_text
 from detectors.verification import verify
 from provenance import stamp
 from provenance.clip import AudioSpec, VideoSpec
@@ -79,7 +80,7 @@ def main(output: Path, seconds: float, clip: Path | None) -> None:
         files = {"nothing: as stamped": stamped, **_handle(stamped, output)}
         files["never stamped: the original"] = original
         results = {
-            what: verify(path, keys=output / "keys", store=store)
+            what: verify(path, keys=output / "keys", store=store, storyboard=True)
             for what, path in _shown(files, "Verifying")
         }
     quality = made.carried.quality
@@ -91,7 +92,8 @@ def main(output: Path, seconds: float, clip: Path | None) -> None:
         f"{quality.worst_block_psnr_db:.1f} dB in the worst 32×32 block\n"
     )
     click.echo(_table(results))
-    click.echo(f"\nThe files are in {output}/ for you to look at.")
+    write_whole(output / "report.html", to_html(list(results.values()), now=datetime.now(UTC)))
+    click.echo(f"\nThe files are in {output}/ for you to look at, with report.html about them.")
     wrong = [what for what, result in results.items() if not _expected(what, result)]
     if wrong:
         raise click.ClickException(f"not as expected: {'; '.join(wrong)}")

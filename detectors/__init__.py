@@ -6,20 +6,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from detectors.policy import Policy
-    from detectors.report import to_json, to_text
+    from detectors.policy import Policy, load_policy
+    from detectors.report import to_html, to_json, to_text
     from detectors.result import Result
     from detectors.verification import verify
 
 _HOME = {
     "Policy": "detectors.policy",
     "Result": "detectors.result",
+    "load_policy": "detectors.policy",
+    "to_html": "detectors.report",
     "to_json": "detectors.report",
     "to_text": "detectors.report",
     "verify": "detectors.verification",
 }
 
-__all__ = ["Policy", "Result", "to_json", "to_text", "verify"]
+__all__ = ["Policy", "Result", "load_policy", "to_html", "to_json", "to_text", "verify"]
 
 
 def __getattr__(name: str) -> Any:

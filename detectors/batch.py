@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from detectors.verification import own_trust, verify
+from detectors.verification import verify
 from provenance.errors import EveryframeError
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
+from provenance.own_trust import own_trust
 from provenance.store import open_store
 from provenance.trust import TrustSettings, load_trust
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from detectors.result import Result
+    from provenance.sandbox import SandboxMode
 
 INTERNAL = 4
 
@@ -28,13 +30,19 @@ INTERNAL = 4
 class Settings:
     """What every file of a run is verified with. It travels to worker processes.
 
-    ``store``: a path or address, None for the default where there is one.
+    ``store``: a path or address, None for the default where there is one. ``storyboard``: whether
+    results get small pictures for a report. ``remote_hosts``: from whom manifests may be fetched.
+    ``sandbox``: "off" reads files in this very process.
     """
 
     keys: tuple[CarrierKey, ...]
     store: str | None
     trust: TrustSettings
     fast: bool
+    quality: bool = False
+    storyboard: bool = False
+    sandbox: SandboxMode = "off"
+    remote_hosts: tuple[str, ...] = ()
 
     @classmethod
     def load(
@@ -46,6 +54,10 @@ class Settings:
         trust_anchors: Sequence[str],
         default_trust: bool,
         fast: bool,
+        quality: bool = False,
+        storyboard: bool = False,
+        sandbox: SandboxMode = "off",
+        remote_hosts: Sequence[str] = (),
     ) -> Settings:
         """Reads keys and trust once and tries the store, so that faults end a run before it starts.
 
@@ -53,19 +65,39 @@ class Settings:
         :class:`~provenance.errors.OptionError` or :class:`~provenance.errors.InputError`.
         """
         directory = Path(keys) if keys else default_keys_directory(os.environ)
-        trust = load_trust(
-            settings_files=[Path(file) for file in trust_settings],
-            anchor_files=[Path(file) for file in trust_anchors],
-        )
+        trust = trust_of_run(keys, trust_settings, trust_anchors, default_trust=default_trust)
         if store is not None:
             with open_store(store, create=False):
                 pass
         return cls(
             keys=carrier_keys(directory),
             store=store,
-            trust=own_trust(directory, trust) if default_trust else trust,
+            trust=trust,
             fast=fast,
+            quality=quality,
+            storyboard=storyboard,
+            sandbox=sandbox,
+            remote_hosts=tuple(remote_hosts),
         )
+
+
+def trust_of_run(
+    keys: str | None,
+    trust_settings: Sequence[str],
+    trust_anchors: Sequence[str],
+    *,
+    default_trust: bool,
+) -> TrustSettings:
+    """Whom a run trusts: who is named, and by default the identity in the keys directory.
+
+    Raises :class:`~provenance.errors.OptionError` or :class:`~provenance.errors.InputError`.
+    """
+    trust = load_trust(
+        settings_files=[Path(file) for file in trust_settings],
+        anchor_files=[Path(file) for file in trust_anchors],
+    )
+    directory = Path(keys) if keys else default_keys_directory(os.environ)
+    return own_trust(directory, trust) if default_trust else trust
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,12 +143,17 @@ def verify_one(
 ) -> Outcome:
     """The outcome for one file; nothing but an interrupt gets out of here."""
     try:
+        if settings.sandbox != "off":
+            return Outcome(path=path, result=_confined(path, settings, progress))
         result = verify(
             path,
             keys=settings.keys,
             store=settings.store,
             trust=settings.trust,
             fast=settings.fast,
+            quality=settings.quality,
+            storyboard=settings.storyboard,
+            remote_hosts=settings.remote_hosts,
             progress=None if progress is None else lambda done: progress(path, done),
         )
     except EveryframeError as error:
@@ -127,6 +164,27 @@ def verify_one(
         message = f"internal error: {type(error).__name__}: {error} [internal]"
         return Outcome(path=path, result=None, error=message, exit_code=INTERNAL)
     return Outcome(path=path, result=result)
+
+
+def _confined(
+    path: str, settings: Settings, progress: Callable[[str, float], None] | None
+) -> Result:
+    from detectors.confined import Look, verify_confined
+
+    look = Look(
+        keys=settings.keys,
+        trust=settings.trust,
+        fast=settings.fast,
+        quality=settings.quality,
+        storyboard=settings.storyboard,
+    )
+    return verify_confined(
+        path,
+        look,
+        store=settings.store,
+        mode=settings.sandbox,
+        progress=None if progress is None else lambda done: progress(path, done),
+    )
 
 
 def _alone(path: str, settings: Settings) -> Outcome:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from detectors.files import expand
-from detectors.policy import REQUIREMENTS, Policy
+from detectors.policy import FACTS, PASSING, Policy, load_policy, parse_requirements
 from provenance.config import LtxCommand
 from provenance.errors import OptionError
 from provenance.printable import printable
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from detectors.batch import Outcome
+    from detectors.policy import Condition
+    from detectors.result import Result
+    from provenance.sandbox import SandboxMode
 
 POLICY_NOT_MET, UNREADABLE = 1, 3
 
@@ -41,9 +45,9 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "json", "jsonl"]),
+    type=click.Choice(["text", "json", "jsonl", "html"]),
     default="text",
-    help="How results are written.",
+    help="How results are written; html is one page that needs nothing else.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write results to this file.")
 @click.option(
@@ -56,7 +60,7 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--store",
     type=click.Path(),
     envvar="LTX_STORE",
-    help="Manifest store from which removed credentials are recovered.",
+    help="Store from which removed credentials are recovered: path, postgresql://… or https://…",
 )
 @click.option(
     "--trust-settings",
@@ -76,17 +80,58 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--no-default-trust",
     is_flag=True,
     envvar="LTX_NO_DEFAULT_TRUST",
-    help="Do not trust the own identity either; only what is named here counts.",
+    help="Trust neither the own identity nor the installed list; only what is named here counts.",
+)
+@click.option(
+    "--remote-manifests",
+    multiple=True,
+    metavar="HOST",
+    envvar="LTX_REMOTE_MANIFESTS",
+    help="Fetch credentials that a file only names the address of from this host (https), "
+    "or *.HOST; may be repeated. Nothing is fetched from anybody else.",
 )
 @click.option(
     "--require",
     multiple=True,
-    default=["marked"],
-    metavar="NAME",
-    help=f"What a file must fulfil; repeat or separate by commas: {', '.join(REQUIREMENTS)}.",
+    metavar="CONDITION",
+    show_default="marked",
+    help="What a file must fulfil, such as 'marked and not tampered'; repeated or separated by "
+    f'commas, all of it. Words: {", ".join(FACTS)}, model("…"), issuer("…").',
+)
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(dir_okay=False),
+    help="Rules (TOML) that give each file an action: allow, label, review, block. With it, only "
+    "review and block fail, and --require if it is given too.",
 )
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, help="Files verified at a time.")
 @click.option("--fast", is_flag=True, help="Stop at the verified mark; tampering is not checked.")
+@click.option(
+    "--quality",
+    is_flag=True,
+    help="Also look for frozen, doubled, black and flickering pictures, drift, silence, and sound "
+    "that is clipped or shifted; no evidence of AI.",
+)
+@click.option(
+    "--receipt-out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write a signed receipt for each result, one a line, by the identity of --keys.",
+)
+@click.option(
+    "--receipt",
+    "receipt_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Verify receipts instead, and that each FILE named is one that they are for.",
+)
+@click.option(
+    "--sandbox",
+    type=click.Choice(["off", "auto", "required"]),
+    default="off",
+    help="Read each file in a process that can reach nothing else; required: or not at all.",
+)
 @click.option("--quiet", is_flag=True, help="No progress and no messages; results only.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the results and stop.")
 @click.version_option(package_name="everyframe")
@@ -100,9 +145,15 @@ def main(
     trust_settings: tuple[str, ...],
     trust_anchor: tuple[str, ...],
     no_default_trust: bool,
+    remote_manifests: tuple[str, ...],
     require: tuple[str, ...],
+    policy_file: str | None,
     jobs: int,
     fast: bool,
+    quality: bool,
+    receipt_out: str | None,
+    receipt_file: str | None,
+    sandbox: SandboxMode,
     quiet: bool,
     schema: bool,
 ) -> None:
@@ -113,15 +164,23 @@ def main(
         click.echo(schema_text(), nl=False)
         return
     named = (*inputs, *files)
+    if receipt_file is not None:
+        from detectors.batch import trust_of_run
+        from detectors.receipt_cli import check_receipts
+
+        trust = trust_of_run(keys, trust_settings, trust_anchor, default_trust=not no_default_trust)
+        sys.exit(check_receipts(receipt_file, named, trust, form=form))
     if not named:
         raise click.UsageError("Name at least one file: ltx-verify FILE...")
-    policy = Policy.parse(require)
+    requirement = parse_requirements(require or ([] if policy_file else ["marked"]))
+    policy = None if policy_file is None else load_policy(Path(policy_file))
     paths = expand(named)
-    if output is not None:
-        _check_output(output, paths, keys, store)
+    for written in filter(None, (output, receipt_out)):
+        _check_output(written, paths, keys, store)
 
     from detectors.batch import Settings, verify_all
     from detectors.output import Printer
+    from detectors.receipt_cli import Receipts
     from provenance.interrupts import noted_interrupts
 
     settings = Settings.load(
@@ -131,6 +190,10 @@ def main(
         trust_anchors=trust_anchor,
         default_trust=not no_default_trust,
         fast=fast,
+        quality=quality,
+        storyboard=form == "html",
+        sandbox=sandbox,
+        remote_hosts=remote_manifests,
     )
     if keys and not quiet and not Path(keys).is_dir():
         click.echo(
@@ -138,6 +201,7 @@ def main(
             "only the published key is tried",
             err=True,
         )
+    receipts = None if receipt_out is None else Receipts(Path(receipt_out), keys, requirement)
     code = 0
     alone = jobs == 1 or len(paths) == 1  # only then is there progress, and somebody who asks
     with (
@@ -149,11 +213,29 @@ def main(
             check_interrupt()
             printer.progress(path, done)
 
-        for outcome in verify_all(paths, settings, jobs=jobs, progress=progress):
-            missing = policy.failures(outcome.result) if outcome.result is not None else ()
+        for verified in verify_all(paths, settings, jobs=jobs, progress=progress):
+            outcome = _decided(verified, policy)
+            missing = () if outcome.result is None else _missing(outcome.result, requirement)
             printer.show(outcome, missing)
+            if receipts is not None and outcome.result is not None:
+                receipts.add(outcome.result, met=not missing)
             code = max(code, _exit_code(outcome, missing))
+    if receipts is not None:
+        receipts.write()
     sys.exit(code)
+
+
+def _decided(outcome: Outcome, policy: Policy | None) -> Outcome:
+    if policy is None or outcome.result is None:
+        return outcome
+    return replace(outcome, result=replace(outcome.result, decision=policy.decide(outcome.result)))
+
+
+def _missing(result: Result, requirement: Condition) -> tuple[str, ...]:
+    missing, decision = requirement.failures(result), result.decision
+    if decision is not None and decision.action not in PASSING:
+        return (*missing, f"{decision.action}: {decision.reason}")
+    return missing
 
 
 def _exit_code(outcome: Outcome, missing: tuple[str, ...]) -> int:

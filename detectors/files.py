@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".3gp", ".3g2"}
     | {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".oga", ".opus"}
+    | {".png", ".jpg", ".jpeg", ".webp"}
 )
 """What is taken from a folder; a file that is named itself may be called anything."""
 
@@ -19,9 +20,9 @@ SUFFIXES = frozenset(
 def expand(named: Iterable[str]) -> tuple[str, ...]:
     """The files meant by ``named``, in order, each once.
 
-    A folder stands for the videos and the files of sound under it. A name that exists is never read
-    as a pattern. What leads to nothing (a missing file, an empty folder, a pattern without matches)
-    is kept as it is, so that it gets its own result and stops no other.
+    A folder stands for the videos, pictures and files of sound under it. A name that exists is
+    never read as a pattern. What leads to nothing (a missing file, an empty folder, a pattern
+    without matches) is kept as it is, so that it gets its own result and stops no other.
     """
     found: dict[str, None] = {}
     for name in named:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from detectors.result import Check, ManifestFacts
+from detectors.result import Check, IngredientFacts, ManifestFacts
 from provenance.errors import EveryframeError
-from provenance.manifest import read_manifest, read_recovered_manifest
+from provenance.fetching import FetchLimits
+from provenance.manifest import (
+    ManifestReport,
+    read_manifest,
+    read_recovered_manifest,
+    read_remote_manifest,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from detectors.result import WatermarkFacts
     from detectors.verdict import Agreement, Claim
-    from provenance.manifest import ManifestReport
     from provenance.store import Store, StoredManifest
     from provenance.trust import TrustSettings
 
@@ -22,36 +27,44 @@ _GENERATED = "trainedAlgorithmicMedia"
 _EDITED = "compositeWithTrainedAlgorithmicMedia"
 
 
-_NOT_COMPARED = Check(
-    name="same_content",
-    state="skipped",
-    detail="whether these pictures are those that the recovered credentials were signed for",
-)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """``stored``: what the store holds under the mark's content id, whatever the file carries."""
+    """``stored``: what the store holds under the mark's content id, whatever the file carries.
+
+    ``fingerprint``: the text of the fingerprint that the credentials hold.
+    """
 
     manifest: ManifestFacts
     stored: StoredManifest | None
     checks: tuple[Check, ...]
+    fingerprint: str | None = None
 
 
 def find_credentials(
-    path: Path, mark: WatermarkFacts, store: Store | None, trust: TrustSettings
+    path: Path,
+    mark: WatermarkFacts,
+    store: Store | None,
+    trust: TrustSettings,
+    *,
+    remote_hosts: tuple[str, ...] = (),
 ) -> Credentials:
     """Reads the credentials in (or beside) ``path``; where there are none, recovers them.
 
+    Where the file only names an address, they are fetched if its host is among ``remote_hosts``.
     What goes wrong with credentials or store is a failed check: the mark still counts.
     """
-    manifest, check = _own(path, trust)
+    report, check = _own(path, trust, remote_hosts)
     stored, store_check = _lookup(mark, store)
     checks = [check, store_check]
-    if stored is not None and not manifest.present:
-        manifest, check = _recovered(path, stored, trust)
-        checks += [check, _NOT_COMPARED]
-    return Credentials(manifest=manifest, stored=stored, checks=tuple(checks))
+    if stored is not None and not report.present:
+        report, check = _recovered(path, stored, trust)
+        checks.append(check)
+    return Credentials(
+        manifest=_facts(report),
+        stored=stored,
+        checks=tuple(checks),
+        fingerprint=report.fingerprint,
+    )
 
 
 def claim_of(manifest: ManifestFacts) -> Claim:
@@ -71,22 +84,33 @@ def agreement_of(mark: WatermarkFacts, manifest: ManifestFacts) -> Agreement:
     """Whether mark and credentials name the same content; other makers' credentials name none."""
     if mark.content_id is None or manifest.content_id is None:
         return "unknown"
-    return "agrees" if manifest.content_id == mark.content_id else "disagrees"
+    # A file that was put together brings the marks of its pieces along.
+    named = (manifest.content_id, *manifest.piece_ids)
+    return "agrees" if mark.content_id in named else "disagrees"
 
 
-def _own(path: Path, trust: TrustSettings) -> tuple[ManifestFacts, Check]:
+def _own(
+    path: Path, trust: TrustSettings, remote_hosts: tuple[str, ...]
+) -> tuple[ManifestReport, Check]:
     name = "manifest"
     try:
         report = read_manifest(path, trust)
+        if report.remote_url is not None and remote_hosts:
+            limits = FetchLimits(hosts=remote_hosts)
+            report = read_remote_manifest(path, report.remote_url, trust, limits)
     except EveryframeError as error:
         return (
-            ManifestFacts(present=False, error=error.message),
+            ManifestReport(present=False, error=error.message),
             Check(name=name, state="failed", detail=error.message),
         )
+    if report.remote_url is not None:
+        return report, Check(
+            name=name, state="skipped", detail=f"{report.error}: --remote-manifests allows hosts"
+        )
     if not report.present:
-        return _facts(report), Check(name=name, state="done", detail="the file has no credentials")
+        return report, Check(name=name, state="done", detail="the file has no credentials")
     detail = f"{report.source} credentials were read"
-    return _facts(report), Check(name=name, state="done", detail=detail)
+    return report, Check(name=name, state="done", detail=detail)
 
 
 def _lookup(mark: WatermarkFacts, store: Store | None) -> tuple[StoredManifest | None, Check]:
@@ -106,17 +130,17 @@ def _lookup(mark: WatermarkFacts, store: Store | None) -> tuple[StoredManifest |
 
 def _recovered(
     path: Path, stored: StoredManifest, trust: TrustSettings
-) -> tuple[ManifestFacts, Check]:
+) -> tuple[ManifestReport, Check]:
     name = "recovery"
     try:
         report = read_recovered_manifest(path, stored.manifest, trust)
     except EveryframeError as error:
         return (
-            ManifestFacts(present=False, error=error.message),
+            ManifestReport(present=False, error=error.message),
             Check(name=name, state="failed", detail=error.message),
         )
     detail = "the file has no credentials; the store's were recovered by the mark"
-    return _facts(report), Check(name=name, state="done", detail=detail)
+    return report, Check(name=name, state="done", detail=detail)
 
 
 def _facts(report: ManifestReport) -> ManifestFacts:
@@ -135,6 +159,23 @@ def _facts(report: ManifestReport) -> ManifestFacts:
         model=report.model,
         model_name=report.model_name,
         content_id=report.content_id,
+        piece_ids=report.piece_ids,
         generation_date=report.generation_date.isoformat() if report.generation_date else None,
         error=report.error,
+        title=report.title,
+        time_stamped=report.time_stamped,
+        actions=report.actions,
+        ingredients=tuple(
+            IngredientFacts(
+                title=one.title,
+                relationship=one.relationship,
+                parent=one.parent,
+                credentials=one.manifest_label is not None,
+                issuer=one.issuer,
+                claim_generator=one.claim_generator,
+                ai_generated=one.ai_generated,
+                codes=one.codes,
+            )
+            for one in report.ingredients
+        ),
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import click
 
-from detectors.report import to_json, to_text
+from detectors.report import to_html, to_json, to_text
+from detectors.report.page import illustrated
 from provenance.errors import OutputError, OutputForbidden
 from provenance.printable import printable
 
@@ -24,7 +26,7 @@ _BAR = 24
 
 
 class Printer:
-    """Prints outcomes as they come; ``json`` over several files is one array.
+    """Prints outcomes as they come; ``json`` over several files is one array, ``html`` one page.
 
     With ``output`` the text appears in that file when the ``with`` block ends well, whole.
     """
@@ -36,11 +38,12 @@ class Printer:
         self._count = count
         self._shown = 0
         self._kept: list[str] = []
+        self._results: list[Result] = []
         # None: closed by the caller.
         self._bar = not quiet and sys.stderr is not None and sys.stderr.isatty()
         self._drawn = ""
         if self._output is not None:
-            _check_output(self._output)
+            check_output(self._output)
 
     def __enter__(self) -> Self:
         return self
@@ -54,10 +57,12 @@ class Printer:
         self._clear()
         if kind is not None:
             return
+        if self._form == "html" and self._results:
+            self._write(to_html(self._results, now=datetime.now(UTC)))
         if self._form == "json" and self._count > 1:
             self._write("\n]\n" if self._shown else "[]\n")
         if self._output is not None:
-            _write_whole(self._output, "".join(self._kept))
+            write_whole(self._output, "".join(self._kept))
 
     def progress(self, path: str, done: float) -> None:
         """Redraws the line on the terminal; nothing anywhere else."""
@@ -75,7 +80,11 @@ class Printer:
         if outcome.result is None:
             self._say(f"{printable(outcome.path)}: {outcome.error}")
             return
-        self._write(self._formatted(outcome.result))
+        if self._form == "html":
+            # The page opens with an overview, so it can only be written at the end.
+            self._results.append(illustrated(outcome.result, len(self._results)))
+        else:
+            self._write(self._formatted(outcome.result))
         self._shown += 1
         failure = outcome.result.error
         if failure is not None:
@@ -109,7 +118,7 @@ class Printer:
             self._drawn = ""
 
 
-def _check_output(path: Path) -> None:
+def check_output(path: Path) -> None:
     """Refuse before any work what a rename would destroy: a device, a pipe, a link, a folder."""
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise OutputForbidden(
@@ -120,7 +129,7 @@ def _check_output(path: Path) -> None:
         raise OutputForbidden(f"cannot write {path}", hint="check the folder and its permissions")
 
 
-def _write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Writes beside ``path`` and renames, so that a reader sees the old file or the new one."""
     try:
         with tempfile.NamedTemporaryFile(

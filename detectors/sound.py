@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from detectors.order import span
 from detectors.result import Check, Tampering, WatermarkFacts
-from detectors.tamper import span
+from detectors.silence import LevelMeter
 from detectors.watermark import watermark_facts
 from provenance.audio_watermark import LOWEST_RATE, SoundDetector
 
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from detectors.result import ClockFacts
+    from detectors.result import ClockFacts, SegmentFacts
     from provenance.clip import AudioSpec
+    from provenance.fingerprint import FingerprintMatch
     from provenance.keys import CarrierKey
     from provenance.watermark import Detection
 
@@ -25,6 +27,7 @@ CHECK, SAME = "audio_watermark", "same_sound"
 AS_MARKED_S = 0.75  # a picture's clock that reads less at its start says: from the first picture on
 SHIFTED_S = 0.75  # the clock of pictures is good to half a second, the sound's to hundredths
 SHIFTED_AS_MARKED_S = 0.2
+MUTED_EDGE_S = 0.6  # a part that reaches so far beyond a silence is that silence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class HeardSound:
 
     ``complete``: all of it was heard; ``damage`` says why it ended early.
     ``pictures_too``: the mark of the pictures is in it, whichever was read: a file may be
-    marked twice.
+    marked twice. ``muted``: silences that were cut into it.
     """
 
     check: Check
@@ -41,6 +44,7 @@ class HeardSound:
     complete: bool = False
     damage: str | None = None
     pictures_too: bool = False
+    muted: tuple[Tampering, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +88,8 @@ def listen(
     if pictures.payload is not None and pictures.key is not None:
         known = (pictures.payload, pictures.key)
     detector = SoundDetector(keys=keys, rate=audio.sample_rate, fast=fast, known=known)
-    for block in blocks:
+    meter = LevelMeter(audio.sample_rate)
+    for block in meter.through(blocks):
         detector.add(block)
         if detector.decided:
             break
@@ -102,6 +107,8 @@ def listen(
         complete=complete,
         damage=ending.damage,
         pictures_too=heard.known_too,
+        # Of sound without a mark nothing is claimed: it may have been made so.
+        muted=meter.muted() if mark.payload is not None else (),
     )
 
 
@@ -125,7 +132,7 @@ def _both(pictures: WatermarkFacts, facts: WatermarkFacts, sound: HeardSound) ->
         found = Tampering(kind="audio_replaced", detail=detail)
         check = Check(name=name, state="done", detail="the marks name different content")
         return Comparison(tampering=(found,), checks=(check,))
-    tampering = _foreign(facts) if sound.complete else ()
+    tampering = (*sound.muted, *_foreign(facts, sound.muted)) if sound.complete else sound.muted
     offset_s, exact = _offset(pictures.clock, facts.clock)
     detail = "pictures and sound carry the same content id"
     if facts.content_id != pictures.content_id:
@@ -143,7 +150,20 @@ def _both(pictures: WatermarkFacts, facts: WatermarkFacts, sound: HeardSound) ->
     return Comparison(tampering=tampering, checks=(check,), offset_ms=offset_ms)
 
 
-def _foreign(facts: WatermarkFacts) -> tuple[Tampering, ...]:
+def compare_prints(
+    pictures: WatermarkFacts, sound: HeardSound, found: FingerprintMatch | None
+) -> tuple[Tampering, ...]:
+    """Whether sound in which no mark was read is another one, by the ``found`` fingerprint."""
+    facts = sound.facts
+    if found is None or facts is None or pictures.content_id is None:
+        return ()
+    if facts.content_id is not None or found.same is not False:
+        return ()
+    detail = "the sound carries no mark and is not the one that was marked with these pictures"
+    return (Tampering(kind="audio_replaced", detail=detail),)
+
+
+def _foreign(facts: WatermarkFacts, muted: Sequence[Tampering]) -> tuple[Tampering, ...]:
     return tuple(
         Tampering(
             kind="audio_replaced",
@@ -152,8 +172,13 @@ def _foreign(facts: WatermarkFacts) -> tuple[Tampering, ...]:
             detail=f"the sound of {span(part.start_s, part.end_s)} carries no mark",
         )
         for part in facts.segments
-        if part.state == "unmarked"
+        if part.state == "unmarked" and not any(_within(part, silence) for silence in muted)
     )
+
+
+def _within(part: SegmentFacts, silence: Tampering) -> bool:
+    start_s, end_s = silence.start_s or 0.0, silence.end_s or 0.0
+    return start_s - MUTED_EDGE_S <= part.start_s and part.end_s <= end_s + MUTED_EDGE_S
 
 
 def _offset(

@@ -7,13 +7,15 @@ and is reported as ``modified``. What was not checked is said, never guessed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
+from detectors.order import ORDINARY_SPEED, SPEED_TOLERANCE, order_of, span, usual_speed
+from detectors.regions import regions_of
 from detectors.result import Check, Tampering
 
 if TYPE_CHECKING:
-    from detectors.result import ClockFacts, FileFacts, ManifestFacts, SegmentFacts, WatermarkFacts
+    from detectors.result import FileFacts, ManifestFacts, SegmentFacts, WatermarkFacts
+    from provenance.watermark.detection import AbsenceMap, MissingRegion
 
 LINES_AT_SCALE_1 = 480
 """``GeometryFacts.scale`` counts pixels in hand per pixel of an original with so many lines; the
@@ -22,9 +24,6 @@ SIZE_TOLERANCE = 0.02
 OFFSET_TOLERANCE = 0.02
 LENGTH_TOLERANCE_S = 0.5
 LENGTH_TOLERANCE = 0.02
-CLOCK_TOLERANCE_S = 1.0  # two readings, each good to half a second
-CLOCK_COVERAGE = 0.8
-SPEED_TOLERANCE = 0.02
 
 # C2PA status codes that say that what was signed is no longer what is here.
 BROKEN_CODES = (
@@ -47,13 +46,18 @@ class Original:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that the examination looks at. ``complete``: the mark was searched in every picture."""
+    """All that the examination looks at. ``complete``: the mark was searched in every picture.
+
+    ``missing`` and ``absence``: as :class:`provenance.watermark.detection.Detection` says.
+    """
 
     file: FileFacts
     watermark: WatermarkFacts
     manifest: ManifestFacts
     complete: bool
     original: Original | None = None
+    missing: tuple[MissingRegion, ...] | None = None
+    absence: AbsenceMap | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +74,19 @@ def examine(evidence: Evidence) -> Examination:
     """Signs of tampering and of ordinary handling in ``evidence``, and what was not checked."""
     binding, binding_check = _binding(evidence.manifest)
     parts, parts_check = _parts(evidence)
-    order, order_check = _order(evidence)
+    order, order_check = order_of(evidence.watermark, complete=evidence.complete)
+    regions, regions_check = regions_of(evidence.missing, evidence.absence, evidence.file)
     length, modified_length, length_check = _length(evidence)
-    tampering = (*binding, *parts, *order, *length)
+    tampering = (*binding, *regions, *parts, *order, *length)
     # One of two things rules tampering out as far as it is checked: the bytes are those that
     # somebody trusted signed (anybody else may have signed what he changed), or the mark runs
     # through every part of the video.
     intact = binding_check.state == "done" and evidence.manifest.state == "trusted"
     # Credentials that are there and cannot be used may be what was tampered with.
     unusable = evidence.manifest.present and evidence.manifest.state == "invalid"
-    covered = parts_check.state == "done" and not unusable
+    # Where pictures were not asked (there are none, or they are not marked), time is all.
+    told = parts_check.state == "done" and regions_check.state != "failed"
+    covered = told and not unusable
     untouched = intact and not binding
     return Examination(
         tampered=True if tampering else (False if intact or covered else None),
@@ -90,17 +97,13 @@ def examine(evidence: Evidence) -> Examination:
             parts_check,
             order_check,
             length_check,
+            *(() if untouched and regions_check.state == "skipped" else (regions_check,)),
             *(() if untouched else _UNCHECKED),
         ),
     )
 
 
 _UNCHECKED = (
-    Check(
-        name="picture_regions",
-        state="skipped",
-        detail="changes to a part of the picture are not looked for",
-    ),
     Check(
         name="short_replacements",
         state="skipped",
@@ -167,6 +170,14 @@ def _foreign(part: SegmentFacts, segments: tuple[SegmentFacts, ...]) -> Tamperin
     marked = [segment for segment in segments if segment.state == "marked"]
     before = any(segment.end_s <= part.start_s for segment in marked)
     after = any(segment.start_s >= part.end_s for segment in marked)
+    if part.content_id is not None:
+        when = span(part.start_s, part.end_s)
+        return Tampering(
+            kind="spliced",
+            start_s=part.start_s,
+            end_s=part.end_s,
+            detail=f"{when} comes from another marked video, {part.content_id}",
+        )
     if before and after:
         kind, where = "inserted", "between marked parts"
     elif after:
@@ -179,70 +190,6 @@ def _foreign(part: SegmentFacts, segments: tuple[SegmentFacts, ...]) -> Tamperin
         end_s=part.end_s,
         detail=f"{span(part.start_s, part.end_s)} carries no mark: inserted or replaced {where}",
     )
-
-
-def _order(evidence: Evidence) -> tuple[tuple[Tampering, ...], Check]:
-    """Cuts, repetitions and a changed order, from the mark's clock."""
-    name, runs = "order", evidence.watermark.clock
-    if evidence.watermark.content_id is None:
-        return (), Check(name=name, state="skipped", detail="no mark with a clock to read")
-    if not evidence.complete:
-        return (), Check(name=name, state="skipped", detail="the search stopped before the end")
-    if not runs:
-        detail = "the mark's clock is too weak here, so cuts and reordering cannot be seen"
-        return (), Check(name=name, state="failed", detail=detail)
-    found = tuple(
-        sign
-        for index in range(1, len(runs))
-        if (sign := _break(runs[:index], runs[index], evidence.watermark.segments)) is not None
-    )
-    read_s = sum(run.end_s - run.start_s for run in runs)
-    marked_s = sum(
-        part.end_s - part.start_s for part in evidence.watermark.segments if part.state == "marked"
-    )
-    if read_s < CLOCK_COVERAGE * marked_s and not found:
-        detail = f"the mark's clock could be read in {read_s:.1f} of {marked_s:.1f} s"
-        return (), Check(name=name, state="failed", detail=detail)
-    detail = f"the mark's clock was read in {len(runs)} run{'s' if len(runs) > 1 else ''}"
-    return found, Check(name=name, state="done", detail=detail)
-
-
-def _break(
-    earlier: tuple[ClockFacts, ...], run: ClockFacts, segments: tuple[SegmentFacts, ...]
-) -> Tampering | None:
-    """What happened between ``earlier`` runs and the next one, ``run``."""
-    before = earlier[-1]
-    gap_s = run.start_s - before.end_s
-    expected_s = before.original_start_s + before.speed * (run.start_s - before.start_s)
-    ahead_s = run.original_start_s - expected_s
-    foreign_s = sum(
-        max(0.0, min(part.end_s, run.start_s) - max(part.start_s, before.end_s))
-        for part in segments
-        if part.state == "unmarked"
-    )
-    # Where foreign material lies between, the original may stand still meanwhile or run on.
-    if -foreign_s * before.speed - CLOCK_TOLERANCE_S <= ahead_s <= CLOCK_TOLERANCE_S:
-        return None
-    sign = partial(Tampering, start_s=before.end_s, end_s=max(run.start_s, before.end_s))
-    if ahead_s > 0:
-        detail = f"about {ahead_s:.1f} s of the original are missing"
-        if gap_s > CLOCK_TOLERANCE_S:
-            detail += " here, or lie elsewhere"
-        return sign(kind="cut", detail=detail)
-    first_s = run.original_start_s + CLOCK_TOLERANCE_S
-    last_s = run.original_start_s + run.speed * (run.end_s - run.start_s) - CLOCK_TOLERANCE_S
-    repeated = any(
-        seen.original_start_s + seen.speed * (seen.end_s - seen.start_s) > first_s
-        and seen.original_start_s < last_s
-        for seen in earlier
-    )
-    shown = span(run.start_s, run.end_s)
-    original = span(run.original_start_s, last_s + CLOCK_TOLERANCE_S)
-    if repeated:
-        detail = f"{shown} shows {original} of the original again"
-        return sign(kind="repeated", detail=detail)
-    detail = f"{shown} shows {original} of the original, which came before"
-    return sign(kind="reordered", detail=detail)
 
 
 def _length(evidence: Evidence) -> tuple[tuple[Tampering, ...], tuple[str, ...], Check]:
@@ -267,7 +214,7 @@ def _handling(evidence: Evidence) -> tuple[str, ...]:
     if not mark.detected:
         return ()
     found = list(_geometry(evidence))
-    if any(abs(run.speed - 1) > SPEED_TOLERANCE for run in mark.clock):
+    if SPEED_TOLERANCE < abs(usual_speed(mark.clock) - 1) <= ORDINARY_SPEED:
         found.append("speed_changed")
     # A picture of another shape or size cannot have been copied without encoding it again. Turning
     # by quarter turns can: that may be a note in the file.
@@ -307,8 +254,3 @@ def _geometry(evidence: Evidence) -> tuple[str, ...]:
     if geometry.rotation_deg % 360:
         found.append("rotated")
     return tuple(found)
-
-
-def span(start_s: float, end_s: float) -> str:
-    """``3.0-4.5 s``"""
-    return f"{start_s:.1f}-{end_s:.1f} s"

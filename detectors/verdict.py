@@ -17,7 +17,8 @@ Credentials: TypeAlias = Literal["none", "invalid", "valid", "trusted"]
 Medium: TypeAlias = Literal["pictures", "sound", "sound_alone"]
 Claim: TypeAlias = Literal["unstated", "generated", "edited", "other"]
 Agreement: TypeAlias = Literal["unknown", "agrees", "disagrees"]
-
+Content: TypeAlias = Literal["unknown", "same", "other"]
+Extent: TypeAlias = Literal["unknown", "whole", "part"]
 
 _SILENT: frozenset[Mark] = frozenset({"none", "unread"})
 _AI: dict[Claim, VerdictName] = {"generated": "ai_generated", "edited": "ai_edited"}
@@ -34,6 +35,9 @@ class Signals:
     ``medium``: where the mark is: in the pictures (and perhaps the sound), in the sound of a file
     without pictures, or in the sound alone of one that has pictures.
     ``agreement``: whether mark and credentials name the same content and model.
+    ``content``: whether the pictures and the sound are those that were marked and signed, by their
+    fingerprint: a mark can be copied onto another video, credentials can be put into another file.
+    ``extent``: whether the mark runs through most of the file, or less than half of it.
     """
 
     readable: bool = True
@@ -43,6 +47,8 @@ class Signals:
     credentials: Credentials = "none"
     claim: Claim = "unstated"
     agreement: Agreement = "unknown"
+    content: Content = "unknown"
+    extent: Extent = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,17 +60,26 @@ class Verdict:
 def decide(signals: Signals) -> Verdict:
     """The verdict on ``signals``, with the reasons for it in the order in which they weigh."""
     if not signals.readable:
-        return Verdict(name="unreadable", reasons=("the file could not be read as video",))
+        return Verdict(name="unreadable", reasons=("the file could not be read",))
     return Verdict(name=_name(signals), reasons=_reasons(signals))
 
 
 def _name(signals: Signals) -> VerdictName:
+    if _copied(signals):
+        return "conflicting"
     name = _name_of_all(signals)
-    # What is known of the sound says nothing about pictures that carry no mark.
-    no_good_credentials = signals.credentials in {"none", "invalid"}
-    if signals.medium == "sound_alone" and name == "ai_generated" and no_good_credentials:
-        return "ai_edited"
-    return name
+    if name != "ai_generated" or signals.mark in _SILENT or signals.mark_claim not in _AI:
+        return name
+    # What is known of the sound says nothing about pictures that carry no mark, and what is known
+    # of a part says nothing about the rest.
+    sound_alone = signals.medium == "sound_alone" and signals.credentials in {"none", "invalid"}
+    return "ai_edited" if sound_alone or signals.extent == "part" else name
+
+
+def _copied(signals: Signals) -> bool:
+    """Whether a mark or good credentials speak of other pictures than these."""
+    speaks = signals.mark not in _SILENT or signals.credentials in {"valid", "trusted"}
+    return speaks and signals.content == "other"
 
 
 def _name_of_all(signals: Signals) -> VerdictName:
@@ -101,28 +116,50 @@ def _name_by_both(signals: Signals) -> VerdictName:
 
 
 def _reasons(signals: Signals) -> tuple[str, ...]:
-    reasons = [_MARK[signals.mark]]
-    if signals.mark != "none" and signals.medium != "pictures":
-        reasons.append(_MEDIUM[signals.medium])
-    if signals.mark not in _SILENT and signals.mark_claim != "generated":
-        reasons.append(_MARK_CLAIM[signals.mark_claim])
-    if signals.credentials == "invalid":
-        reasons.append("the credentials do not verify, so what they say does not count")
-    elif signals.credentials != "none":
-        reasons.append(_CREDENTIALS[signals.credentials])
-        reasons.append(_CLAIM[signals.claim])
-        if signals.mark not in _SILENT and signals.agreement == "disagrees":
-            reasons.append(
-                "the watermark and the credentials name different content: "
-                "one of them was copied from another video"
-            )
-        if _name(signals) == "conflicting" and signals.agreement != "disagrees":
-            reasons.append("the watermark and the credentials state different sources")
-    elif signals.mark in _SILENT:
-        reasons.append("the file carries no credentials")
+    reasons = [*_by_mark(signals), *_by_credentials(signals)]
+    if _copied(signals):
+        reasons.append(
+            "these are not the pictures that were marked and signed: the watermark or the "
+            "credentials come from another file"
+        )
     if _name(signals) == "no_evidence":
         reasons.append("no evidence of AI is not evidence against it")
     return tuple(reasons)
+
+
+def _by_mark(signals: Signals) -> list[str]:
+    reasons = [_MARK[signals.mark]]
+    if signals.mark != "none" and signals.medium != "pictures":
+        reasons.append(_MEDIUM[signals.medium])
+    if signals.mark in _SILENT:
+        return reasons
+    if signals.mark_claim != "generated":
+        reasons.append(_MARK_CLAIM[signals.mark_claim])
+    if signals.extent == "part":
+        reasons.append("less than half of the file carries the watermark")
+    return reasons
+
+
+def _by_credentials(signals: Signals) -> list[str]:
+    conflicting = _name_of_all(signals) == "conflicting"
+    if signals.credentials == "none":
+        return ["the file carries no credentials"] if signals.mark in _SILENT else []
+    if signals.credentials == "invalid":
+        reasons = ["the credentials do not verify, so what they say does not count"]
+        if conflicting:
+            reasons.append(
+                "yet they speak of AI: broken credentials are neither proof of it nor nothing"
+            )
+        return reasons
+    reasons = [_CREDENTIALS[signals.credentials], _CLAIM[signals.claim]]
+    if signals.mark not in _SILENT and signals.agreement == "disagrees":
+        reasons.append(
+            "the watermark and the credentials name different content: "
+            "one of them was copied from another video"
+        )
+    elif conflicting:
+        reasons.append("the watermark and the credentials state different sources")
+    return reasons
 
 
 _MARK = {

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from detectors.manifest import agreement_of, claim_of, find_credentials
-from detectors.result import Check, Failure, FileFacts, ManifestFacts, Result, WatermarkFacts
-from detectors.sound import Comparison, Ending, HeardSound, compare, listen, skipped
+from detectors.content import ContentFinding, compare_content, match_sound, vouched
+from detectors.credentials_only import judge_by_credentials
+from detectors.file_facts import described, hashed
+from detectors.manifest import find_credentials
+from detectors.quality import QualityWatch
+from detectors.regions import tamper_map
+from detectors.result import Check, Failure, FileFacts, Result, Tampering, WatermarkFacts
+from detectors.signals import signals_of
+from detectors.sound import (
+    Comparison,
+    Ending,
+    HeardSound,
+    compare,
+    compare_prints,
+    listen,
+    skipped,
+)
+from detectors.storyboard import Storyboard
 from detectors.tamper import Evidence, Original, examine
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
 from provenance.errors import (
-    IdentityError,
     InputError,
     NoVideo,
     UnreadableMedia,
     UnsupportedMedia,
 )
-from provenance.keys import CarrierKey, carrier_keys, default_keys_directory, load_identity
+from provenance.fingerprint import PrintTaker
+from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
+from provenance.own_trust import own_trust
 from provenance.store import EmptyStore, Store, default_store_path, open_store
 from provenance.trust import TrustSettings
-from provenance.video import MediaReader, SoundInfo, SoundReader, open_media, open_sound
+from provenance.video import STILLS, MediaReader, SoundReader, open_media, open_sound, open_still
 from provenance.watermark import Detection
 
 if TYPE_CHECKING:
@@ -36,14 +51,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from detectors.manifest import Credentials
-    from detectors.verdict import Claim, Mark, Medium
+    from detectors.verdict import Medium
+    from provenance.video import Picture
 
 KeysLike: TypeAlias = "Sequence[CarrierKey] | str | os.PathLike[str] | None"
 StoreLike: TypeAlias = "Store | str | os.PathLike[str] | None"
 
-_HASH_BLOCK = 1 << 20
 NO_PICTURES = Search(detection=Detection(detected=False), complete=True)
-_MARK_CLAIMS: dict[str, Claim] = {"generated": "generated", "edited": "edited"}
 
 
 def verify(
@@ -53,15 +67,23 @@ def verify(
     store: StoreLike = None,
     trust: TrustSettings | None = None,
     fast: bool = False,
+    quality: bool = False,
+    storyboard: bool = False,
+    remote_hosts: Sequence[str] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Result:
-    """What the video, or the file of sound, at ``path`` says about its origin.
+    """What the video, the picture or the file of sound at ``path`` says about its origin.
+
+    Any other file that the C2PA knows, such as a document, is judged by its credentials alone.
 
     ``keys``: carrier keys or a keys directory, default ``$LTX_KEYS`` or the user's; the published
     key is always tried. ``store``: an open store or where one is, default ``$LTX_STORE`` or the
-    user's; without one nothing is recovered. ``trust``: default the anchor of the identity in the
-    keys directory, if there is one. ``fast`` stops at the first verified tag, and leaves
-    tampering unchecked. ``progress`` is told the fraction of the video that is done, 0…1.
+    user's; without one nothing is recovered. ``trust``: default the anchors of the identities in
+    the keys directory and the list of authorities installed there. ``remote_hosts``: from whom
+    credentials may be fetched that the file only names the address of. ``fast`` stops at the first
+    verified tag, and leaves tampering unchecked. ``quality`` also looks at how good pictures and
+    sound are; ``storyboard`` keeps small pictures for a report. ``progress`` is told the fraction
+    of the video that is done, 0…1.
 
     A file that cannot be read gives the verdict ``unreadable`` with ``error`` set; one that is cut
     off or damaged on the way keeps the verdict that its readable part supports, with ``error`` set,
@@ -73,33 +95,71 @@ def verify(
     tried = _keys(keys)
     with _store(store) as open_one:
         bench = _Bench()
+        seen = Storyboard() if storyboard else None
+        judged = QualityWatch() if quality else None
+        taker = PrintTaker(None)
+        watchers = [one.add for one in (seen, judged) if one is not None]
         facts = FileFacts(name=file.name, path=str(path))
         try:
             with bench.timed("open"):
-                media = _opened(file)
+                try:
+                    media = _opened(file)
+                except (UnsupportedMedia, NoVideo, UnreadableMedia) as error:
+                    found_by = judge_by_credentials(
+                        file, _trust(trust, keys), tuple(remote_hosts), error=error
+                    )
+                    return replace(found_by, timings_ms=bench.finish())
             with media:
-                facts = _facts(facts, media)
+                facts = described(facts, media)
                 with bench.timed("hash"):
-                    facts = _hashed(facts, media)
+                    facts = hashed(facts, media)
                 if isinstance(media, MediaReader):
+                    taker = PrintTaker(media.info.video.rate)
                     with bench.timed("watermark"):
                         found = search(
-                            media, tried, fast=fast, progress=_fraction(progress, facts.duration_s)
+                            media,
+                            tried,
+                            fast=fast,
+                            progress=_fraction(progress, facts.duration_s),
+                            watchers=[*watchers, _looking(taker)],
                         )
                 else:
                     found = NO_PICTURES
                 with bench.timed("audio_watermark"):
-                    sound = _listened(media, tried, found, fast=fast)
+                    sound = _listened(media, tried, found, taker, fast=fast, judged=judged)
             damage = found.damaged if found is not NO_PICTURES else sound.damage
-            read = _Read(pictures=watermark_facts(found.detection), search=found, sound=sound)
+            pictures = watermark_facts(found.detection)
+            if facts.container in STILLS:
+                # One picture has no time through which a mark could be followed.
+                pictures = replace(pictures, segments=(), clock=())
+            read = _Read(pictures=pictures, search=found, sound=sound)
             if damage is not None and not read.mark.detected:
                 # What was not read may hold the mark: absence cannot be stated.
                 raise _incomplete(path, damage)
             with bench.timed("credentials"):
-                credentials = find_credentials(file, read.mark, open_one, _trust(trust, keys))
+                credentials = find_credentials(
+                    file,
+                    read.mark,
+                    open_one,
+                    _trust(trust, keys),
+                    remote_hosts=tuple(remote_hosts),
+                )
+            with bench.timed("content"):
+                by_sound = read.by_sound or found is NO_PICTURES
+                prints = taker.finish()
+                content = compare_content(prints, read.mark, credentials, by_sound=by_sound)
+                other_sound = None if by_sound else match_sound(prints, credentials)
         except InputError as error:
             return _unreadable(facts, error, bench)
-        return _judge(facts, read, credentials, damage=damage, fast=fast, bench=bench)
+        found_sound = compare_prints(read.pictures, sound, other_sound)
+        result = _judge(
+            facts, read, credentials, content, found_sound, damage=damage, fast=fast, bench=bench
+        )
+        return replace(
+            result,
+            quality=None if judged is None else judged.facts(result.audio_offset_ms),
+            storyboard=() if seen is None else seen.shots(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,38 +193,40 @@ class _Read:
         return self.search.complete
 
 
+def _looking(taker: PrintTaker) -> Callable[[Picture, float], None]:
+    return lambda picture, time_s: taker.see(picture.luma, time_s, bits=picture.bits)
+
+
 def _opened(file: Path) -> MediaReader | SoundReader:
-    """The file as video or, where it holds no pictures, as sound."""
+    """The file as video, else as a single picture, else as sound; what it is says its content."""
     try:
         return open_media(file)
     except (UnsupportedMedia, NoVideo) as error:
-        try:
-            return open_sound(file)
-        except (UnsupportedMedia, NoVideo):
-            raise error from None
+        for other in (open_still, open_sound):
+            with contextlib.suppress(UnsupportedMedia, NoVideo):
+                return other(file)
+        raise error from None
 
 
 def _listened(
-    media: MediaReader | SoundReader, keys: Sequence[CarrierKey], found: Search, *, fast: bool
+    media: MediaReader | SoundReader,
+    keys: Sequence[CarrierKey],
+    found: Search,
+    taker: PrintTaker,
+    *,
+    fast: bool,
+    judged: QualityWatch | None,
 ) -> HeardSound:
-    if isinstance(media, SoundReader):
-        ending = Ending()
-        return listen(
-            _blocks(media, ending),
-            media.info.audio,
-            keys,
-            ending,
-            pictures=found.detection,
-            fast=fast,
-        )
-    if media.info.audio is None:
+    audio = media.info.audio
+    if audio is None:
         return skipped("there is no sound")
     if fast and found.detection.detected:
         return skipped("the search stopped at the mark in the pictures")
     ending = Ending()
-    return listen(
-        _blocks(media, ending), media.info.audio, keys, ending, pictures=found.detection, fast=fast
-    )
+    blocks = taker.listening(_blocks(media, ending), audio.sample_rate)
+    if judged is not None:
+        blocks = judged.heard(blocks, audio.sample_rate)
+    return listen(blocks, audio, keys, ending, pictures=found.detection, fast=fast)
 
 
 def _blocks(media: MediaReader | SoundReader, ending: Ending) -> Iterator[NDArray[np.float32]]:
@@ -181,6 +243,8 @@ def _judge(
     facts: FileFacts,
     read: _Read,
     credentials: Credentials,
+    content: ContentFinding,
+    sound: tuple[Tampering, ...],
     *,
     damage: str | None,
     fast: bool,
@@ -189,7 +253,10 @@ def _judge(
     manifest, stored, mark = credentials.manifest, credentials.stored, read.mark
     beside = Comparison() if read.search is NO_PICTURES else compare(read.pictures, read.sound)
     original = None
-    if stored is not None and stored.width and stored.height:
+    # Of a file that was put together, whose own credentials say so, a piece is not the original.
+    joined = manifest.binding_ok is True and mark.content_id in manifest.piece_ids
+    # The length of a stream that broke off is not known.
+    if stored is not None and stored.width and stored.duration_s and not joined:
         original = Original(width=stored.width, height=stored.height, duration_s=stored.duration_s)
     examination = examine(
         Evidence(
@@ -198,11 +265,13 @@ def _judge(
             manifest=manifest,
             complete=read.complete,
             original=original,
+            missing=None if read.by_sound else read.search.detection.missing,
+            absence=read.search.detection.absence,
         )
     )
-    tampering = (*examination.tampering, *beside.tampering)
+    tampering = (*content.tampering, *examination.tampering, *beside.tampering, *sound)
     has_pictures = read.search is not NO_PICTURES
-    verdict = decide(signals_of(mark, manifest, _medium(read)))
+    verdict = decide(signals_of(mark, manifest, _medium(read), content.signal))
     stopped_early = fast and mark.detected
     return Result(
         file=facts,
@@ -212,19 +281,22 @@ def _judge(
         tampered=True if tampering else (None if stopped_early else examination.tampered),
         modified=examination.modified,
         tampering=tampering,
-        watermark=read.pictures,
+        watermark=vouched(read.pictures, manifest, content),
         audio_watermark=read.sound.facts,
         audio_offset_ms=beside.offset_ms,
+        content_match=content.match,
         manifest=manifest,
         checks=(
             *((_watermark_check(read.search),) if has_pictures else ()),
             read.sound.check,
             *beside.checks,
             *credentials.checks,
+            *content.checks,
             *examination.checks,
         ),
         error=None if damage is None else _failure(_incomplete(facts.path, damage)),
         timings_ms=bench.finish(),
+        tamper_map=tamper_map(read.search.detection.absence, facts),
     )
 
 
@@ -232,28 +304,6 @@ def _medium(read: _Read) -> Medium:
     if not read.by_sound:
         return "pictures"
     return "sound" if read.search is NO_PICTURES else "sound_alone"
-
-
-def signals_of(
-    mark: WatermarkFacts, manifest: ManifestFacts, medium: Medium = "pictures"
-) -> Signals:
-    """The facts, reduced to what the verdict depends on."""
-    return Signals(
-        medium=medium,
-        mark=_mark_of(mark),
-        mark_claim=_MARK_CLAIMS.get(mark.source or "", "other"),
-        credentials=(manifest.state or "invalid") if manifest.present else "none",
-        claim=claim_of(manifest),
-        agreement=agreement_of(mark, manifest),
-    )
-
-
-def _mark_of(mark: WatermarkFacts) -> Mark:
-    if not mark.detected:
-        return "none"
-    if mark.content_id is None:
-        return "unread"
-    return "private" if mark.authenticated else "public"
 
 
 def _watermark_check(found: Search) -> Check:
@@ -288,36 +338,6 @@ def _failure(error: InputError) -> Failure:
     return Failure(code=error.code, message=error.message, hint=error.hint)
 
 
-def _facts(facts: FileFacts, media: MediaReader | SoundReader) -> FileFacts:
-    info = media.info
-    if isinstance(info, SoundInfo):
-        return replace(
-            facts,
-            bytes=info.bytes,
-            container=info.container,
-            duration_s=None if info.duration_s is None else round(info.duration_s, 3),
-            has_audio=True,
-        )
-    return FileFacts(
-        name=facts.name,
-        path=facts.path,
-        bytes=info.bytes,
-        container=info.container,
-        duration_s=None if info.duration_s is None else round(info.duration_s, 3),
-        width=info.video.width,
-        height=info.video.height,
-        fps=round(float(info.video.rate), 3),
-        has_audio=info.audio is not None,
-    )
-
-
-def _hashed(facts: FileFacts, media: MediaReader | SoundReader) -> FileFacts:
-    digest, cursor = hashlib.sha256(), media.source.cursor()
-    while block := cursor.read(_HASH_BLOCK):
-        digest.update(block)
-    return replace(facts, sha256=digest.hexdigest())
-
-
 def _fraction(
     progress: Callable[[float], None] | None, duration_s: float | None
 ) -> Callable[[float], None] | None:
@@ -326,22 +346,13 @@ def _fraction(
     return lambda seconds: progress(min(seconds / duration_s, 1.0))
 
 
-def own_trust(directory: Path, trust: TrustSettings) -> TrustSettings:
-    """``trust`` and the anchor of the identity in ``directory``: one's own signature is known."""
-    try:
-        return trust.with_anchor(load_identity(directory).trust_anchor)
-    except IdentityError:
-        # None there, or expired: then it vouches for nothing, and verifying goes on.
-        return trust
-
-
 def _trust(trust: TrustSettings | None, keys: KeysLike) -> TrustSettings:
     if trust is not None:
         return trust
     if keys is None:
-        return own_trust(default_keys_directory(os.environ), TrustSettings())
+        return own_trust(default_keys_directory(os.environ))
     if isinstance(keys, str | os.PathLike):
-        return own_trust(Path(keys), TrustSettings())
+        return own_trust(Path(keys))
     return TrustSettings()
 
 

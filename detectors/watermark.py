@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from detectors.result import ClockFacts, GeometryFacts, SegmentFacts, WatermarkFacts
 from provenance.errors import UnknownModel
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from provenance.keys import CarrierKey
-    from provenance.video import MediaReader
-    from provenance.watermark.detection import Geometry
+    from provenance.payload import Payload
+    from provenance.video import MediaReader, Picture
+    from provenance.watermark.detection import Geometry, Segment
+
+    Watcher: TypeAlias = Callable[[Picture, float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +55,11 @@ def search(
     *,
     fast: bool = False,
     progress: Callable[[float], None] | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> Search:
-    """As :func:`find_mark` on an open file; ``progress`` is told the seconds that are done."""
+    """As :func:`find_mark` on an open file; ``progress`` is told the seconds that are done, each of
+    ``watchers`` every picture that is looked at.
+    """
     video = media.info.video
     if too_small(video.width, video.height):
         reason = f"{video.width}x{video.height} pixels are too few to carry a mark"
@@ -63,6 +69,8 @@ def search(
     for picture in media.pictures():
         time_s = float(picture.time - start)
         detector.add(picture.luma, time_s=time_s, bits=picture.bits)
+        for watch in watchers:
+            watch(picture, time_s)
         if progress is not None:
             progress(time_s)
         if detector.decided:
@@ -104,7 +112,12 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
         seconds_used=round(detection.seconds_used, 3),
         geometry=_geometry(detection.geometry),
         segments=tuple(
-            SegmentFacts(start_s=round(s.start_s, 3), end_s=round(s.end_s, 3), state=s.state)
+            SegmentFacts(
+                start_s=round(s.start_s, 3),
+                end_s=round(s.end_s, 3),
+                state=s.state,
+                content_id=_content_id(s, payload),
+            )
             for s in detection.segments
         ),
         clock=tuple(
@@ -114,10 +127,16 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
                 original_start_s=round(s.original_start_s, 2),
                 speed=round(s.speed, 3),
                 score=round(s.score, 1),
+                goes_on=s.goes_on,
             )
             for s in detection.clock
         ),
     )
+
+
+def _content_id(segment: Segment, payload: Payload) -> str | None:
+    there = payload if segment.state == "marked" else segment.payload
+    return None if there is None else there.content_id_hex
 
 
 def _geometry(geometry: Geometry | None) -> GeometryFacts | None:

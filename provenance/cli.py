@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from provenance.config import LtxCommand
 from provenance.errors import OptionError
@@ -19,6 +20,7 @@ from provenance.errors import OptionError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from provenance.keys import Identity
     from provenance.stamping import Stamped
 
 SCHEMA = "everyframe.stamp/1"
@@ -39,7 +41,9 @@ class _Day(click.DateTime):
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog="Exit codes: 0 done, 2 usage, 3 input unusable, 4 writing or signing failed.",
 )
-@click.argument("input_path", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument(
+    "input_paths", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option(
     "-o",
     "--output",
@@ -48,7 +52,16 @@ class _Day(click.DateTime):
     help="The file to make: .mp4, .mov, .mkv or .webm (AV1).",
 )
 @click.option(
-    "--model", required=True, metavar="NAME", help="Model that made it: ltx-2.3, helios-1.0."
+    "--model",
+    metavar="NAME",
+    help="Model that made it: ltx-2.3, helios-1.0. Required, but for --edit of marked input.",
+)
+@click.option(
+    "--edit",
+    "edits",
+    metavar="WHAT",
+    help="trim=START:END (seconds), concat (several inputs) or transcode: marked input keeps its "
+    "mark, other input is marked, and what was done is signed.",
 )
 @click.option(
     "--source",
@@ -75,7 +88,23 @@ class _Day(click.DateTime):
     help="Keys directory; a development identity is made in it on first use.",
 )
 @click.option(
-    "--store", type=click.Path(), envvar="LTX_STORE", help="Store that keeps the manifest."
+    "--store",
+    type=click.Path(),
+    envvar="LTX_STORE",
+    help="Store that keeps the manifest: path, postgresql://… or https://…",
+)
+@click.option("--tsa", metavar="URL", help="RFC 3161 time-stamp authority, for this file.")
+@click.option(
+    "--timestamp",
+    type=click.Choice(["required", "best-effort", "off"]),
+    help="When the authority gives no stamp: sign nothing, sign without, or never ask. "
+    "[default: the identity's; required]",
+)
+@click.option(
+    "--aigc", is_flag=True, help="Write China's AIGC label into the metadata (GB 45438-2025)."
+)
+@click.option(
+    "--aigc-producer", metavar="NAME", help="Name or code in it. [default: the identity's name]"
 )
 @click.option("--strength", type=float, metavar="FACTOR", help="Scale of the mark. [default: 1.0]")
 @click.option("--psnr", type=float, metavar="DB", help="Instead: the least luma PSNR of a frame.")
@@ -103,15 +132,20 @@ class _Day(click.DateTime):
 @click.option("--quiet", is_flag=True, help="No progress and no messages; the result only.")
 @click.version_option(package_name="everyframe")
 def main(
-    input_path: Path,
+    input_paths: tuple[Path, ...],
     output: Path,
-    model: str,
+    model: str | None,
+    edits: str | None,
     source: Any,
     prompt: str | None,
     plain_prompt_hash: bool,
     date: datetime | None,
     keys: Path | None,
     store: str | None,
+    tsa: str | None,
+    timestamp: Any,
+    aigc: bool,
+    aigc_producer: str | None,
     strength: float | None,
     psnr: float | None,
     vmaf: bool,
@@ -125,11 +159,13 @@ def main(
     quiet: bool,
 ) -> None:
     """Mark every frame of INPUT and sign the result."""
+    _check_usage(edits, model, input_paths, psnr=psnr, vmaf=vmaf)
     if strength is not None and psnr is not None:
         raise OptionError("--strength and --psnr exclude each other", hint="give one of them")
     # Imported here, so that --help does not pay for FFmpeg and OpenCV.
+    from provenance.edits import edit, parse_operation
     from provenance.interrupts import noted_interrupts
-    from provenance.keys import default_keys_directory, ensure_identity
+    from provenance.keys import default_keys_directory
     from provenance.payload import model_by_key
     from provenance.sealing import check_output
     from provenance.stamping import stamp
@@ -139,47 +175,85 @@ def main(
     say = _say_nothing if quiet else _say
     settings = EncodeSettings(codec=codec, crf=crf, preset=preset, threads=threads)
     directory = keys or default_keys_directory(os.environ)
+    operation = None if edits is None else parse_operation(edits)
     # What can be refused at once is, before an identity is made for it.
-    model_by_key(model)
-    check_output(output, (input_path,))
-    with open_media(input_path):
-        pass
+    if model is not None:
+        model_by_key(model)
+    check_output(output, input_paths)
+    for path in input_paths:
+        with open_media(path):
+            pass
+    identity = _signer(directory, tsa, timestamp, say)
+    with (
+        noted_interrupts() as check_interrupt,
+        open_store(store or default_store_path(os.environ)) as opened,
+    ):
+        stated: Any = {
+            "prompt": prompt,
+            "plain_prompt_hash": plain_prompt_hash,
+            "day": date.date() if date else None,
+            "identity": identity,
+            "store": opened,
+            "strength": 1.0 if strength is None else strength,
+            "settings": settings,
+            "if_marked": if_marked,
+            "audio_mark": not no_audio_mark,
+            "aigc_producer": aigc_producer or identity.name if aigc else None,
+            "progress": _progress(check_interrupt, quiet=quiet),
+        }
+        if operation is None:
+            assert model is not None
+            stamped = stamp(
+                input_paths[0], output, model=model, source=source, psnr=psnr, vmaf=vmaf, **stated
+            )
+        else:
+            given = click.get_current_context().get_parameter_source("source")
+            told = None if given is ParameterSource.DEFAULT else source
+            stamped = edit(input_paths, output, operation, model=model, source=told, **stated)
+    for warning in _warnings(stamped):
+        say(f"warning: {warning}")
+    click.echo(_as_json(stamped) if form == "json" else _as_text(stamped))
+
+
+def _check_usage(
+    edits: str | None,
+    model: str | None,
+    inputs: tuple[Path, ...],
+    *,
+    psnr: float | None,
+    vmaf: bool,
+) -> None:
+    if edits is None:
+        if model is None:
+            raise click.UsageError("Missing option '--model'.")
+        if len(inputs) > 1:
+            raise click.UsageError("Several inputs are for --edit concat.")
+    elif psnr is not None or vmaf:
+        raise OptionError("--psnr and --vmaf are not for --edit", hint="leave them out")
+
+
+def _signer(
+    directory: Path, tsa: str | None, timestamp: Any, say: Callable[[str], None]
+) -> Identity:
+    """Who signs, and how time is stamped; a development identity is made where there is none."""
+    from provenance.keys import ensure_identity, renewal_notice, with_time_stamps
+
     identity, made = ensure_identity(directory, now=datetime.now(UTC))
     if made:
         say(
             f"made a development identity in {directory}: others read what it signs as signed by "
             "somebody unknown; bring a real one with ltx-keys import"
         )
-    with (
-        noted_interrupts() as check_interrupt,
-        open_store(store or default_store_path(os.environ)) as opened,
-    ):
-        stamped = stamp(
-            input_path,
-            output,
-            model=model,
-            source=source,
-            prompt=prompt,
-            plain_prompt_hash=plain_prompt_hash,
-            day=date.date() if date else None,
-            identity=identity,
-            store=opened,
-            strength=1.0 if strength is None else strength,
-            psnr=psnr,
-            settings=settings,
-            vmaf=vmaf,
-            if_marked=if_marked,
-            audio_mark=not no_audio_mark,
-            progress=_progress(check_interrupt, quiet=quiet),
-        )
-    for warning in _warnings(stamped):
-        say(f"warning: {warning}")
-    click.echo(_as_json(stamped) if form == "json" else _as_text(stamped))
+    if tsa is not None or timestamp is not None:
+        identity = with_time_stamps(identity, authority=tsa, policy=timestamp)
+    if notice := renewal_notice(identity, now=datetime.now(UTC)):
+        say(f"warning: {notice}")
+    return identity
 
 
 def _warnings(stamped: Stamped) -> list[str]:
-    out = []
-    if stamped.kept:
+    out = list(stamped.sealed.warnings)
+    if stamped.kept and not stamped.edited:
         payload, name = stamped.sealed.payload, stamped.statement.model.name
         out.append(
             f"the input is marked already ({name}, {payload.source}, {payload.day}): that mark was "

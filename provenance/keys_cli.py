@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from provenance.errors import EveryframeError, IdentityError
+from provenance.trust_cli import trust
 
 
 class _Group(click.Group):
@@ -44,6 +45,9 @@ def main(context: click.Context, directory: Path | None) -> None:
     context.obj = directory or default_keys_directory(os.environ)
 
 
+main.add_command(trust)
+
+
 @main.command()
 @click.pass_obj
 def init(directory: Path) -> None:
@@ -73,10 +77,12 @@ def init(directory: Path) -> None:
 @click.pass_obj
 def show(directory: Path, style: str) -> None:
     """Show who signs and which keys there are: nothing secret."""
-    from provenance.keys import carrier_keys, load_identity
+    from provenance.keys import carrier_keys, load_identity, renewal_notice
     from provenance.keys.certificates import describe
 
     identity = load_identity(directory)
+    notice = renewal_notice(identity, now=datetime.now(UTC))
+    key = "in a file" if identity.key_uri is None else identity.key_uri
     certificate = describe(identity.certificate_chain)
     carriers = [key.name for key in carrier_keys(directory)]
     if style == "json":
@@ -87,7 +93,11 @@ def show(directory: Path, style: str) -> None:
             "algorithm": identity.algorithm,
             "certificate": certificate,
             "trust_anchor": identity.trust_anchor is not None,
+            "key": key,
+            "expires": certificate["not_after"],
+            "renewal": notice,
             "time_authority": identity.time_authority,
+            "time_policy": identity.time_policy,
             "carrier": identity.carrier_key.name,
             "carriers": carriers,
         }
@@ -102,42 +112,71 @@ def show(directory: Path, style: str) -> None:
     click.echo(f"  good until:   {certificate['not_after']}")
     click.echo(f"  sha256:       {certificate['sha256']}")
     click.echo(f"Own anchor:     {'yes' if identity.trust_anchor else 'no'}")
-    click.echo(f"Time-stamps:    {identity.time_authority or 'none'}")
+    click.echo(f"Key:            {key}")
+    stamps = f"{identity.time_authority} ({identity.time_policy})"
+    click.echo(f"Time-stamps:    {stamps if identity.time_authority else 'none'}")
     public = " (published: anybody can forge)" if identity.carrier_key.public else ""
     click.echo(f"Marks with:     {identity.carrier_key.name}{public}")
     click.echo(f"Reads marks of: {', '.join(carriers)}")
+    if notice:
+        click.echo(f"warning: {notice}", err=True)
 
 
 @main.command("import")
 @click.argument("chain", type=_PEM_FILE)
-@click.argument("private_key", type=_PEM_FILE)
+@click.argument("private_key", metavar="KEY")
 @click.option("--anchor", type=_PEM_FILE, help="The root of the chain (PEM), to verify own files.")
 @click.option("--time-authority", help="URL of an RFC 3161 time-stamp authority.")
+@click.option(
+    "--timestamp",
+    type=click.Choice(["required", "best-effort", "off"]),
+    default="required",
+    show_default=True,
+    help="What to do when the authority gives no stamp: sign nothing, sign without, never ask.",
+)
 @click.pass_obj
 def import_(
     directory: Path,
     chain: Path,
-    private_key: Path,
+    private_key: str,
     anchor: Path | None,
     time_authority: str | None,
+    timestamp: Any,
 ) -> None:
     """Bring a claim-signing certificate.
 
-    CHAIN is PEM, the signer's certificate first; PRIVATE_KEY is its key, PEM and not encrypted.
-    With --time-authority every signature is time-stamped, and nothing is signed without a stamp.
-    An identity that was there is kept beside the new one.
+    CHAIN is PEM, the signer's certificate first. KEY is its key: a PEM file that is not encrypted,
+    or the pkcs11: URI (RFC 7512) of one in a hardware module, with module-path and pin-source.
+    An identity that was there is kept beside the new one, and what it signed stays trusted here.
     """
     from provenance.keys import import_identity
+    from provenance.keys.pkcs11 import SCHEME
 
+    in_module = private_key.startswith(SCHEME)
     identity = import_identity(
         directory,
         _read(chain),
-        _read(private_key),
+        private_key if in_module else _read(Path(private_key)),
         now=datetime.now(UTC),
         trust_anchor=_read(anchor) if anchor else None,
         time_authority=time_authority,
+        time_policy=timestamp,
     )
     click.echo(f"files are now signed as {identity.name} ({identity.algorithm})", err=True)
+
+
+@main.command()
+@click.pass_obj
+def rotate(directory: Path) -> None:
+    """Replace a development identity by a new one; the old one's files stay trusted here.
+
+    A bought certificate is renewed by its authority and brought by ltx-keys import.
+    """
+    from provenance.keys import rotate_development_identity
+
+    identity = rotate_development_identity(directory, now=datetime.now(UTC))
+    click.echo(f"files are now signed as {identity.name}, with a new key", err=True)
+    click.echo("give its anchor to those who verify: ltx-keys export-anchor", err=True)
 
 
 @main.command("new-carrier")

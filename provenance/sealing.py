@@ -22,7 +22,9 @@ from provenance.errors import (
     OutputIsInput,
     StoreError,
 )
+from provenance.fingerprint import Prints
 from provenance.manifest import ManifestRequest, container_of, publish, sign_file
+from provenance.manifest.public import TITLES
 from provenance.payload import SOURCES, Payload, new_content_id
 from provenance.prompt import prompt_digest
 from provenance.store import StoredManifest
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from provenance.keys import Identity
+    from provenance.manifest.actions import Edit
     from provenance.payload import Model, Source
     from provenance.prompt import PromptDigest
     from provenance.store import Store
@@ -80,12 +83,30 @@ def state(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """A finished file of ``bytes`` bytes, what its mark says, and the prompt's digest."""
+    """A finished file of ``bytes`` bytes, what its mark says, and the prompt's digest.
+
+    ``warnings``: what did not go as it should, and did not have to: no time-stamp, for one.
+    """
 
     path: Path
     payload: Payload
     prompt: PromptDigest | None
     bytes: int
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What a file was made from: one ``parent`` with the ``edits`` done to it, or several
+    ``components``. ``encoded``: its pictures were encoded again. ``kept_ids``: content ids of the
+    marks that the components brought along.
+    """
+
+    parent: Path | None = None
+    components: tuple[Path, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    encoded: bool = True
+    kept_ids: tuple[str, ...] = ()
 
 
 class Sealing:
@@ -119,6 +140,7 @@ class Sealing:
         self._store = store
         self._now = now
         self._complete = False
+        self._announced: bytes | None = None
         self._carrier = carrier or identity.carrier_key.name
         self._fresh = payload is None
         self.payload = payload if payload is not None else self._new_payload(draw_bits)
@@ -140,53 +162,130 @@ class Sealing:
         if not self._complete:
             self._give_back()
 
+    def announce(self, beginning: bytes, *, width: int, height: int) -> None:
+        """Signs and keeps what can be said before the video is there, bound to its ``beginning``.
+
+        A stream is on its way before it can be signed; where it breaks off, the mark in what did
+        arrive still finds these credentials. :meth:`complete` puts the file's own in their place.
+        """
+        created = self._now()
+        first, signed = (_temporary(self.output.with_suffix(".mp4")) for _ in range(2))
+        try:
+            with disk_errors(self.output):
+                first.write_bytes(beginning)
+                request = self._request(created, width, height, 0.0, Origin(), Prints())
+                manifest = sign_file(first, signed, request, self._identity)
+        finally:
+            for path in (first, signed):
+                path.unlink(missing_ok=True)
+        self._store.put(self._record(manifest, "video/mp4", created, width, height, 0.0, Prints()))
+        self._announced = manifest
+
     def complete(
-        self, *, width: int, height: int, duration_s: float, parent: Path | None = None
+        self,
+        *,
+        width: int,
+        height: int,
+        duration_s: float,
+        origin: Origin | None = None,
+        prints: Prints | None = None,
     ) -> Sealed:
-        """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name."""
+        """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name.
+
+        ``prints``: the fingerprints of it, as marked.
+        """
+        origin, warnings = origin or Origin(), list[str]()
         statement, payload, created = self.statement, self.payload, self._now()
-        request = ManifestRequest(
+        request = self._request(created, width, height, duration_s, origin, prints or Prints())
+        with disk_errors(self.output):
+            manifest = sign_file(
+                self.unsigned, self._signed, request, self._identity, warn=warnings.append
+            )
+            if self._fresh:
+                self._keep(
+                    self._record(
+                        manifest,
+                        container_of(self._signed).mime,
+                        created,
+                        width,
+                        height,
+                        duration_s,
+                        prints or Prints(),
+                    )
+                )
+            size = self._signed.stat().st_size
+            publish(self._signed, self.output, manifest)
+            self._complete = True
+            _settle(self.output.parent)
+        return Sealed(
+            path=self.output,
+            payload=payload,
+            prompt=statement.prompt,
+            bytes=size,
+            warnings=tuple(warnings),
+        )
+
+    def _request(
+        self,
+        created: datetime,
+        width: int,
+        height: int,
+        duration_s: float,
+        origin: Origin,
+        prints: Prints,
+    ) -> ManifestRequest:
+        statement = self.statement
+        return ManifestRequest(
             model=statement.model,
-            title=self.output.name,
+            title=TITLES[statement.source],
             created=created,
             source=statement.source,
             prompt=statement.prompt,
-            payload=payload,
+            payload=self.payload,
             carrier=self._carrier,
             width=width,
             height=height,
             duration_s=duration_s,
             tool_version=__version__,
-            parent=parent,
+            parent=origin.parent,
+            components=origin.components,
+            edits=origin.edits,
+            encoded=origin.encoded,
+            kept_ids=origin.kept_ids,
             marked_now=self._fresh,
+            fingerprint=prints.to_text(),
         )
-        with disk_errors(self.output):
-            manifest = sign_file(self.unsigned, self._signed, request, self._identity)
-            if self._fresh:
-                self._keep(manifest, created, width, height, duration_s)
-            size = self._signed.stat().st_size
-            publish(self._signed, self.output, manifest)
-            self._complete = True
-            _settle(self.output.parent)
-        return Sealed(path=self.output, payload=payload, prompt=statement.prompt, bytes=size)
 
-    def _keep(
-        self, manifest: bytes, created: datetime, width: int, height: int, duration_s: float
-    ) -> None:
+    def _keep(self, record: StoredManifest) -> None:
+        if self._announced is None:
+            self._store.put(record)
+        else:
+            self._store.replace(record, announced=self._announced)
+
+    def _record(
+        self,
+        manifest: bytes,
+        mime: str,
+        created: datetime,
+        width: int,
+        height: int,
+        duration_s: float,
+        prints: Prints,
+    ) -> StoredManifest:
         statement = self.statement
-        self._store.put(
-            StoredManifest(
-                content_id=self.payload.content_id_hex,
-                manifest=manifest,
-                mime=container_of(self._signed).mime,
-                model=statement.model.key,
-                day=self.payload.day,
-                prompt_hash=None if statement.prompt is None else str(statement.prompt),
-                created=created,
-                width=width,
-                height=height,
-                duration_s=duration_s,
-            )
+        return StoredManifest(
+            content_id=self.payload.content_id_hex,
+            manifest=manifest,
+            mime=mime,
+            model=statement.model.key,
+            day=self.payload.day,
+            prompt_hash=None if statement.prompt is None else str(statement.prompt),
+            created=created,
+            width=width,
+            height=height,
+            duration_s=duration_s,
+            video_fingerprint=None if prints.video is None else prints.video.to_bytes(),
+            audio_fingerprint=None if prints.sound is None else prints.sound.to_bytes(),
         )
 
     def _new_payload(self, draw_bits: Callable[[int], int]) -> Payload:

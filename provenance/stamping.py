@@ -5,23 +5,32 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from provenance.aigc import aigc_metadata
 from provenance.audio_watermark import LOWEST_RATE, SoundMarker
-from provenance.errors import AlreadyMarked, OptionError, UnknownModel, UnreadableMedia
-from provenance.keys import carrier_keys, default_keys_directory, ensure_identity
+from provenance.errors import AlreadyMarked, InputError, OptionError, UnreadableMedia
+from provenance.fingerprint import PrintTaker
+from provenance.keys import default_keys_directory, ensure_identity
 from provenance.manifest import container_of, has_manifest
-from provenance.payload import Model, model_by_key, model_by_number
+from provenance.payload import model_by_key
+from provenance.present_mark import (
+    LOOK_S,
+    check_same_statement,
+    check_throughout,
+    look,
+    statement_of,
+)
 from provenance.quality import SAMPLED_EVERY, LumaQuality, VmafMeter
-from provenance.sealing import Sealing, Statement, check_output, disk_errors, state
+from provenance.sealing import Origin, Sealing, check_output, disk_errors, state
 from provenance.store import default_store_path, open_store
 from provenance.video import MediaWriter, open_media
-from provenance.watermark import ClipDetector, ClipMarker
+from provenance.watermark import ClipMarker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,16 +39,14 @@ if TYPE_CHECKING:
     from provenance.keys import CarrierKey, Identity
     from provenance.payload import Payload, Source
     from provenance.quality import Quality, Vmaf
-    from provenance.sealing import Sealed
+    from provenance.sealing import Sealed, Statement
     from provenance.store import Store
     from provenance.video import EncodeSettings, MediaReader
     from provenance.video.carried_sound import ChangeSound
-    from provenance.watermark import Detection
 
 IfMarked = Literal["keep", "add", "refuse"]
 
 _COPY_BYTES = 1 << 20
-_LOOK_S = 1.5  # how much of the input is searched for a mark that is there already
 _SUFFIXES = {"mp4": ("mp4", "m4v"), "mov": ("mov", "qt"), "ts": ("ts", "m2ts", "mts")}
 _ADDED_SHIFT = (11, 17)  # cells: a second tile on the first would cancel both
 
@@ -65,7 +72,8 @@ class Stamped:
     """What stamping did.
 
     ``kept``: the input was marked already, that mark was kept and the pictures were not touched.
-    ``readable``: the mark was read back from the file. ``timings_s``: seconds by stage.
+    ``readable``: the mark was read back from the file. ``timings_s``: seconds by stage. ``edited``:
+    by :func:`provenance.edits.edit`, which keeps the mark and not the bytes of the pictures.
     """
 
     sealed: Sealed
@@ -75,6 +83,7 @@ class Stamped:
     carried: Carried
     input_bytes: int
     timings_s: dict[str, float]
+    edited: bool = False
 
 
 def stamp(
@@ -94,6 +103,7 @@ def stamp(
     vmaf: bool = False,
     if_marked: IfMarked = "keep",
     audio_mark: bool = True,
+    aigc_producer: str | None = None,
     progress: Callable[[float], None] | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     draw_bits: Callable[[int], int] = secrets.randbits,
@@ -107,7 +117,8 @@ def stamp(
     ``if_marked`` says what to do with input that carries a readable mark already: *keep* it and
     only sign (the pictures are not encoded again), *add* a second one, or *refuse*. Credentials
     in the input become the parent of the new ones. ``audio_mark``: all sound tracks are marked too,
-    and encoded again for that; else their packets are carried over. ``progress`` is told the share
+    and encoded again for that; else their packets are carried over. ``aigc_producer``: China's
+    AIGC label is written too, with this name or code. ``progress`` is told the share
     done, 0…1.
 
     ``output`` appears complete or not at all, and the input is never touched. Raises
@@ -144,7 +155,7 @@ def stamp(
         new_marker(payload=statement.payload(content_id=0))
         meter = VmafMeter(width=video.width, height=video.height, bits=video.bits) if vmaf else None
         with clock.timed("look"):
-            present = _look(path, identity, most_s=_LOOK_S, alive=partial(_tell, progress, 0.0))
+            present = look(path, identity, most_s=LOOK_S, alive=partial(_tell, progress, 0.0))
         if present.detected and if_marked == "refuse":
             raise AlreadyMarked(
                 f"{path} carries a mark already",
@@ -153,9 +164,10 @@ def stamp(
         kept = present.payload if if_marked == "keep" else None
         if kept is not None:
             _check_same_container(path, target)
-            _check_same_statement(path, kept, statement)
-            _check_throughout(path, kept, identity, alive=partial(_tell, progress, 0.0))
-            statement = _statement_of(kept)
+            _check_no_label(path, aigc_producer)
+            check_same_statement(path, kept, statement)
+            check_throughout(path, kept, identity, alive=partial(_tell, progress, 0.0))
+            statement = statement_of(kept)
         if store is None:
             store = opened.enter_context(open_store(default_store_path(os.environ)))
         sealing = opened.enter_context(
@@ -171,6 +183,7 @@ def stamp(
                 inputs=(path,),
             )
         )
+        taker = PrintTaker(video.rate)
         with clock.timed("encode"):
             if kept is not None:
                 carried = _copy(media, sealing.unsigned)
@@ -179,14 +192,22 @@ def stamp(
                 marker = new_marker(payload=sealing.payload, shift=shift)
                 change = None
                 if audio_mark:
-                    change = partial(_marked_sound, sealing.payload, identity.carrier_key)
+                    change = taker.over(
+                        partial(_marked_sound, sealing.payload, identity.carrier_key)
+                    )
                 if meter is not None:
                     opened.enter_context(meter)
-                carried = _mark(media, marker, sealing.unsigned, settings, meter, change, progress)
+                label = (
+                    None if aigc_producer is None else aigc_metadata(sealing.payload, aigc_producer)
+                )
+                carried = _mark(
+                    media, marker, sealing.unsigned, settings, meter, change, label, taker, progress
+                )
+                if not taker.heard and media.info.audio is not None:
+                    _hear(sealing.unsigned, taker)
         with clock.timed("read_back"):
             read = (
-                kept
-                or _look(sealing.unsigned, identity, alive=lambda: _tell(progress, 1.0)).payload
+                kept or look(sealing.unsigned, identity, alive=lambda: _tell(progress, 1.0)).payload
             )
         with clock.timed("sign"):
             sealed = sealing.complete(
@@ -194,7 +215,11 @@ def stamp(
                 height=video.height,
                 duration_s=carried.duration_s,
                 # What is kept as it is was made elsewhere, whether that left credentials or not.
-                parent=path if kept is not None or has_manifest(path) else None,
+                origin=Origin(
+                    parent=path if kept is not None or has_manifest(path) else None,
+                    encoded=kept is None,
+                ),
+                prints=taker.finish(),
             )
     return Stamped(
         sealed=sealed,
@@ -213,38 +238,6 @@ def _tell(progress: Callable[[float], None] | None, share: float) -> None:
         progress(share)
 
 
-def _look(
-    path: Path,
-    identity: Identity,
-    *,
-    most_s: float | None = None,
-    fast: bool = True,
-    alive: Callable[[], None],
-) -> Detection:
-    """The mark in the first ``most_s`` seconds of a file (None: all of it), if it lies straight.
-
-    Turned and bent pictures are not searched: another tile does not disturb a mark that lies
-    askew. ``alive`` is called for every frame.
-    """
-    keys = dict.fromkeys((identity.carrier_key, *carrier_keys(identity.directory)))
-    with open_media(path) as media:
-        video, start = media.info.video, media.info.start
-        detector = ClipDetector(
-            keys=list(keys),
-            width=video.width,
-            height=video.height,
-            fast=fast,
-            reach="straight",
-        )
-        for picture in media.pictures():
-            time_s = float(picture.time - start)
-            if detector.decided or (most_s is not None and time_s >= most_s):
-                break
-            alive()
-            detector.add(picture.luma, time_s=time_s, bits=picture.bits)
-        return detector.finish()
-
-
 def _mark(
     media: MediaReader,
     marker: ClipMarker,
@@ -252,6 +245,8 @@ def _mark(
     settings: EncodeSettings | None,
     meter: VmafMeter | None,
     change_sound: ChangeSound | None,
+    metadata: dict[str, str] | None,
+    taker: PrintTaker,
     progress: Callable[[float], None] | None,
 ) -> Carried:
     info = media.info
@@ -263,11 +258,13 @@ def _mark(
         settings=settings,
         copy_audio_from=media,
         change_sound=change_sound,
+        metadata=metadata,
     ) as writer:
         for picture in media.pictures():
             last_s = float(picture.time - info.start)
             marked = marker.mark(picture.luma, time_s=last_s, bits=picture.bits)
             quality.add(picture.luma, marked, bits=picture.bits)
+            taker.see(marked, last_s, bits=picture.bits)
             if meter is not None:
                 meter.add(picture.luma, marked)
             writer.write(picture.with_luma(marked))
@@ -300,6 +297,14 @@ def _marked_sound(
     )
 
 
+def _hear(path: Path, taker: PrintTaker) -> None:
+    """The sound that was carried over without decoding it."""
+    with suppress(InputError), open_media(path) as media:
+        if media.info.audio is not None:
+            for block in media.sound():
+                taker.hear(block, media.info.audio.sample_rate)
+
+
 def _incomplete(media: MediaReader, damage: str) -> UnreadableMedia:
     return UnreadableMedia(
         f"{media.source.name}: {damage}",
@@ -318,38 +323,11 @@ def _copy(media: MediaReader, target: Path) -> Carried:
     return Carried(frames=media.info.frames or 0, duration_s=media.info.duration_s or 0.0)
 
 
-def _statement_of(payload: Payload) -> Statement:
-    """What a mark that is kept says: the new manifest must not contradict it."""
-    try:
-        model = model_by_number(payload.model)
-    except UnknownModel:
-        key = f"unknown-{payload.model}"
-        model = Model(number=payload.model, key=key, name=f"unknown model {payload.model}")
-    return Statement(model=model, day=payload.day, source=payload.source)
-
-
-def _check_same_statement(path: Path, kept: Payload, asked: Statement) -> None:
-    """A signature must not vouch for what a stranger's mark says instead of the signer."""
-    if (kept.model, kept.source) != (asked.model.number, asked.source):
-        theirs = _statement_of(kept)
-        raise AlreadyMarked(
-            f"{path} carries a mark already, which says {theirs.model.name}, {theirs.source}, "
-            f"not {asked.model.name}, {asked.source}",
-            hint="say what the mark says to keep it, or put a second one on it: --if-marked add",
-        )
-
-
-def _check_throughout(
-    path: Path, kept: Payload, identity: Identity, *, alive: Callable[[], None]
-) -> None:
-    """Refuse to sign as marked what is marked in part."""
-    whole = _look(path, identity, fast=False, alive=alive)
-    bare = next((s for s in whole.segments if s.state == "unmarked"), None)
-    if whole.payload != kept or bare is not None:
-        where = "" if bare is None else f" from {bare.start_s:.1f} to {bare.end_s:.1f} s"
-        raise AlreadyMarked(
-            f"{path} carries a mark, but not throughout: it is missing{where}",
-            hint="mark all of it: --if-marked add",
+def _check_no_label(path: Path, producer: str | None) -> None:
+    if producer is not None:
+        raise OptionError(
+            f"{path} is marked already and is kept as it is: no label can be written into it",
+            hint="use --edit transcode, which keeps the mark and writes the file anew",
         )
 
 

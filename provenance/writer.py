@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from provenance.audio_watermark import SoundMarker
-from provenance.errors import FrameError, OutputError
+from provenance.errors import FrameError, OptionError, OutputError
+from provenance.fingerprint import PrintTaker
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.payload import model_by_key
 from provenance.quality import SAMPLED_EVERY, LumaQuality
 from provenance.sealing import Sealing, check_output, state
 from provenance.store import default_store_path, open_store
-from provenance.video import MediaWriter, picture_from_rgb
+from provenance.video import MediaWriter, picture_from_rgb, remux
+from provenance.video.live import LIVE_SUFFIXES, live_settings
 from provenance.video.sound import check_audio_spec, check_samples
 from provenance.watermark import ClipMarker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from provenance.sealing import Sealed
     from provenance.store import Store
     from provenance.video import EncodeSettings
+    from provenance.video.live import ByteSink
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,12 @@ class ProvenanceWriter:
     are refused leave the file as it was, so that others may follow; after any other failure of
     :meth:`write` it cannot be completed. There is no way to leave the mark or the signature out.
 
+    ``stream`` gets the video while it is made: fragmented MP4, every frame marked, not signed as a
+    file yet. Before its first byte, credentials are signed and kept in the store under the content
+    id that its mark carries, so that a stream that breaks off still resolves; an error while
+    writing to it ends the file. The file under ``path`` (.mp4 or .mov) has the same pictures and
+    sound, in one piece, and is signed.
+
     Raises :class:`~provenance.errors.FrameError` for frames or sound that do not fit,
     :class:`~provenance.errors.MediaTooSmall`, :class:`~provenance.errors.OptionError`,
     :class:`~provenance.errors.UnknownModel`, :class:`~provenance.errors.OutputError` and
@@ -87,10 +97,16 @@ class ProvenanceWriter:
         store: Store | None = None,
         strength: float = 1.0,
         settings: EncodeSettings | None = None,
+        stream: ByteSink | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         draw_bits: Callable[[int], int] = secrets.randbits,
     ) -> None:
         check_output(Path(path))
+        if stream is not None and Path(path).suffix.lower() not in LIVE_SUFFIXES:
+            raise OptionError(
+                f"{path} cannot be streamed while it is made",
+                hint=f"use one of {', '.join(LIVE_SUFFIXES)}",
+            )
         self._video = video
         self._audio = audio
         self._frames = 0
@@ -141,8 +157,15 @@ class ProvenanceWriter:
                         rate=audio.sample_rate,
                         channels=audio.channels,
                     )
+                if stream is None:
+                    place, how, live = sealing.unsigned, settings, None
+                else:
+                    place = opened.enter_context(_beside(sealing.unsigned))
+                    how = live_settings(settings, video)
+                    announce = partial(sealing.announce, width=video.width, height=video.height)
+                    live = (stream, announce)
                 media = opened.enter_context(
-                    MediaWriter(sealing.unsigned, video=video, settings=settings, audio=audio)
+                    MediaWriter(place, video=video, settings=how, audio=audio, live=live)
                 )
                 return _Line(
                     sealing=sealing,
@@ -150,6 +173,7 @@ class ProvenanceWriter:
                     media=media,
                     opened=opened.pop_all(),
                     sound=sound,
+                    taker=PrintTaker(video.rate),
                 )
 
         self._begin = begin
@@ -181,11 +205,16 @@ class ProvenanceWriter:
             if not self._frames:
                 raise FrameError("no frame was written", hint="write frames before closing")
             if line.sound is not None:
-                line.media.write_audio(line.sound.finish())
+                self._write_sound(line, line.sound.finish())
             line.media.close()
+            if line.media.path != line.sealing.unsigned:
+                remux(line.media.path, line.sealing.unsigned)
             duration_s = float(self._frames / self._video.rate)
             sealed = line.sealing.complete(
-                width=self._video.width, height=self._video.height, duration_s=duration_s
+                width=self._video.width,
+                height=self._video.height,
+                duration_s=duration_s,
+                prints=line.taker.finish(),
             )
             self._result = Written(
                 sealed=sealed,
@@ -219,11 +248,17 @@ class ProvenanceWriter:
             picture = picture_from_rgb(frame, time=time, spec=self._video)
             marked = line.marker.mark(picture.luma, time_s=float(time), bits=picture.bits)
             self._quality.add(picture.luma, marked, bits=picture.bits)
+            line.taker.see(marked, float(time), bits=picture.bits)
             line.media.write(picture.with_luma(marked))
             self._frames += 1
         if samples is not None and line.sound is not None:
-            line.media.write_audio(line.sound.push(samples))
+            self._write_sound(line, line.sound.push(samples))
         line.broken = False
+
+    def _write_sound(self, line: _Line, marked: NDArray[np.float32]) -> None:
+        assert self._audio is not None
+        line.taker.hear(marked, self._audio.sample_rate)
+        line.media.write_audio(marked)
 
     def _check(self, block: NDArray[Any], samples: NDArray[Any] | None) -> None:
         """Both before either is written: half a block cannot be taken back."""
@@ -251,6 +286,16 @@ class ProvenanceWriter:
         return (self._video.height, self._video.width, 3)
 
 
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A file for the fragments, gone afterwards."""
+    place = path.with_name(f"{path.stem}-live.mp4")
+    try:
+        yield place
+    finally:
+        place.unlink(missing_ok=True)
+
+
 @dataclass(slots=True, kw_only=True)
 class _Line:
     """What a file passes on its way, open from the start of the block to its end."""
@@ -260,6 +305,7 @@ class _Line:
     media: MediaWriter
     opened: ExitStack
     sound: SoundMarker | None
+    taker: PrintTaker
     broken: bool = False
 
 

@@ -29,8 +29,9 @@ UNREADABLE = {
     "no_frame": "media.no_video",
     "bomb": "media.too_large",
 }
-"""What no command can do anything with, but for sound, which can be verified."""
+"""What no command can do anything with, but for sound and pictures, which can be verified."""
 SOUND = frozenset({"wav", "m4a"})
+STILLS = frozenset({"png", "jpeg"})
 
 
 def make_bad(kind: str, folder: Path, clip: Path) -> Path:

@@ -7,6 +7,7 @@ from detectors.result import (
     FileFacts,
     GeometryFacts,
     ManifestFacts,
+    Result,
     SegmentFacts,
     WatermarkFacts,
 )
@@ -114,3 +115,16 @@ def manifest(**changes):
         "generation_date": "2026-03-24",
     }
     return ManifestFacts(**(facts | changes))
+
+
+def result(**changes):
+    """A marked, signed file in which nothing is wrong."""
+    fields = {
+        "file": file(),
+        "verdict": "ai_generated",
+        "reasons": ("found",),
+        "tampered": False,
+        "watermark": mark(authenticated=True),
+        "manifest": manifest(),
+    }
+    return Result(**(fields | changes))

@@ -54,7 +54,15 @@ EXPORTED = {
         "generate",
         "open_generator",
     ],
-    "detectors": ["Policy", "Result", "to_json", "to_text", "verify"],
+    "detectors": [
+        "Policy",
+        "Result",
+        "load_policy",
+        "to_html",
+        "to_json",
+        "to_text",
+        "verify",
+    ],
 }
 
 

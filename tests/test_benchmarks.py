@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import random
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import convolutional
+from benchmarks import agreement, convolutional, mutations
 from benchmarks.audio import ATTACKS, attacks, draw, mark, read, snr_db
 from benchmarks.fec import approximation
 from benchmarks.masking import noise_to_mask_db
+from benchmarks.mutants import WAYS, mutate
 from benchmarks.tables import markdown
 
 COMMANDS = (
+    "agreement",
     "audio",
     "audio_false_positives",
     "false_positives",
+    "fingerprint",
+    "fingerprint_pairs",
     "fec",
     "generate",
     "geometry",
     "gpu",
+    "service_chaos",
+    "service_hostile",
+    "service_load",
+    "quality_signals",
+    "mutations",
     "scenes",
     "stamping",
+    "store",
+    "tampering",
     "verifying",
 )
 
@@ -91,3 +104,71 @@ def test_drawn_sound_is_marked_and_read():
 
 def test_every_attack_of_the_table_can_be_drawn():
     assert len(list(attacks())) == len(ATTACKS) + 1
+
+
+def test_mutants_of_signed_files_break_no_promise():
+    """A slice of what the benchmark does ten thousand times."""
+    result = CliRunner().invoke(mutations.main, ["--count", "120", "--seed", "7"])
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("120 mutants of plain.mp4, child.mp4, plain.mov")
+    assert "crashes: 0, hangs: 0" in result.output
+    assert "invalid" in result.output
+
+
+def test_the_same_seed_makes_the_same_mutants_and_every_way_changes_something():
+    original = bytes(range(256)) * 40 + b"jumb" + bytes(5000) + b"everyframe"
+    made = [mutate([original], random.Random(f"1:{i}"), port=9) for i in range(300)]
+    assert made == [mutate([original], random.Random(f"1:{i}"), port=9) for i in range(300)]
+    assert {way for way, _ in made} == set(WAYS)
+    changed = {way for way, data in made if data != original}
+    assert changed == set(WAYS)
+    assert any(b"http://127.0.0.1:9/" in data for way, data in made if way == "address")
+
+
+def test_a_trace_shows_what_else_is_opened(tmp_path):
+    log, mutant = tmp_path / "trace", tmp_path / "mutant"
+    lines = [
+        'openat(AT_FDCWD, "/etc/hosts", O_RDONLY) = 3',  # before: imports and the like
+        f'openat(AT_FDCWD, "{mutations.BEGIN}", O_RDONLY) = -1 ENOENT',
+        f'openat(AT_FDCWD, "{mutant}", O_RDONLY) = 3',
+        f'openat(AT_FDCWD, "{mutations.END}", O_RDONLY) = -1 ENOENT',
+    ]
+    log.write_text("\n".join(lines))
+    assert mutations._foreign(log, mutant) == []
+    for call in (
+        'openat(AT_FDCWD, "/etc/passwd", O_RDONLY) = 4',
+        f'openat(AT_FDCWD, "{mutant}.c2pa", O_RDONLY) = 4',
+        "socket(AF_INET, SOCK_STREAM, IPPROTO_IP) = 4",
+        'connect(4, {sa_family=AF_INET, sin_port=htons(80), sin_addr=inet_addr("1.2.3.4")}, 16)',
+    ):
+        log.write_text("\n".join([*lines[:3], f"77 {call}", lines[3]]))
+        assert len(mutations._foreign(log, mutant)) == 1
+
+
+def test_the_expected_states_are_written_down():
+    table = agreement.expected()
+    assert len(table) >= 6
+    for digest, facts in table.items():
+        assert len(bytes.fromhex(digest)) == 32
+        assert set(facts["states"]) == {"test", "c2pa", "cai"}
+        assert set(facts["states"].values()) <= {"trusted", "valid", "invalid", "none"}
+
+
+def test_agreement_is_found_and_so_is_disagreement(tmp_path, monkeypatch):
+    from datetime import UTC, datetime
+
+    from provenance.keys import create_development_identity
+    from tests.foreign import write
+
+    identity = create_development_identity(tmp_path / "keys", now=datetime.now(UTC))
+    folder = tmp_path / "files"
+    folder.mkdir()
+    picture = write(folder / "a.png", "png", identity)
+    (tmp_path / "anchor.pem").write_bytes(identity.trust_anchor)
+    digest = hashlib.sha256(picture.read_bytes()).hexdigest()
+    arguments = [str(folder), "--trust", f"ours={tmp_path / 'anchor.pem'}"]
+    for state, code in (("trusted", 0), ("valid", 1)):
+        table = {digest: {"name": "a.png", "states": {"ours": state}}}
+        monkeypatch.setattr(agreement, "expected", lambda table=table: table)
+        result = CliRunner().invoke(agreement.main, arguments)
+        assert result.exit_code == code, result.output

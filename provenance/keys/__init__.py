@@ -13,16 +13,24 @@ from provenance.keys.carrier import (
 from provenance.keys.directory import default_keys_directory
 from provenance.keys.identity import (
     Identity,
+    TimePolicy,
     create_development_identity,
     ensure_identity,
     import_identity,
     load_identity,
+    own_anchors,
+    renewal_notice,
+    rotate_development_identity,
+    with_time_stamps,
 )
+from provenance.keys.signer import Signer
 
 __all__ = [
     "DEFAULT_CARRIER_KEY",
     "CarrierKey",
     "Identity",
+    "Signer",
+    "TimePolicy",
     "carrier_keys",
     "create_carrier_key",
     "create_development_identity",
@@ -33,5 +41,9 @@ __all__ = [
     "import_carrier_key",
     "import_identity",
     "load_identity",
+    "own_anchors",
     "parse_carrier_key",
+    "renewal_notice",
+    "rotate_development_identity",
+    "with_time_stamps",
 ]

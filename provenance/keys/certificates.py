@@ -6,7 +6,7 @@ The rules are those of the C2PA specification, "Credential types → X.509 certi
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -45,7 +45,8 @@ class SigningPair:
     """A checked certificate chain with its private key, all PEM, as signing wants them.
 
     ``chain`` is leaf first and without the root; ``anchor`` is the root when it is known.
-    ``algorithm``: es256, es384, es512, ps256 or ed25519.
+    ``algorithm``: es256, es384, es512, ps256 or ed25519. ``private_key`` is empty for a key that
+    does not leave its device.
     """
 
     name: str
@@ -129,15 +130,22 @@ def checked_pair(
     :class:`IdentityError` that says what is wrong with the pair from ``where`` and what to ask
     the certificate authority for.
     """
-    certificates = parse_certificates(chain, where=where)
     key = _load_key(private_key, where=where)
-    leaf = certificates[0]
+    leaf = parse_certificates(chain, where=where)[0]
     if leaf.public_key() != key.public_key():
         raise IdentityError(
             f"{where}: the private key does not fit the first certificate ({_subject(leaf)})",
             hint="put the signer's own certificate first, and give the key it was made for",
         )
-    algorithm = _algorithm(key, where=where)
+    pair = checked_chain(chain, anchor=anchor, now=now, where=where)
+    return replace(pair, private_key=_private_pem(key))
+
+
+def checked_chain(chain: bytes, *, anchor: bytes | None, now: datetime, where: str) -> SigningPair:
+    """As :func:`checked_pair` for a key that is kept elsewhere: the pair has no private key."""
+    certificates = parse_certificates(chain, where=where)
+    leaf = certificates[0]
+    algorithm = _algorithm(leaf.public_key(), where=where)
     _check_issuers(certificates, where=where)
     _check_validity(certificates, now=now, where=where)
     _check_signer(leaf, where=where)
@@ -151,9 +159,15 @@ def checked_pair(
         name=_organisation(leaf),
         algorithm=algorithm,
         chain=b"".join(_pem(certificate) for certificate in certificates),
-        private_key=_private_pem(key),
+        private_key=b"",
         anchor=anchor,
     )
+
+
+def expiry(pem: bytes) -> datetime:
+    """When the first certificate in ``pem`` that expires does so."""
+    certificates = parse_certificates(pem, where="certificate")
+    return min(certificate.not_valid_after_utc for certificate in certificates)
 
 
 def parse_certificates(pem: bytes, *, where: str) -> list[x509.Certificate]:
@@ -203,16 +217,21 @@ def _load_key(pem: bytes, *, where: str) -> PrivateKey:
     )
 
 
-def _algorithm(key: PrivateKey, *, where: str) -> str:
-    if isinstance(key, ed25519.Ed25519PrivateKey):
+def _algorithm(key: object, *, where: str) -> str:
+    if isinstance(key, ed25519.Ed25519PublicKey):
         return "ed25519"
-    if isinstance(key, rsa.RSAPrivateKey):
+    if isinstance(key, rsa.RSAPublicKey):
         if key.key_size < 2048:
             raise IdentityError(
                 f"{where}: an RSA key of {key.key_size} bits is too short",
                 hint="C2PA asks for at least 2048 bits; better take an EC key on P-256",
             )
         return "ps256"
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise IdentityError(
+            f"{where}: a {type(key).__name__} cannot check C2PA claims",
+            hint="use an EC key on P-256, P-384 or P-521, an RSA key or an Ed25519 key",
+        )
     if key.curve.name not in _CURVES:
         raise IdentityError(
             f"{where}: C2PA does not sign on the curve {key.curve.name}",

@@ -5,7 +5,13 @@ calls, so every call here is safe in a forked worker as long as the fork happens
 """
 
 from provenance.manifest.containers import Container, container_of, sidecar_path
-from provenance.manifest.reading import has_manifest, read_manifest, read_recovered_manifest
+from provenance.manifest.reading import (
+    has_manifest,
+    read_manifest,
+    read_recovered_manifest,
+    read_stored_manifest,
+)
+from provenance.manifest.remote import read_remote_manifest
 from provenance.manifest.report import IngredientReport, ManifestReport, ReadLimits
 from provenance.manifest.request import ManifestRequest
 from provenance.manifest.signing import publish, sign_file
@@ -21,6 +27,8 @@ __all__ = [
     "publish",
     "read_manifest",
     "read_recovered_manifest",
+    "read_remote_manifest",
+    "read_stored_manifest",
     "sidecar_path",
     "sign_file",
 ]

@@ -1,4 +1,6 @@
-"""Which container a file is, by its bytes, and where its manifest lives: inside or beside it.
+"""What a file is, by its bytes, and where its manifest lives: inside or beside it.
+
+Video of ours, and everything else that the library reads credentials from.
 
 File names lie, and a wrong MIME type makes the library refuse or misread a file.
 """
@@ -36,16 +38,61 @@ WEBM = Container(name="webm", mime="video/webm", embeds=False)
 MATROSKA = Container(name="mkv", mime="video/x-matroska", embeds=False)
 OGG = Container(name="ogg", mime="video/ogg", embeds=False)
 TS = Container(name="ts", mime="video/mp2t", embeds=False)
+JPEG = Container(name="jpeg", mime="image/jpeg", embeds=True)
+PNG = Container(name="png", mime="image/png", embeds=True)
+GIF = Container(name="gif", mime="image/gif", embeds=True)
+WEBP = Container(name="webp", mime="image/webp", embeds=True)
+AVIF = Container(name="avif", mime="image/avif", embeds=True)
+HEIC = Container(name="heic", mime="image/heic", embeds=True)
+HEIF = Container(name="heif", mime="image/heif", embeds=True)
+JXL = Container(name="jxl", mime="image/jxl", embeds=True)
+TIFF = Container(name="tiff", mime="image/tiff", embeds=True)  # DNG, ARW and NEF too
+SVG = Container(name="svg", mime="image/svg+xml", embeds=True)
+FLAC = Container(name="flac", mime="audio/flac", embeds=True)
+MP3 = Container(name="mp3", mime="audio/mpeg", embeds=True)
+PDF = Container(name="pdf", mime="application/pdf", embeds=True)
+ZIP = Container(name="zip", mime="application/x-zip", embeds=True)  # EPUB, Office documents
+STORE = Container(name="c2pa", mime="application/c2pa", embeds=True)
 UNKNOWN = Container(name="unknown", mime="application/octet-stream", embeds=False)
+
+SIDECARS = (WEBM, MATROSKA, OGG, TS)
+"""What we write and cannot put a manifest into."""
 
 _MAX_BOXES = 1 << 16  # a fragmented film has some thousand; a hostile file has what fits
 _OLD_QUICKTIME = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
-_BRANDS = {b"qt  ": MOV, b"M4A ": M4A, b"M4B ": M4A}
+_BRANDS = {
+    b"qt  ": MOV,
+    b"M4A ": M4A,
+    b"M4B ": M4A,
+    b"avif": AVIF,
+    b"avis": AVIF,
+    b"heic": HEIC,
+    b"heix": HEIC,
+    b"mif1": HEIF,
+    b"msf1": HEIF,
+}
+_RIFF = {b"AVI ": AVI, b"WAVE": WAV, b"WEBP": WEBP}
+_STARTS = (
+    (b"\xff\xd8\xff", JPEG),
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"GIF8", GIF),
+    (b"II*\0", TIFF),
+    (b"MM\0*", TIFF),
+    (b"II+\0", TIFF),
+    (b"MM\0+", TIFF),
+    (b"\xff\x0a", JXL),
+    (b"\0\0\0\x0cJXL ", JXL),
+    (b"fLaC", FLAC),
+    (b"ID3", MP3),
+    (b"%PDF-", PDF),
+    (b"PK\x03\x04", ZIP),
+    (b"OggS", OGG),
+)
 _BMFF = (MP4, M4A, MOV)
 
 
 def container_of(path: Path) -> Container:
-    """The container of the file at ``path``; :data:`UNKNOWN` when it is none of ours.
+    """The container of the file at ``path``; :data:`UNKNOWN` when it can have no credentials.
 
     Raises :class:`InputMissing`, :class:`InputForbidden`, :class:`InputEmpty`.
     """
@@ -53,19 +100,31 @@ def container_of(path: Path) -> Container:
         head = file.read(4096)
     if not head:
         raise InputEmpty(f"{path} is empty", hint="check how it was made or copied")
+    found = next((kind for start, kind in _STARTS if head.startswith(start)), UNKNOWN)
+    if found == MP3 and b"fLaC" in head:  # a tag that FLAC does not have of its own, but common
+        found = FLAC
+    return found if found != UNKNOWN else _by_structure(head)
+
+
+def _by_structure(head: bytes) -> Container:
+    """What a file is whose first bytes are no constant."""
     found = UNKNOWN
     if head[4:8] == b"ftyp":
         found = _BRANDS.get(head[8:12], MP4)
+    elif head[4:8] == b"jumb":
+        found = STORE
     elif head[4:8] in _OLD_QUICKTIME:
         found = MOV
     elif head[:4] == b"\x1a\x45\xdf\xa3":
         found = WEBM if b"webm" in head[:64] else MATROSKA
     elif head[:4] == b"RIFF":
-        found = {b"AVI ": AVI, b"WAVE": WAV}.get(head[8:12], UNKNOWN)
-    elif head[:4] == b"OggS":
-        found = OGG
+        found = _RIFF.get(head[8:12], UNKNOWN)
     elif _is_transport_stream(head):
         found = TS
+    elif head[0] == 0xFF and len(head) > 1 and head[1] & 0xE6 == 0xE2:  # MPEG audio, layer 3
+        found = MP3
+    elif head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in head:
+        found = SVG
     return found
 
 
@@ -118,8 +177,10 @@ def open_input(path: Path) -> BinaryIO:
 
 
 def _c2pa_boxes_bytes(file: BinaryIO) -> int:
-    position, total = 0, 0
+    position, total, end = 0, 0, file.seek(0, os.SEEK_END)
     for _ in range(_MAX_BOXES):
+        if position >= end:  # a length can say anything, numbers that no file reaches too
+            return total
         file.seek(position)
         header = file.read(32)
         if len(header) < 8:
@@ -128,7 +189,7 @@ def _c2pa_boxes_bytes(file: BinaryIO) -> int:
         if size == 1:  # a 64-bit size follows the type
             size, extended = int.from_bytes(header[8:16], "big"), header[16:32]
         elif size == 0:  # to the end of the file
-            size = file.seek(0, os.SEEK_END) - position
+            size = end - position
         if size < 8:
             return total
         if kind == b"uuid" and extended == C2PA_BOX:

@@ -1,4 +1,7 @@
-"""From the library's JSON to a report: pure, and without trust in what the JSON holds."""
+"""From the library's JSON to a report: pure, and without trust in what the JSON holds.
+
+Only what ``provenance.manifest.public`` lets through gets into a report.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,15 @@ import re
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from provenance.manifest.public import (
+    content_id,
+    media_type,
+    plain_name,
+    public_action,
+    public_text,
+    public_title,
+    source_type,
+)
 from provenance.manifest.report import IngredientReport, ManifestReport
 from provenance.manifest.request import PROVENANCE_LABEL
 
@@ -15,8 +27,8 @@ if TYPE_CHECKING:
     from provenance.manifest.report import State
 
 _DIGEST = re.compile(r"(hmac-)?sha256:[0-9a-f]{64}")
-_MAX_TEXT = 300
 _MAX_ANCESTORS = 200
+_MOST_PIXELS, _MOST_SECONDS = 1 << 16, 1_000_000
 _UNTRUSTED = "signingCredential.untrusted"
 _BINDINGS = ("bmffHash", "dataHash", "boxesHash", "collectionHash")
 _MISMATCHES = frozenset(f"assertion.{kind}.mismatch" for kind in _BINDINGS)
@@ -24,10 +36,11 @@ _MATCHES = frozenset(f"assertion.{kind}.match" for kind in _BINDINGS)
 _AI_TYPES = frozenset(
     {"trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia", "compositeSynthetic"}
 )
+_HANDLING = frozenset({"humanEdits", "minorHumanEdits", "algorithmicallyEnhanced"})
 
 
 def interpret(
-    document: Any, *, source: Literal["embedded", "sidecar", "recovered"]
+    document: Any, *, source: Literal["embedded", "sidecar", "recovered", "remote"]
 ) -> ManifestReport:
     """The report of the library's ``Reader.json()``; ``ValueError`` when it makes no sense."""
     manifests = _dict(_dict(document).get("manifests"))
@@ -67,7 +80,6 @@ def interpret(
     # A stamp of an authority that nobody vouches for is one more claim of the signer.
     trusted_stamp = stamped is not None and "timeStamp.trusted" in succeeded
     claimed = next((when for action in actions if (when := _time(action.get("when")))), None)
-    source_type = _source_type(manifests, manifest)
     return ManifestReport(
         present=True,
         source=source,
@@ -75,21 +87,26 @@ def interpret(
         codes=tuple(dict.fromkeys(codes)),
         binding_ok=binding_ok,
         claim_generator=_generator(manifest),
-        issuer=_text(signature.get("issuer")) or _text(signature.get("common_name")),
-        title=_text(manifest.get("title")),
+        # The organisation; a certificate's own name can be a person's.
+        issuer=_text(signature.get("issuer")),
+        title=public_title(manifest.get("title")),
         time=stamped or claimed,
         time_stamped=trusted_stamp,
         ai_generated=_is_ai(manifests, manifest),
-        digital_source_type=source_type,
-        prompt_hash=_digest(statement.get("promptHash")),
-        model=_text(statement.get("model")),
+        digital_source_type=_source_type(manifests, manifest),
+        prompt_hash=_prompt_hash(manifests, manifest),
+        model=plain_name(statement.get("model")),
         model_name=_text(statement.get("modelName"))
         or _text(_assertion(manifest, "c2pa.ai-disclosure").get("modelName")),
-        content_id=_text(watermark.get("contentId")),
-        carrier=_text(watermark.get("carrier")),
+        content_id=content_id(watermark.get("contentId")),
+        piece_ids=tuple(filter(None, map(content_id, _list(watermark.get("pieces"))))),
+        carrier=plain_name(watermark.get("carrier")),
         generation_date=_date(statement.get("generationDate")),
-        fingerprint=_text(statement.get("fingerprint"), limit=100_000),
-        actions=tuple(name for action in actions if (name := _text(action.get("action")))),
+        fingerprint=_long_text(statement.get("fingerprint")),
+        width=_whole(statement.get("width")),
+        height=_whole(statement.get("height")),
+        duration_s=_seconds(statement.get("durationSeconds")),
+        actions=tuple(name for action in actions if (name := public_action(action.get("action")))),
         ingredients=ingredients,
     )
 
@@ -104,11 +121,13 @@ def _judge(succeeded: list[str], failed: list[str]) -> State:
 def _ingredients(manifests: dict[str, Any], manifest: dict[str, Any]) -> Iterator[IngredientReport]:
     """All ancestors, nearest first: a broken grandparent must not hide behind a sound parent."""
     seen: set[str] = set()
-    queue = [manifest]
+    queue: list[tuple[dict[str, Any], int | None]] = [(manifest, None)]
+    count = 0
     for _ in range(_MAX_ANCESTORS):
         if not queue:
             return
-        for entry in map(_dict, _list(queue.pop(0).get("ingredients"))):
+        current, parent = queue.pop(0)
+        for entry in map(_dict, _list(current.get("ingredients"))):
             label = _text(entry.get("active_manifest"))
             own = _dict(manifests.get(label or ""))
             results = _dict(entry.get("validation_results"))
@@ -119,18 +138,20 @@ def _ingredients(manifests: dict[str, Any], manifest: dict[str, Any]) -> Iterato
                 if status.get("success") is not True and (code := _text(status.get("code"))):
                     codes.append(code)
             yield IngredientReport(
-                title=_text(entry.get("title")),
+                title=public_title(entry.get("title")),
                 relationship=_text(entry.get("relationship")) or "unknown",
-                format=_text(entry.get("format")),
+                format=media_type(entry.get("format")),
                 manifest_label=label,
                 issuer=_text(_dict(own.get("signature_info")).get("issuer")),
                 claim_generator=_generator(own),
                 ai_generated=_is_ai(manifests, own),
                 codes=tuple(dict.fromkeys(codes)),
+                parent=parent,
             )
             if label and own and label not in seen:
                 seen.add(label)
-                queue.append(own)
+                queue.append((own, count))
+            count += 1
 
 
 def _is_ai(manifests: dict[str, Any], manifest: dict[str, Any]) -> bool | None:
@@ -144,17 +165,29 @@ def _is_ai(manifests: dict[str, Any], manifest: dict[str, Any]) -> bool | None:
 def _declared_types(manifests: dict[str, Any], manifest: dict[str, Any]) -> Iterator[str]:
     for ancestor in _lineage(manifests, manifest):
         for action in _actions(ancestor):
-            if kind := _text(action.get("digitalSourceType")):
-                yield kind.rstrip("/").rsplit("/", 1)[-1]
+            if kind := source_type(action.get("digitalSourceType")):
+                yield _last(kind)
+
+
+def _last(iri: str) -> str:
+    return iri.rpartition("/")[2]
 
 
 def _source_type(manifests: dict[str, Any], manifest: dict[str, Any]) -> str | None:
-    """The type this file declares, else the nearest ancestor's."""
+    """The type this file declares, else the nearest ancestor's.
+
+    What made the file comes before what merely handled it: a clip that was generated and then cut
+    by hand is a generated one.
+    """
+    handled = None
     for ancestor in _lineage(manifests, manifest):
-        for action in _actions(ancestor):
-            if kind := _text(action.get("digitalSourceType")):
+        kinds = [source_type(action.get("digitalSourceType")) for action in _actions(ancestor)]
+        declared = [kind for kind in kinds if kind is not None]
+        for kind in sorted(declared, key=lambda kind: _last(kind) not in _AI_TYPES):
+            if _last(kind) not in _HANDLING:
                 return kind
-    return None
+            handled = handled or kind
+    return handled
 
 
 def _lineage(manifests: dict[str, Any], manifest: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -185,6 +218,18 @@ def _assertion(manifest: dict[str, Any], label: str) -> dict[str, Any]:
         if assertion.get("label") == label:
             return _dict(assertion.get("data"))
     return {}
+
+
+def _prompt_hash(manifests: dict[str, Any], manifest: dict[str, Any]) -> str | None:
+    """The digest that this file states, else that of an ancestor with the same mark in it."""
+    own = _assertion(manifest, PROVENANCE_LABEL)
+    mark = _dict(own.get("watermark")).get("contentId")
+    for ancestor in _lineage(manifests, manifest):
+        stated = _assertion(ancestor, PROVENANCE_LABEL)
+        same = stated is own or (mark and _dict(stated.get("watermark")).get("contentId") == mark)
+        if (same or ancestor is manifest) and (found := _digest(stated.get("promptHash"))):
+            return found
+    return None
 
 
 def _generator(manifest: dict[str, Any]) -> str | None:
@@ -221,10 +266,22 @@ def _date(value: Any) -> date | None:
         return None
 
 
-def _text(value: Any, *, limit: int = _MAX_TEXT) -> str | None:
-    if not isinstance(value, str):
-        return None
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in value[:limit])
+def _text(value: Any) -> str | None:
+    return public_text(value)
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and 0 < value <= _MOST_PIXELS else None
+
+
+def _seconds(value: object) -> float | None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and 0 < value <= _MOST_SECONDS else None  # type: ignore[arg-type, operator]
+
+
+def _long_text(value: Any) -> str | None:
+    """A fingerprint: long, never shown."""
+    return value[:100_000] if isinstance(value, str) and value.isprintable() else None
 
 
 def _digest(value: Any) -> str | None:

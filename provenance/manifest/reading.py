@@ -21,13 +21,14 @@ from provenance.manifest.containers import (
     open_input,
 )
 from provenance.manifest.interpret import interpret
+from provenance.manifest.public import public_text
 from provenance.manifest.report import ManifestReport, ReadLimits
 from provenance.trust import TrustSettings, open_context
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-Source: TypeAlias = Literal["embedded", "sidecar", "recovered"]
+Source: TypeAlias = Literal["embedded", "sidecar", "recovered", "remote"]
 
 _STORE_MIME = "application/c2pa"
 _REMOTE = re.compile(r"must fetch remote manifests from url (\S+)")
@@ -105,6 +106,15 @@ def read_recovered_manifest(
     return _read(_STORE_MIME, io.BytesIO(manifest), None, trust, source="recovered")
 
 
+def read_stored_manifest(
+    manifest: bytes, trust: TrustSettings, *, limits: ReadLimits = _DEFAULT_LIMITS
+) -> ManifestReport:
+    """A manifest store by itself, without the file that it was signed for."""
+    if len(manifest) > limits.manifest_bytes:
+        return _too_large(f"{len(manifest)} bytes are too many for a manifest", present=True)
+    return _read(_STORE_MIME, io.BytesIO(manifest), None, trust, source="recovered")
+
+
 def read_embedded(path: Path, container: Container, trust: TrustSettings) -> ManifestReport:
     """The manifest inside ``path``, whatever its size; "not present" when there is none."""
     with open_input(path) as file:
@@ -121,6 +131,14 @@ def read_sidecar(
     """``manifest`` as that of the file ``path``, which it is bound to by the bytes' hash."""
     with open_input(path) as file:
         return _read(container.mime, file, manifest, trust, source="sidecar")
+
+
+def read_store(
+    path: Path, manifest: bytes, trust: TrustSettings, *, source: Source
+) -> ManifestReport:
+    """``manifest``, which came by another road, as that of the file ``path``."""
+    with open_input(path) as file:
+        return _read(container_of(path).mime, file, manifest, trust, source=source)
 
 
 def read_document(
@@ -154,7 +172,11 @@ def _read(
                 error="the file names a manifest elsewhere, which was not fetched",
             )
         return ManifestReport(
-            present=True, source=source, state="invalid", codes=(_UNREADABLE,), error=text[:500]
+            present=True,
+            source=source,
+            state="invalid",
+            codes=(_UNREADABLE,),
+            error=public_text(text),
         )
 
 

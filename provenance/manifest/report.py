@@ -24,7 +24,8 @@ class IngredientReport:
     """A file that went into this one, as its manifest tells it.
 
     ``relationship``: parentOf, componentOf or inputTo. ``manifest_label`` is None when it had no
-    credentials. ``codes``: what was wrong with them, when it went in or now.
+    credentials. ``codes``: what was wrong with them, when it went in or now. ``parent``: the place
+    among the ingredients of the one that it went into; None: into the file itself.
     """
 
     title: str | None
@@ -35,6 +36,7 @@ class IngredientReport:
     claim_generator: str | None
     ai_generated: bool | None
     codes: tuple[str, ...]
+    parent: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +48,12 @@ class ManifestReport:
     specification found anywhere, the ingredients' too, so a trusted file may have some.
     ``binding_ok``: whether the file's bytes are those that were signed; None when not checked.
     ``time`` is the time-stamp authority's when ``time_stamped``, else what the signer claims.
-    Texts come from the file: control characters are removed and lengths bounded, nothing else.
+    ``piece_ids``: content ids of the marks that its pieces brought along. Texts come from the file,
+    cut down to what ``provenance.manifest.public`` lets through: no titles but ours, no people.
     """
 
     present: bool
-    source: Literal["embedded", "sidecar", "recovered"] | None = None
+    source: Literal["embedded", "sidecar", "recovered", "remote"] | None = None
     state: State | None = None
     codes: tuple[str, ...] = ()
     binding_ok: bool | None = None
@@ -65,9 +68,13 @@ class ManifestReport:
     model: str | None = None
     model_name: str | None = None
     content_id: str | None = None
+    piece_ids: tuple[str, ...] = ()
     carrier: str | None = None
     generation_date: date | None = None
     fingerprint: str | None = None
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = None
     actions: tuple[str, ...] = ()
     ingredients: tuple[IngredientReport, ...] = ()
     remote_url: str | None = None

@@ -7,28 +7,21 @@ account, a place.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Any, Literal
+
+from provenance.manifest.actions import actions_of
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from provenance.manifest.actions import Edit
     from provenance.payload import Model, Payload
     from provenance.prompt import PromptDigest
 
 SPEC_VERSION = "2.4.0"
 PROVENANCE_LABEL = "org.everyframe.provenance"
 WATERMARK_ALGORITHM = "org.everyframe.mark.1"
-PARENT_ID = "parent"
-
-_IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
-SOURCE_TYPES = {
-    "generated": f"{_IPTC}trainedAlgorithmicMedia",
-    "edited": f"{_IPTC}compositeWithTrainedAlgorithmicMedia",
-    "captured": f"{_IPTC}digitalCapture",
-}
-"""The IRIs exactly as IPTC writes them: the library accepts any text, verifiers do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +30,11 @@ class ManifestRequest:
 
     ``created`` (aware) is when it was made. ``payload`` is what its watermark says, None for a
     file without one. ``width``, ``height`` in pixels, ``duration_s`` in seconds. ``parent`` is the
-    file that this one was made from: its credentials are kept as history. ``marked_now`` is false
-    when a mark that was there already is kept, and the pictures with it. ``fingerprint`` is the
-    text of the video's fingerprint, which tells a copied watermark from a real one.
+    file that this one was made from, ``components`` those that it was put together from: their
+    credentials are kept as history. ``edits`` is what was done to the parent, ``encoded`` whether
+    its pictures were encoded again. ``marked_now`` is false when a mark that was there already is
+    kept; ``kept_ids`` are the content ids of such marks in the pieces. ``fingerprint`` is the text
+    of the video's fingerprint, which tells a copied watermark from a real one.
     """
 
     model: Model
@@ -54,13 +49,17 @@ class ManifestRequest:
     duration_s: float
     tool_version: str
     parent: Path | None = None
+    components: tuple[Path, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    encoded: bool = True
     marked_now: bool = True
+    kept_ids: tuple[str, ...] = ()
     fingerprint: str | None = None
 
 
 def manifest_definition(request: ManifestRequest) -> dict[str, Any]:
     """The definition of ``request``'s manifest for the library's builder, without ingredients."""
-    assertions = [{"label": "c2pa.actions.v2", "created": True, "data": _actions(request)}]
+    assertions = [{"label": "c2pa.actions.v2", "created": True, "data": actions_of(request)}]
     if request.source != "captured":
         assertions.append(
             {"label": "c2pa.ai-disclosure", "created": True, "data": _disclosure(request)}
@@ -77,50 +76,6 @@ def manifest_definition(request: ManifestRequest) -> dict[str, Any]:
         "title": request.title,
         "assertions": assertions,
     }
-
-
-def _actions(request: ManifestRequest) -> dict[str, Any]:
-    when = request.created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    tool = {"name": "everyframe", "version": request.tool_version}
-    model = {"name": request.model.name, "version": request.model.key}
-    source_type = SOURCE_TYPES[request.source]
-    actions: list[dict[str, Any]]
-    if request.parent is None:
-        agent = tool if request.source == "captured" else model
-        actions = [
-            {
-                "action": "c2pa.created",
-                "when": when,
-                "digitalSourceType": source_type,
-                "softwareAgent": agent,
-            }
-        ]
-    else:
-        # A file made from another one opens it; only what starts from nothing is "created".
-        actions = [
-            {
-                "action": "c2pa.opened",
-                "when": when,
-                "softwareAgent": tool,
-                "digitalSourceType": source_type,
-                "parameters": {"ingredientIds": [PARENT_ID]},
-            }
-        ]
-        if request.marked_now:
-            actions.append({"action": "c2pa.transcoded", "when": when, "softwareAgent": tool})
-        if request.source == "edited" and request.marked_now:
-            actions.append(
-                {
-                    "action": "c2pa.edited",
-                    "when": when,
-                    "softwareAgent": model,
-                    "digitalSourceType": source_type,
-                }
-            )
-    if request.payload is not None and request.marked_now:
-        # "bound" would need an algorithm on C2PA's list; plain "c2pa.watermarked" is deprecated.
-        actions.append({"action": "c2pa.watermarked.unbound", "when": when, "softwareAgent": tool})
-    return {"actions": actions, "allActionsIncluded": True}
 
 
 def _disclosure(request: ManifestRequest) -> dict[str, Any]:
@@ -142,8 +97,9 @@ def _provenance(request: ManifestRequest) -> dict[str, Any]:
         "generationDate": day.isoformat(),
         "width": request.width,
         "height": request.height,
-        "durationSeconds": round(request.duration_s, 3),
     }
+    if request.duration_s:  # a stream is announced before its length is known
+        statement["durationSeconds"] = round(request.duration_s, 3)
     if request.source != "captured":
         statement |= {"model": request.model.key, "modelName": request.model.name}
     if request.prompt is not None:
@@ -158,4 +114,6 @@ def _provenance(request: ManifestRequest) -> dict[str, Any]:
             "model": request.payload.model,
             "carrier": request.carrier,
         }
+        if request.kept_ids:
+            statement["watermark"]["pieces"] = list(request.kept_ids)
     return statement

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import c2pa
 
 from provenance.keys.certificates import CLAIM_SIGNING, SigningPair, development_pair
+from provenance.manifest.actions import SOURCE_TYPES
 from provenance.manifest.reading import read_document
-from provenance.manifest.request import SOURCE_TYPES
 from provenance.trust import TrustSettings, open_context
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import io
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import c2pa
 
@@ -25,7 +25,9 @@ from provenance.errors import (
     OutputIsInput,
     UnsupportedMedia,
 )
+from provenance.manifest.actions import PARENT_ID, component_id
 from provenance.manifest.containers import (
+    SIDECARS,
     UNKNOWN,
     Container,
     container_of,
@@ -33,38 +35,52 @@ from provenance.manifest.containers import (
     open_input,
     sidecar_path,
 )
+from provenance.manifest.public import PARENT_TITLE, PIECE_TITLE
 from provenance.manifest.reading import read_document, read_embedded, read_sidecar
-from provenance.manifest.request import PARENT_ID, ManifestRequest, manifest_definition
+from provenance.manifest.request import ManifestRequest, manifest_definition
+from provenance.manifest.signing_call import SigningCall
+from provenance.manifest.time_relay import TimeRelay
 from provenance.trust import TrustSettings, open_context
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from provenance.keys import Identity
 
 
-def sign_file(unsigned: Path, output: Path, request: ManifestRequest, identity: Identity) -> bytes:
+def sign_file(
+    unsigned: Path,
+    output: Path,
+    request: ManifestRequest,
+    identity: Identity,
+    *,
+    warn: Callable[[str], None] = lambda _: None,
+) -> bytes:
     """Writes ``output``: ``unsigned`` with a manifest signed by ``identity``; gives the manifest.
 
     Where the container cannot hold a manifest, ``output`` is a copy and the manifest belongs into
     a sidecar: :func:`publish` puts both in place. The output is read back and verified before this
-    returns; when anything fails there is no output.
+    returns; when anything fails there is no output. ``warn`` is told when the time-stamp authority
+    gave no stamp and the identity's policy goes on without one.
 
     Raises :class:`ManifestError` (signing failed, the time-stamp authority did not answer, or the
     result does not verify), :class:`OutputIsInput`, :class:`OutputForbidden`, :class:`DiskFull`,
-    :class:`UnsupportedMedia`.
+    :class:`UnsupportedMedia`, and what the identity's own signer raises of ours.
     """
     container = container_of(unsigned)
-    if container == UNKNOWN:
+    if not container.embeds and container not in SIDECARS:
         raise UnsupportedMedia(
             f"{unsigned} is no container that can be signed",
             hint="write MP4 or MOV; WebM, Matroska and MPEG-TS get a .c2pa file beside them",
         )
-    for source in (unsigned, request.parent):
+    for source in (unsigned, request.parent, *request.components):
         if source is not None and output.exists() and output.samefile(source):
             raise OutputIsInput(
                 f"signing {source} in place would destroy it", hint="write to another file"
             )
+    job = _Job(unsigned=unsigned, output=output, container=container, request=request)
     try:
-        manifest = _sign(unsigned, output, container, request, identity)
+        manifest = _sign_stamped(job, identity, warn)
         _check(output, manifest, container, identity)
     except BaseException:
         output.unlink(missing_ok=True)
@@ -93,29 +109,58 @@ def publish(temporary: Path, final: Path, manifest: bytes) -> None:
     temporary.replace(final)
 
 
-def _sign(
-    unsigned: Path,
-    output: Path,
-    container: Container,
-    request: ManifestRequest,
-    identity: Identity,
-) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    unsigned: Path
+    output: Path
+    container: Container
+    request: ManifestRequest
+
+
+def _sign_stamped(job: _Job, identity: Identity, warn: Callable[[str], None]) -> bytes:
+    """Signs with a time-stamp, or without one where the identity's policy allows that."""
+    authority, policy = identity.time_authority, identity.time_policy
+    if authority is None or policy == "off":
+        return _sign(job, identity, None)
+    with TimeRelay(authority) as relay:
+        try:
+            return _sign(job, identity, relay)
+        except ManifestError as error:
+            reason = relay.error or error.message
+            if policy == "required":
+                raise ManifestError(
+                    f"{job.output.name} was not signed: the time-stamp authority {authority} gave "
+                    f"no stamp: {reason}",
+                    hint="wait for it to be back, or go on without stamps: --timestamp best-effort",
+                ) from error
+    # Without the stamp it can still fail, for a reason that had nothing to do with the authority.
+    manifest = _sign(job, identity, None)
+    warn(f"no time-stamp: {authority}: {reason}")
+    return manifest
+
+
+def _sign(job: _Job, identity: Identity, relay: TimeRelay | None) -> bytes:
+    container, request = job.container, job.request
     try:
-        target = output.open("w+b")
+        target = job.output.open("w+b")
     except OSError as error:
         raise OutputForbidden(
-            f"cannot write {output}: {error.strerror}", hint="choose a folder you can write"
+            f"cannot write {job.output}: {error.strerror}", hint="choose a folder you can write"
         ) from error
     trust = TrustSettings().with_anchor(identity.trust_anchor)
-    hosts = [urlsplit(identity.time_authority).netloc] if identity.time_authority else []
-    with target, open_input(unsigned) as source:
+    hosts = [] if relay is None else [relay.host]
+    signing = None
+    with target, open_input(job.unsigned) as source:
         try:
+            signing = SigningCall(identity, time_url=None if relay is None else relay.url)
             with (
-                open_context(trust, signer=_signer(identity), network_hosts=hosts) as context,
+                open_context(trust, signer=signing.signer, network_hosts=hosts) as context,
                 c2pa.Builder(manifest_definition(request), context) as builder,
             ):
                 if request.parent is not None:
-                    _add_parent(builder, request.parent, trust)
+                    _add_ingredient(builder, request.parent, "parentOf", PARENT_ID, trust)
+                for number, path in enumerate(request.components):
+                    _add_ingredient(builder, path, "componentOf", component_id(number), trust)
                 if container.embeds:
                     manifest: bytes = builder.sign(container.mime, source, target)
                 else:
@@ -127,50 +172,46 @@ def _sign(
             target.flush()
             os.fsync(target.fileno())
         except (c2pa.C2paError, OSError) as error:
-            raise _explain(error, unsigned, output, identity) from error
+            if signing is not None:
+                signing.raise_own()
+            raise _explain(error, job) from error
     return manifest
 
 
-def _signer(identity: Identity) -> c2pa.Signer:
-    authority = identity.time_authority
-    return c2pa.Signer.from_info(
-        c2pa.C2paSignerInfo(
-            identity.algorithm.encode(),
-            identity.certificate_chain,
-            identity.private_key,
-            authority.encode() if authority else None,
-        )
-    )
-
-
-def _add_parent(builder: c2pa.Builder, parent: Path, trust: TrustSettings) -> None:
-    """Adds ``parent`` with its credentials, whatever they are worth; without them if unreadable."""
-    container = container_of(parent)
+def _add_ingredient(
+    builder: c2pa.Builder, path: Path, relationship: str, name: str, trust: TrustSettings
+) -> None:
+    """Adds ``path`` with its credentials, whatever they are worth; without them if unreadable."""
+    container = container_of(path)
+    # Not the name of the file: it would be published with the new one.
+    title = PARENT_TITLE
+    if relationship == "componentOf":
+        title = PIECE_TITLE.format(number=name.rpartition("-")[2])
     ingredient: dict[str, Any] = {
-        "title": parent.name,
-        "relationship": "parentOf",
-        "label": PARENT_ID,
-        "instance_id": PARENT_ID,
+        "title": title,
+        "relationship": relationship,
+        "label": name,
+        "instance_id": name,
     }
-    sidecar = None if container.embeds else find_sidecar(parent)
+    sidecar = None if container.embeds else find_sidecar(path)
     if sidecar is not None:
         # The library does not pair a sidecar with its file by itself: read the pair, and hand over
         # the manifest with what was found.
         store = sidecar.read_bytes()
-        with open_input(parent) as file, contextlib.suppress(c2pa.C2paError):
+        with open_input(path) as file, contextlib.suppress(c2pa.C2paError):
             found = read_document(container.mime, file, store, trust)
-            builder.add_resource("parent-store", io.BytesIO(store))
+            builder.add_resource(f"{name}-store", io.BytesIO(store))
             ingredient |= {
                 "active_manifest": found["active_manifest"],
                 "validation_results": found["validation_results"],
-                "manifest_data": {"format": "application/c2pa", "identifier": "parent-store"},
+                "manifest_data": {"format": "application/c2pa", "identifier": f"{name}-store"},
             }
-    with open_input(parent) as file:
+    with open_input(path) as file:
         try:
             builder.add_ingredient(ingredient, container.mime, file)
             return
         except c2pa.C2paError:
-            # Credentials too damaged to be carried on: the parent is still named.
+            # Credentials too damaged to be carried on: the file is still named.
             file.seek(0)
             builder.add_ingredient(ingredient, UNKNOWN.mime, file)
 
@@ -193,16 +234,13 @@ def _check(output: Path, manifest: bytes, container: Container, identity: Identi
         )
 
 
-def _explain(error: Exception, unsigned: Path, output: Path, identity: Identity) -> EveryframeError:
+def _explain(error: Exception, job: _Job) -> EveryframeError:
     # The library hides why a write failed, so look whether there is room.
-    if shutil.disk_usage(output.parent).free < unsigned.stat().st_size:
+    if shutil.disk_usage(job.output.parent).free < job.unsigned.stat().st_size:
         return DiskFull(
-            f"no room to write {output}", hint="free some space or choose another folder"
+            f"no room to write {job.output}", hint="free some space or choose another folder"
         )
-    hint = "check certificate and key with: ltx-keys show"
-    if identity.time_authority:
-        hint = (
-            f"is the time-stamp authority {identity.time_authority} up? Files are not signed "
-            "without its stamp; import the identity without it to do so"
-        )
-    return ManifestError(f"signing {unsigned} failed: {error}", hint=hint)
+    return ManifestError(
+        f"signing {job.unsigned} failed: {error}",
+        hint="check certificate and key with: ltx-keys show",
+    )

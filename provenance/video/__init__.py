@@ -8,11 +8,12 @@ from provenance.video.describe import describe_ffmpeg
 from provenance.video.info import MediaInfo
 from provenance.video.limits import Limits
 from provenance.video.picture import Picture
-from provenance.video.reader import MediaReader, open_media
+from provenance.video.reader import MediaReader, open_media, open_still
 from provenance.video.remux import remux
 from provenance.video.rgb import picture_from_rgb, rgb_from_picture
 from provenance.video.scaling import scaled
 from provenance.video.settings import EncodeSettings
+from provenance.video.sniff import STILLS
 from provenance.video.sound_codec import coded_sound, filtered_sound
 from provenance.video.sound_file import (
     SOUND_SUFFIXES,
@@ -27,6 +28,7 @@ from provenance.video.writer import MediaWriter
 __all__ = [
     "OUTPUT_SUFFIXES",
     "SOUND_SUFFIXES",
+    "STILLS",
     "EncodeSettings",
     "Limits",
     "MediaInfo",
@@ -42,6 +44,7 @@ __all__ = [
     "filtered_sound",
     "open_media",
     "open_sound",
+    "open_still",
     "picture_from_rgb",
     "remux",
     "rgb_from_picture",

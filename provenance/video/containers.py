@@ -101,6 +101,14 @@ def container_for(path: Path, settings: EncodeSettings, video: VideoSpec) -> Con
     return container
 
 
+def container_options(container: Container, metadata: Mapping[str, str]) -> dict[str, str]:
+    """The muxer's options: without one, MP4 and MOV drop keys of ``metadata`` they do not know."""
+    options = dict(container.options)
+    if metadata and "movflags" in options:
+        options["movflags"] += "+use_metadata_tags"
+    return options
+
+
 def sound_encoder_for(path: Path, container: Container, sound: SoundSettings) -> str:
     """FFmpeg's encoder of the sound in ``container``.
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from provenance.video.source import SourceFile
 
 READ_BYTES = 1 << 18
-DEMUXERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,wav,mp3,aac,flac,ogg"
+DEMUXERS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,wav,mp3,aac,flac,ogg"
+    ",png_pipe,jpeg_pipe,webp_pipe"
+)
 DAMAGED = "the file is damaged, incomplete or uses an unknown codec: get it again from its source"
 
 

@@ -12,11 +12,12 @@ from provenance.video.layout import canonical
 from provenance.video.limits import Limits
 from provenance.video.orientation import Orientation, turn
 from provenance.video.picture import Picture
+from provenance.video.sniff import sniff, sniff_still
 from provenance.video.sound import sound_blocks
 from provenance.video.source import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from fractions import Fraction
     from pathlib import Path
     from types import TracebackType
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     from av.container import InputContainer
     from numpy.typing import NDArray
+
+    from provenance.video.sniff import Kind
 
 
 def open_media(path: Path, *, limits: Limits | None = None) -> MediaReader:
@@ -35,6 +38,11 @@ def open_media(path: Path, *, limits: Limits | None = None) -> MediaReader:
     return MediaReader(path, limits or Limits())
 
 
+def open_still(path: Path, *, limits: Limits | None = None) -> MediaReader:
+    """As :func:`open_media`, for a single picture: a PNG, JPEG or WebP file."""
+    return MediaReader(path, limits or Limits(), sniffed=sniff_still)
+
+
 class MediaReader:
     """An open video file: ``info`` says what it is, :meth:`pictures` gives its frames.
 
@@ -42,9 +50,11 @@ class MediaReader:
     at the first error that follows a good picture. A file of which nothing decodes raises instead.
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(
+        self, path: Path, limits: Limits, *, sniffed: Callable[[bytes, str], Kind] = sniff
+    ) -> None:
         self._limits = limits
-        self.source = SourceFile(path, limits)
+        self.source = SourceFile(path, limits, sniffed=sniffed)
         self.damaged: str | None = None
         try:
             self.info: MediaInfo = probe(self.source, limits)

@@ -36,6 +36,11 @@ MP3 = Kind(container="mp3", mime="audio/mpeg", demuxer="mp3")
 AAC = Kind(container="aac", mime="audio/aac", demuxer="aac")
 FLAC = Kind(container="flac", mime="audio/flac", demuxer="flac")
 OGG = Kind(container="ogg", mime="audio/ogg", demuxer="ogg")
+PNG = Kind(container="png", mime="image/png", demuxer="png_pipe")
+JPEG = Kind(container="jpeg", mime="image/jpeg", demuxer="jpeg_pipe")
+WEBP = Kind(container="webp", mime="image/webp", demuxer="webp_pipe")
+STILLS = frozenset({PNG.container, JPEG.container, WEBP.container})
+"""Containers of one picture."""
 
 # The box types that an ISO or QuickTime file may start with; without "ftyp" it is QuickTime.
 FIRST_BOXES = frozenset(
@@ -97,6 +102,18 @@ def sniff_sound(head: bytes, name: str) -> Kind:
         return WAV
     named = {b"fLaC": FLAC, b"OggS": OGG}.get(head[:4])
     return named or _framed_sound(head) or sniff(head, name)
+
+
+def sniff_still(head: bytes, name: str) -> Kind:
+    """As :func:`sniff`, for single pictures: PNG, JPEG and WebP."""
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return PNG
+    if head.startswith(b"\xff\xd8\xff"):
+        return JPEG
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return WEBP
+    message = f"{name} is not a picture that can be opened: it looks like {describe(head)}"
+    raise UnsupportedMedia(message, hint="give a PNG, JPEG or WebP file")
 
 
 def _framed_sound(head: bytes) -> Kind | None:

@@ -14,10 +14,15 @@ from av.codec.context import ThreadType
 
 from provenance.errors import FrameError, OptionError, OutputIsInput, UnreadableMedia
 from provenance.video.carried_sound import CarriedSound
-from provenance.video.containers import container_for, sound_encoder_for
+from provenance.video.containers import (
+    container_for,
+    container_options,
+    sound_encoder_for,
+)
 from provenance.video.demux import open_container, reading, reason
 from provenance.video.layout import convert
 from provenance.video.limits import Limits
+from provenance.video.live import LIVE_OPTIONS, LiveFile
 from provenance.video.output import create_file, remove_file, writing
 from provenance.video.picture import FULL_RANGE
 from provenance.video.reader import MediaReader
@@ -32,7 +37,7 @@ from provenance.video.sound_settings import SoundSettings
 from provenance.video.source import SourceFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from provenance.clip import AudioSpec, VideoSpec
     from provenance.video.carried_sound import ChangeSound
     from provenance.video.layout import Layout
+    from provenance.video.live import ByteSink
     from provenance.video.picture import Picture
 
 LIMITED_RANGE = 1  # AVCOL_RANGE_MPEG
@@ -69,7 +75,9 @@ class MediaWriter:
     place relative to the pictures, whose times must be those of that file. ``sound`` says how
     written sound is encoded. ``change_sound`` is asked what to do with each carried track: what it
     changes is decoded and encoded again. Other tracks (subtitles, data) are left behind.
-    ``sound_damaged`` says where carried sound broke off, or is None.
+    ``sound_damaged`` says where carried sound broke off, or is None. ``live`` (MP4 only): the file
+    is fragmented, and its bytes go to the first of the two as they come, after the second was told
+    its beginning.
 
     Raises :class:`~provenance.errors.OptionError` for what cannot be encoded,
     :class:`~provenance.errors.OutputForbidden`, :class:`~provenance.errors.DiskFull` or
@@ -88,6 +96,7 @@ class MediaWriter:
         metadata: Mapping[str, str] | None = None,
         sound: SoundSettings | None = None,
         change_sound: ChangeSound | None = None,
+        live: tuple[ByteSink, Callable[[bytes], None]] | None = None,
     ) -> None:
         self.path = path
         self.sound_damaged: str | None = None
@@ -111,16 +120,19 @@ class MediaWriter:
         self._carried_packets: Iterator[tuple[Fraction, list[Packet[Any]]]] = iter(())
         self._next_carried: tuple[Fraction, list[Packet[Any]]] | None = None
         self._open_source: SourceFile | None = None
+        self._live: LiveFile | None = None
         self._source = self._sound_source(copy_audio_from)
         try:
             self._identity = create_file(path)
             with writing(self.path):
                 # "file:" keeps FFmpeg from reading a protocol into a name such as "pipe:1.mp4".
+                self._live = None if live is None else LiveFile(path, *live)
+                options = container_options(self._format, self._metadata)
                 self._output = av.open(
-                    "file:" + os.fspath(path),
+                    "file:" + os.fspath(path) if self._live is None else self._live,
                     "w",
                     format=self._format.muxer,
-                    container_options=dict(self._format.options),
+                    container_options=options if live is None else dict(LIVE_OPTIONS),
                 )
         except BaseException:
             self._close_source()
@@ -335,6 +347,8 @@ class MediaWriter:
         raise FrameError(message, hint="write pictures in the order of their times")
 
     def _close_source(self) -> None:
+        if self._live is not None:
+            self._live.close()
         if self._carried is not None:
             self._carried.close()
         if self._open_source is not None:

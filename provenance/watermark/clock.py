@@ -15,12 +15,13 @@ the threshold keeps the probability of any false run in a file below ``FALSE_RUN
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from provenance.watermark.course import SPEEDS, STEP_S, Piece, pieces
 from provenance.watermark.detection import ClockSpan
 from provenance.watermark.tile import CLOCK_CELLS, SLOT_S
 
@@ -33,11 +34,17 @@ if TYPE_CHECKING:
     from provenance.watermark.timeline import Heard
 
 SLOTS = 7_200  # two hours of original are searched
-FALSE_RUNS = 1e-4  # probability of any run that is not there, in a file
+_NEARBY_S = 10
+_EARLY_S = 0.4  # how far before its beginning a codec that is slow to follow may seem to be
+_MOST_AGAIN = 0.4
+# Speeds times positions in a second that are tried: for a run of one line, and for each piece.
+_LINES, _COURSES = (25 + len(SPEEDS)) * SLOT_S / STEP_S, (1 + len(SPEEDS)) * SLOT_S / STEP_S
+FALSE_RUNS = 1e-3  # probability of any run that is not there, in a file
 _BLOCK = 512  # windows that are searched at once: bounds the memory for hours of video
 _SPEEDS = (0.5, 2.0)
 _STEADY_S = 3.0  # the picture's own share in the cells is known, and removed, from so much on
 _STEADY_SHARE = 0.5  # of the mean: all of it would take the clock along where seconds are few
+_BACK_NATS = 6.0  # for going back by a second: what runs backwards does so again and again
 _JUMP_MARGIN = 4.0  # nats on top of ln(slots) for a jump: what a cut has to be worth
 # Nats that another speed than 1 has to be worth: a codec that is slow to follow looks a bit slow.
 _SPEED_MARGIN = 8.0
@@ -83,20 +90,44 @@ def read_clock(
         return ()
     signs = clock_table(tile)
     cells = np.stack([piece.cells for piece in track]).reshape(len(track), -1).astype(np.float32)
+    found = _spans(tile, track, cells, pattern, signs)
+    # What a cut file shows comes mostly from nearby: there, less is enough.
+    first, last = _nearby(found, track[-1].end_s - track[0].start_s)
+    if last - first < SLOTS // 2:
+        near = _spans(tile, track, cells, pattern, signs[first:last])
+        if near:
+            moved_s = first * SLOT_S
+            found = [replace(s, original_start_s=s.original_start_s + moved_s) for s in near]
+    return tuple(_joined(found))
+
+
+def _nearby(found: Sequence[ClockSpan], length_s: float) -> tuple[int, int]:
+    """First and last + 1 of the seconds that a file of this length shows, by what was found."""
+    if not found:
+        return 0, min(SLOTS, int(length_s) + _NEARBY_S)
+    low = min(span.original_start_s for span in found) - length_s - _NEARBY_S
+    high = max(span.original_start_s for span in found) + 2 * length_s + _NEARBY_S
+    return max(0, int(low)), min(SLOTS, int(high) + 1)
+
+
+def _spans(
+    tile: Tile,
+    track: Sequence[Heard],
+    cells: NDArray[np.float32],
+    pattern: NDArray[np.float32],
+    signs: NDArray[np.float32],
+) -> list[ClockSpan]:
+    """The runs through the seconds of ``signs``, counted from the first of them."""
     found: list[ClockSpan] = []
     whole: ClockSpan | None = None
     for first in range(0, len(track), _BLOCK):
         part = slice(first, first + _BLOCK)
         windows = _prepare(tile, track[part], cells[part], pattern, signs)
         for begin, end, slots in _runs(windows):
-            span = _read_run(windows, begin, end, slots, signs, len(track))
-            if span is not None:
-                found.append(span)
+            found += _read_run(windows, begin, end, slots, signs, len(track))
         if len(track) <= _BLOCK:
             whole = _read_whole(windows, signs)
-    if not found and whole is not None:
-        found = [whole]
-    return tuple(_joined(found))
+    return [whole] if not found and whole is not None else found
 
 
 def _prepare(
@@ -144,6 +175,7 @@ def _runs(windows: _Windows) -> list[tuple[int, int, list[int]]]:
                 value[:-1],
                 np.concatenate([[-np.inf], value[:-2]]),
                 np.full(slots, value[best] - jump),
+                np.concatenate([value[1:-1] - _BACK_NATS, [-np.inf]]),
             ]
         )
         back[w, :-1] = choices.argmax(0)
@@ -154,7 +186,7 @@ def _runs(windows: _Windows) -> list[tuple[int, int, list[int]]]:
     for w in range(count - 1, 0, -1):
         step = int(back[w, state])
         jumped.append(step == 2)
-        state = int(origin[w]) if step == 2 else state - step
+        state = int(origin[w]) if step == 2 else state + (0, -1, 0, 1)[step]
         course.append(state)
     course.reverse()
     jumped.reverse()
@@ -169,31 +201,69 @@ def _read_run(
     slots: list[int],
     signs: NDArray[np.float32],
     total: int,
-) -> ClockSpan | None:
+) -> list[ClockSpan]:
+    """The run from window ``begin`` to ``end``: one span for each way in which it goes on."""
     position, speed = _line(windows, begin, end, slots)
     start, stop = windows.start[begin:end], windows.end[begin:end]
-    shown = position + speed * ((start + stop) / 2 - start[0])
-    seconds = np.clip(np.floor(shown / SLOT_S), 0, SLOTS - 1).astype(int)
+
+    news = _news(windows.values[begin:end], signs[slots])
+
+    def gains(speed: float, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
+        gain = news * _gain(windows, start - start[0], stop - start[0], begin, speed, offsets)
+        # Nothing was shown before the original began.
+        early = offsets[:, None] + speed * (start - start[0]) < -_EARLY_S
+        return np.where(early, -1e6, gain)
+
+    parts = pieces(start, slots, gains, usual=speed)
+    if len(parts) == 1 and parts[0].speed == speed:
+        parts = [Piece(0, end - begin, position, speed)]
+    shown = np.concatenate(
+        [
+            part.position_s
+            + part.speed * ((start + stop)[part.first : part.last] / 2 - start[part.first])
+            for part in parts
+        ]
+    )
+    seconds = np.clip(np.floor(shown / SLOT_S), 0, len(signs) - 1).astype(int)
     score = _score(windows.values[begin:end], seconds.tolist(), signs)
     # What there was to choose from: every second to start in, every pair of windows to begin and
-    # end with, and every line through them (digital lines of n points are fewer than n³).
+    # end with, and every line through them (digital lines of n points are fewer than n³, and not
+    # more than were tried), anew for every piece.
     count = end - begin
-    lines = min(2.0 ** (count - 1), float(count) ** 3)
-    candidates = SLOTS * (total * (total + 1) / 2) * lines
+    lines = min(2.0 ** (count - 1), float(count) ** 3, _LINES if len(parts) == 1 else _COURSES)
+    candidates = len(signs) * (total * (total + 1) / 2) * lines ** len(parts)
     if score < _threshold(candidates):
-        return None
-    return ClockSpan(
-        start_s=float(start[0]),
-        end_s=float(stop[-1]),
-        original_start_s=position,
-        speed=speed,
-        score=score,
-    )
+        return []
+    return [
+        ClockSpan(
+            start_s=float(start[part.first]),
+            end_s=float(stop[part.last - 1]),
+            original_start_s=max(0.0, part.position_s),
+            speed=part.speed,
+            score=score,
+            goes_on=part.first > 0,
+        )
+        for part in parts
+    ]
+
+
+def _news(values: NDArray[np.float32], signs: NDArray[np.float32]) -> float:
+    """How much of what each of ``values`` (W, 96) says was not said by the one before.
+
+    A picture that stands still disturbs every window in the same way: windows that are correlated
+    by r count (1 - r) / (1 + r) each, as samples of an autoregressive process do.
+    """
+    if len(values) < 3:
+        return 1.0
+    rest = values - (values * signs).mean(1, keepdims=True) * signs
+    again = float((rest[1:] * rest[:-1]).sum() / ((rest * rest).sum() + 1e-9))
+    again = min(max(again, 0.0), _MOST_AGAIN)
+    return (1 - again) / (1 + again)
 
 
 def _threshold(candidates: float) -> float:
-    """The score that the best of so many passes with half of ``FALSE_RUNS``: there are two tests"""
-    return float(np.sqrt(2 * np.log(candidates / (FALSE_RUNS / 2))))
+    """The score that the best of so many passes with a quarter of ``FALSE_RUNS``."""
+    return float(np.sqrt(2 * np.log(candidates / (FALSE_RUNS / 4))))
 
 
 def _read_whole(windows: _Windows, signs: NDArray[np.float32]) -> ClockSpan | None:
@@ -201,7 +271,7 @@ def _read_whole(windows: _Windows, signs: NDArray[np.float32]) -> ClockSpan | No
     middles = (windows.start + windows.end) / 2 - windows.start[0]
     which = np.arange(len(middles))[:, None]
     best: tuple[float, float] = (-np.inf, 0.0)
-    lasts = SLOTS - int(middles[-1] / SLOT_S) - 1
+    lasts = len(signs) - int(middles[-1] / SLOT_S) - 1
     if lasts < 1:
         return None
     for phase in np.arange(_PHASES) / _PHASES:
@@ -211,7 +281,7 @@ def _read_whole(windows: _Windows, signs: NDArray[np.float32]) -> ClockSpan | No
         best = max(best, (float(sums[top]), top + float(phase)))
     seconds = np.floor(middles / SLOT_S + best[1]).astype(int).tolist()
     score = _score(windows.values, seconds, signs)
-    if score < _threshold(SLOTS * _PHASES):
+    if score < _threshold(len(signs) * _PHASES):
         return None
     position, speed = _line(windows, 0, len(middles), seconds, speeds=False)
     return ClockSpan(
@@ -249,7 +319,10 @@ def _line(
     near = np.clip(slope, *_SPEEDS) + np.arange(-12, 13) * step
     tried = np.unique(np.clip(np.append(near, 1.0), *_SPEEDS)) if speeds else np.ones(1)
     gains = np.stack(
-        [_gain(windows, start - pivot, stop - pivot, begin, float(s), offsets) for s in tried]
+        [
+            _gain(windows, start - pivot, stop - pivot, begin, float(s), offsets).sum(1)
+            for s in tried
+        ]
     )
     best = gains.max(1)
     normal = int(np.flatnonzero(tried == 1.0)[0])
@@ -271,18 +344,20 @@ def _gain(
     speed: float,
     offsets: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(offsets,) log-likelihood ratio of each line; ``start``, ``stop`` are from its pivot on."""
-    low = (offsets[:, None] + speed * start) / SLOT_S
-    high = (offsets[:, None] + speed * stop) / SLOT_S
+    """(offsets, W) log-likelihood ratio of each line; ``start``, ``stop`` are from its pivot on."""
+    edges = (offsets[:, None] + speed * start) / SLOT_S, (offsets[:, None] + speed * stop) / SLOT_S
+    # Nothing was shown before the original began.
+    low = np.maximum(np.minimum(*edges), 0.0)
+    high = np.maximum(np.maximum(*edges), low + 1e-3)
     which = begin + np.arange(len(start))
-    signal, energy = np.zeros(len(offsets)), np.zeros(len(offsets))
+    signal, energy = np.zeros(low.shape), np.zeros(low.shape)
     # At double speed a window of half a second reaches into three seconds at most.
     for step in range(3):
         slot = np.floor(low) + step
         share = np.clip(np.minimum(high, slot + 1) - np.maximum(low, slot), 0, None) / (high - low)
-        index = np.clip(slot, 0, SLOTS - 1).astype(np.intp)
-        signal += (share * windows.fit[which, index]).sum(1)
-        energy += (share**2).sum(1)
+        index = np.clip(slot, 0, windows.fit.shape[1] - 1).astype(np.intp)
+        signal += share * windows.fit[which, index]
+        energy += share**2
     return np.asarray(windows.level * signal - windows.level**2 / 2 * energy, np.float64)
 
 
@@ -291,7 +366,7 @@ def _joined(spans: list[ClockSpan]) -> list[ClockSpan]:
     joined: list[ClockSpan] = []
     for span in spans:
         before = joined[-1] if joined else None
-        if before is not None and abs(before.speed - span.speed) < 0.02:
+        if before is not None and not span.goes_on and abs(before.speed - span.speed) < 0.02:
             expected = before.original_start_s + before.speed * (span.start_s - before.start_s)
             if abs(expected - span.original_start_s) < 0.5 and span.start_s - before.end_s < 1:
                 joined[-1] = ClockSpan(
@@ -300,6 +375,7 @@ def _joined(spans: list[ClockSpan]) -> list[ClockSpan]:
                     original_start_s=before.original_start_s,
                     speed=before.speed,
                     score=float(np.hypot(before.score, span.score)),
+                    goes_on=before.goes_on,
                 )
                 continue
         joined.append(span)

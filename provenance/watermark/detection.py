@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from provenance.keys import CarrierKey
     from provenance.payload import Payload
 
@@ -30,11 +33,15 @@ class Geometry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A stretch of time in seconds, and whether the mark was found in it."""
+    """A stretch of time in seconds, and whether the mark was found in it.
+
+    ``payload``: what another mark says that was read there instead; None otherwise.
+    """
 
     start_s: float
     end_s: float
     state: Literal["marked", "unmarked", "unclear"]
+    payload: Payload | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +50,8 @@ class ClockSpan:
 
     ``original_start_s``: the second of the original that is seen at ``start_s``, to ± 0.5 s.
     ``speed``: seconds of the original per second in hand. ``score``: standard deviations of the
-    clock over chance.
+    clock over chance. ``goes_on``: it was found in one with the stretch before, so that a small
+    leap between them is no error of reading.
     """
 
     start_s: float
@@ -51,6 +59,35 @@ class ClockSpan:
     original_start_s: float
     speed: float
     score: float
+    goes_on: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingRegion:
+    """A region of the picture that does not carry the mark, which is there around it.
+
+    ``box``: x, y, width and height as shares of the picture. ``nats``: logarithm of the likelihood
+    ratio of this against the mark being there. ``still``: it shows something drawn that does not
+    move, as a logo or a caption does.
+    """
+
+    start_s: float
+    end_s: float
+    box: tuple[float, float, float, float]
+    nats: float
+    still: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsenceMap:
+    """``grid`` (T, h, w): 0 where the mark is, 1 where it is missing, NaN where it cannot be told.
+
+    ``times_s``: the T + 1 edges of the stretches of time, in seconds. Rows and columns divide the
+    picture evenly.
+    """
+
+    times_s: tuple[float, ...]
+    grid: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +102,9 @@ class Detection:
     Where a mark under ``key`` is there and its payload cannot be read, ``detected`` is true,
     ``payload`` None, and ``presence_p`` bounds the probability of that much evidence without a
     mark, all keys and places tried considered. ``presence_p`` is None where it was not asked for.
+
+    ``missing``: regions of the picture without the mark, None where they were not looked for;
+    ``absence``: the map of them, None likewise.
     """
 
     detected: bool
@@ -78,3 +118,5 @@ class Detection:
     segments: tuple[Segment, ...] = ()
     clock: tuple[ClockSpan, ...] = ()
     presence_p: float | None = None
+    missing: tuple[MissingRegion, ...] | None = None
+    absence: AbsenceMap | None = field(default=None, compare=False)

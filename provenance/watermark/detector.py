@@ -18,11 +18,13 @@ from provenance.payload import TAG_BITS, Payload, pack
 from provenance.watermark import sync
 from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.clock import read_clock
-from provenance.watermark.detection import Detection, Geometry
+from provenance.watermark.detection import Detection, Geometry, Segment
 from provenance.watermark.evidence import FINE, Evidence
 from provenance.watermark.keystone import SLANTS, slants
 from provenance.watermark.presence import PRESENT_P, presence
+from provenance.watermark.region_search import RegionSearch
 from provenance.watermark.search import KeySearch, Reach
+from provenance.watermark.spots import SpotReader
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX, lay_out, too_small
 from provenance.watermark.timeline import Heard, heard, segments
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 _FIRST_LOOK_S = 0.5  # a search on the way looks after so many seconds, then at doublings
 _FIRST_SWEEP_S = 2.0  # from here on every other look tries every size
+_SHORTEST_OTHER_S = 0.5  # a part without the mark is searched for another from so much on
 _UPRIGHT_DEG = 0.25  # a smaller angle counts as none
 
 
@@ -87,6 +90,8 @@ class ClipDetector:
         self._searches = [KeySearch(lay_out(key), width, height) for key in keys]
         self._found: _Found | None = None
         self._track: list[Heard] = []
+        self._spots: SpotReader | None = None
+        self._regions = RegionSearch()
         self._next_look_s = _FIRST_LOOK_S
 
     @property
@@ -134,7 +139,12 @@ class ClipDetector:
         found = self._found
         self._follow(found)
         tile = found.search.tile
-        pattern = tile.steady_pattern(pack(found.payload, tile.key.secret))
+        pattern = self._pattern(found)
+        # The pilot is the same in every mark under a key.
+        own = pattern - tile.pilot_pattern()
+        parts = tuple(self._other_mark(part) for part in segments(self._track, own))
+        tried = sum(search.tried for search in self._searches)
+        missing, absence = self._regions.finish() if self._spots is not None else (None, None)
         return replace(
             searched,
             detected=True,
@@ -142,8 +152,11 @@ class ClipDetector:
             key=tile.key,
             false_positive_bound=min(1.0, tried * 2.0**-TAG_BITS),
             geometry=self._geometry(found.level, found.placement),
-            segments=segments(self._track, pattern),
+            candidates_tried=tried,
+            segments=parts,
             clock=read_clock(tile, self._track, pattern),
+            missing=missing,
+            absence=absence,
         )
 
     def heard(self) -> list[NDArray[np.float32]]:
@@ -172,6 +185,27 @@ class ClipDetector:
             return replace(searched, presence_p=p)
         return replace(searched, detected=True, key=tiles[index].key, presence_p=p)
 
+    @staticmethod
+    def _pattern(found: _Found) -> NDArray[np.float32]:
+        """(32, 32) signs of what is steady in the tile, once the payload is known."""
+        tile = found.search.tile
+        return tile.steady_pattern(pack(found.payload, tile.key.secret))
+
+    def _other_mark(self, part: Segment) -> Segment:
+        """``part`` and, where it lacks the mark of the file, another one that can be read there."""
+        if part.state == "marked" or part.end_s - part.start_s < _SHORTEST_OTHER_S:
+            return part
+        heard_there = [
+            piece.cells.astype(np.float32)
+            for piece in self._track
+            if piece.start_s >= part.start_s - 1e-3 and piece.end_s <= part.end_s + 1e-3
+        ]
+        for search in self._searches if heard_there else ():
+            payload = search.payload_of(np.sum(heard_there, axis=0))
+            if payload is not None and payload != (self._found and self._found.payload):
+                return replace(part, state="unmarked", payload=payload)
+        return part
+
     def _follow(self, found: _Found) -> None:
         for window in self._evidence.take():
             heeded, level = window, found.level
@@ -179,6 +213,11 @@ class ClipDetector:
                 fine = self._evidence.fine_map(window).astype(np.float16)
                 heeded, level = replace(window, maps=(fine,)), 0
             self._track.append(heard(heeded, level, found.placement))
+            if window.picture is not None:
+                if self._spots is None:
+                    shape = heeded.maps[level].shape
+                    self._spots = SpotReader(self._pattern(found), found.placement, shape)
+                self._regions.add(self._spots.read(heeded, level))
 
     def _look(self, totals: Sequence[NDArray[np.float32]], reach: Reach) -> None:
         maps = [sync.Folds(sync.clipped(total)) for total in totals]

@@ -172,7 +172,11 @@ class KeySearch:
 
     def _read(self, soft_map: NDArray[np.float32], placement: Placement) -> Payload | None:
         """The payload at ``placement``, if its tag verifies."""
-        llr = self.tile.payload_llr(cells_at(soft_map, placement))
+        return self.payload_of(cells_at(soft_map, placement))
+
+    def payload_of(self, cells: NDArray[np.float32]) -> Payload | None:
+        """The payload that (32, 32) folded ``cells`` say, if its tag verifies."""
+        llr = self.tile.payload_llr(cells)
         for word in fec.decode(llr):
             self.tried += 1
             payload = unpack(word, self.tile.key.secret)

@@ -28,6 +28,7 @@ _ABSENT, _STILL_ABSENT = 1.5, 2.5  # and above which nothing is unmarked; the la
 _SHORTEST_S = 0.45  # what is unmarked for less may be a hiccup of the codec
 _EXPECTED = 5.0  # a stretch of which less was to be expected is never called unmarked
 _WHOLE, _NOTHING = 0.4, 0.25  # shares of the expected score: below, between and above
+_PARTLY = 0.3  # share of the usual score from which a piece is partly marked
 _NEIGHBOURS_S = 3.0
 _TELLING = 0.25  # a stretch whose evidence is quieter than this share of the usual says nothing
 
@@ -74,13 +75,41 @@ def segments(track: Sequence[Heard], pattern: NDArray[np.float32]) -> tuple[Segm
             continue
         expected = _expected(spans, scores)
         audible = _audible(spans)
-        found = _judged(spans, scores, expected, audible)
+        found = _bordered(_judged(spans, scores, expected, audible), track, pattern)
         if not best or _unclear(found) < _unclear(best):
             best = found
         # Longer stretches even out a codec's ripple, and would hide what was exchanged.
         if not _unclear(found) or np.any((scores < _NOTHING * expected) | ~audible):
             break
     return best
+
+
+def _bordered(
+    found: tuple[Segment, ...], track: Sequence[Heard], pattern: NDArray[np.float32]
+) -> tuple[Segment, ...]:
+    """``found`` with the borders between marked and unmarked where single pieces say they are."""
+    scores = np.array([_score(piece.cells, pattern) for piece in track])
+    starts = np.array([piece.start_s for piece in track])
+    moved = list(found)
+    for index in range(len(moved) - 1):
+        here, there = moved[index : index + 2]
+        if {here.state, there.state} != {"marked", "unmarked"}:
+            continue
+        marked = here if here.state == "marked" else there
+        inside = (starts >= marked.start_s) & (starts < marked.end_s)
+        usual = float(np.median(scores[inside])) if inside.any() else 0.0
+        near = np.flatnonzero(np.abs(starts - here.end_s) <= _LENGTHS_S[-1] + 1e-6)
+        near = near[(starts[near] > here.start_s) & (starts[near] < there.end_s)]
+        if usual <= 0 or not len(near):
+            continue
+        # For "marked" against "unmarked" of each piece; of what is both, nothing is accused.
+        told = usual * scores - _PARTLY * usual * usual
+        sign = 1 if here.state == "marked" else -1
+        worth = [sign * (told[near[0] : w].sum() - told[w : near[-1] + 1].sum()) for w in near]
+        border = float(starts[near[int(np.argmax(worth))]])
+        moved[index] = replace(here, end_s=border)
+        moved[index + 1] = replace(there, start_s=border)
+    return tuple(moved)
 
 
 def _audible(spans: Sequence[Heard]) -> NDArray[np.bool_]:

@@ -51,6 +51,7 @@ def test_the_demo(tmp_path, small):
         assert credentials in row
         assert ("ai_generated" if marked else "no_evidence") in row
     assert names(tmp_path / "demo") == {
+        "report.html",
         "1-original.mp4",
         "2-stamped.mp4",
         "3-identity.mp4",

@@ -122,6 +122,30 @@ def test_policies(run, studio):
     assert run("--require", "authenticated", studio.signed).exit_code == 1
 
 
+def test_requirements_are_sentences(run, studio):
+    assert run("--require", "marked and not tampered", studio.signed).exit_code == 0
+    assert run("--require", "authenticated or signed", studio.signed).exit_code == 0
+    result = run("--require", "not marked", studio.signed)
+    assert result.exit_code == 1
+    assert "policy not met: not marked: it is so" in result.stderr
+
+
+def test_a_policy_gives_every_file_an_action(run, studio, tmp_path):
+    rules = tmp_path / "uploads.toml"
+    rules.write_text(
+        'version = "3"\ndefault = "allow"\n[[rule]]\nwhen = "marked"\n'
+        'action = "block"\nreason = "no AI here"\n'
+    )
+    result = run("--policy", rules, "--format", "jsonl", studio.plain, studio.signed)
+    documents = [parsed(line) for line in result.stdout.splitlines()]
+    assert [one["decision"]["action"] for one in documents] == ["allow", "block"]
+    assert [one["decision"]["policy_version"] for one in documents] == ["3", "3"]
+    assert result.exit_code == 1
+    assert "policy not met: block: no AI here" in result.stderr
+    assert run("--policy", rules, studio.plain).exit_code == 0
+    assert run("--policy", rules, "--require", "marked", studio.plain).exit_code == 1
+
+
 def test_a_trust_anchor_makes_trusted(run, studio, tmp_path, identity):
     anchor = tmp_path / "anchor.pem"
     anchor.write_bytes(identity.trust_anchor)
@@ -137,6 +161,22 @@ def test_removed_credentials_are_recovered_and_named(run, studio):
     result = run("--store", studio.store, "--keys", studio.keys, studio.unsigned)
     assert f"Prompt hash: {studio.prompt_hash}" in result.stdout
     assert "Credentials: recovered from the store (the file carries none)" in result.stdout
+
+
+def test_a_page_for_one_file_and_for_many(run, studio, bad, tmp_path):
+    for files in ([studio.signed], [studio.signed, studio.plain, bad]):
+        result = run("--format", "html", "--quality", "-o", "page.html", *files)
+        page = (tmp_path / "page.html").read_text()
+        assert result.stdout == ""
+        assert page.startswith("<!doctype html>")
+        assert page.count("<article ") == len(files)
+        assert page.count("data:image/jpeg;base64,") >= 8 * (len(files) - ([bad] == files[2:]))
+
+
+def test_quality_is_looked_at_when_asked(run, studio):
+    asked = parsed(run("--format", "json", "--quality", studio.plain).stdout)
+    assert asked["quality"]["looked_for"][:2] == ["frozen", "duplicated"]
+    assert parsed(run("--format", "json", studio.plain).stdout)["quality"] is None
 
 
 def test_output_goes_to_a_file_whole(run, studio, tmp_path):
@@ -165,7 +205,9 @@ def test_an_impossible_output_is_known_before_any_work(run, studio):
     [
         ([], "Name at least one file"),
         (["--require", "nice", "x.mp4"], "unknown requirement 'nice'"),
-        (["--format", "html", "x.mp4"], "'html' is not one of"),
+        (["--require", "marked and", "x.mp4"], "missing before the end at column 11"),
+        (["--policy", "gone.toml", "x.mp4"], "gone.toml does not exist"),
+        (["--format", "pdf", "x.mp4"], "'pdf' is not one of"),
         (["--jobs", "0", "x.mp4"], "--jobs"),
         (["--trust-anchor", "x.pem", "x.mp4"], "x.pem"),
         (["--store", "s3://bucket/x", "x.mp4"], "s3"),

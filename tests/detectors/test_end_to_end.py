@@ -27,7 +27,7 @@ from provenance.video import (
     remux,
     rgb_from_picture,
 )
-from tests.bad_inputs import SOUND, UNREADABLE, make_bad
+from tests.bad_inputs import SOUND, STILLS, UNREADABLE, make_bad
 from tests.desk import PROMPT, Desk, names, small_clip
 from tests.drawn import as_nobody, draw_clip, moving_luma, write_raw, yuv_frame
 
@@ -135,7 +135,19 @@ def test_sound_alone_is_verified_and_not_stamped(desk, kind):
     )
 
 
-@pytest.mark.parametrize("kind", sorted(set(UNREADABLE) - SOUND))
+@pytest.mark.parametrize("kind", sorted(STILLS))
+def test_a_picture_alone_is_verified_and_not_stamped(desk, kind):
+    path = make_bad(kind, desk.folder, desk.clip)
+    stamped, verified = desk.stamp(source=path), desk.verified(path)
+    assert stamped.exit_code == 3
+    assert f"[{UNREADABLE[kind]}]" in stamped.stderr
+    assert verified["verdict"] == "no_evidence"
+    file = verified["file"]
+    assert (file["container"], file["width"], file["height"]) == (kind, 256, 192)
+    assert (file["fps"], file["duration_s"], file["has_audio"]) == (None, None, False)
+
+
+@pytest.mark.parametrize("kind", sorted(set(UNREADABLE) - SOUND - STILLS))
 def test_both_commands_refuse_what_is_no_video(desk, kind):
     path = make_bad(kind, desk.folder, desk.clip)
     before = names(desk.folder)

@@ -50,7 +50,7 @@ def test_the_file_is_described(untouched, studio):
     assert (file.container, file.width, file.height, file.fps) == ("mp4", WIDTH, HEIGHT, 10.0)
     assert file.duration_s == pytest.approx(4.0, abs=0.05)
     assert file.has_audio is False
-    steps = {"open", "hash", "watermark", "audio_watermark", "credentials", "total"}
+    steps = {"open", "hash", "watermark", "audio_watermark", "credentials", "content", "total"}
     assert set(untouched.timings_ms) == steps
 
 

@@ -105,8 +105,12 @@ def issue_certificate(
     ca: bool = False,
     digital_signature: bool = True,
     authority_key: bool = True,
+    public=None,
 ) -> Issued:
-    """A certificate as an authority might sell it, with the faults that are asked for."""
+    """A certificate as an authority might sell it, with the faults that are asked for.
+
+    ``public`` is the key to certify where that is not made here, but in a module.
+    """
     root_key, key = ec.generate_private_key(ec.SECP256R1()), KEY_MAKERS[algorithm]()
     now = datetime.now(UTC)
 
@@ -150,7 +154,7 @@ def issue_certificate(
     ).sign(root_key, hashes.SHA256())
     leaf = build(
         "signer",
-        key.public_key(),
+        key.public_key() if public is None else public,
         days=days,
         ca=ca,
         digital_signature=digital_signature,

@@ -189,7 +189,7 @@ def test_the_time_stamp_authority_must_answer(tmp_path: Path, plain_mp4: Path, i
     )
     with pytest.raises(ManifestError) as caught:
         sign_file(plain_mp4, tmp_path / "s.mp4", request_for(identity), identity)
-    assert "http://127.0.0.1:9/" in caught.value.hint
+    assert "http://127.0.0.1:9/" in caught.value.message
     assert not (tmp_path / "s.mp4").exists()
 
 
@@ -317,7 +317,5 @@ def test_a_report_is_plain_data(tmp_path: Path, plain_mp4: Path, development_ide
     request = request_for(development_identity, title=nasty)
     sign_file(plain_mp4, tmp_path / "s.mp4", request, development_identity)
     report = read_manifest(tmp_path / "s.mp4", trust_in(development_identity))
-    assert report.title is not None
-    assert report.title.isprintable()
-    assert len(report.title) <= 300
+    assert report.title is None
     assert json.dumps(report.codes) == "[]"

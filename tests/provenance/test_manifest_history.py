@@ -97,7 +97,8 @@ def test_signing_a_signed_file_keeps_its_history(
 
     report = read_manifest(tmp_path / "grandchild.mp4", trust)
     assert report.state == "trusted"
-    assert [parent.title for parent in report.ingredients] == ["child.mp4", "signed.mp4"]
+    assert [parent.title for parent in report.ingredients] == ["Original", "Original"]
+    assert len({parent.manifest_label for parent in report.ingredients}) == 2
 
 
 def test_a_tampered_parent_shows_in_a_trusted_child(
@@ -149,7 +150,7 @@ def test_a_parent_with_unreadable_credentials_is_named_without_them(
     sign_file(plain_mp4, tmp_path / "child.mp4", request, development_identity)
     report = read_manifest(tmp_path / "child.mp4", trust)
     assert report.state == "trusted"
-    assert report.ingredients[0].title == "broken.mp4"
+    assert report.ingredients[0].title == "Original"
     assert report.ingredients[0].manifest_label is None
 
 

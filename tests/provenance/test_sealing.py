@@ -117,12 +117,12 @@ def test_a_mark_that_is_there_already_takes_no_id_and_keeps_its_key(
 ):
     payload = Payload(model=1, day=DAY, content_id=4711)
     out = tmp_path / "out.mp4"
-    with sealing_for(out, payload=payload, carrier="a key of long ago") as sealing:
+    with sealing_for(out, payload=payload, carrier="key-of-long-ago") as sealing:
         sealing.unsigned.write_bytes(plain_mp4.read_bytes())
         assert sealing.complete(**SIZE).payload == payload
     assert store.contains(payload.content_id_hex) is False
     report = read_manifest(out, TrustSettings())
-    assert (report.content_id, report.carrier) == (payload.content_id_hex, "a key of long ago")
+    assert (report.content_id, report.carrier) == (payload.content_id_hex, "key-of-long-ago")
 
 
 def test_a_folder_that_goes_away_hides_no_error(tmp_path, sealing_for, store):

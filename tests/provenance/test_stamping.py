@@ -9,7 +9,9 @@ import pytest
 
 from provenance import stamp
 from provenance.errors import AlreadyMarked, StoreError, UnreadableMedia
-from provenance.store import SqliteStore, open_store
+from provenance.store import open_store
+from provenance.store.sql import SqlStore
+from provenance.store.sqlite import SqliteDatabase
 from provenance.video import EncodeSettings, open_media
 from tests.desk import FRAMES, QUICK, names, small_clip
 from tests.drawn import moving_luma, write_raw, yuv_frame
@@ -76,14 +78,14 @@ def test_uneven_times_and_ten_bits_are_kept(tmp_path, options):
         assert (media.info.video.width, media.info.video.bits) == (162, 10)
 
 
-class FailingStore(SqliteStore):
-    def put(self, record):
+class FailingStore(SqlStore):
+    def put(self, *records):
         raise StoreError("the disk is gone", hint="")
 
 
 def test_without_its_manifest_in_the_store_no_file_appears(tmp_path, clip, options):
     with (
-        FailingStore(options["store"]._path, writable=True) as failing,
+        FailingStore(SqliteDatabase(options["store"]._database._path, writable=True)) as failing,
         pytest.raises(StoreError, match="the disk is gone"),
     ):
         stamp(clip, tmp_path / "out.mp4", **(options | {"store": failing}))

@@ -30,7 +30,9 @@ from provenance.errors import (
 )
 from provenance.keys import DEFAULT_CARRIER_KEY, ensure_identity
 from provenance.manifest import read_manifest
-from provenance.store import SqliteStore, open_store
+from provenance.store import open_store
+from provenance.store.sql import SqlStore
+from provenance.store.sqlite import SqliteDatabase
 from provenance.trust import TrustSettings
 from provenance.video import open_media
 from tests.desk import HEIGHT, PROMPT, QUICK, RATE, WIDTH, names, read_mark
@@ -94,7 +96,9 @@ def write_and_go_on(writer, *blocks) -> None:
 
 
 def rows(store) -> list:
-    return store._connection.execute("SELECT content_id, manifest FROM manifests").fetchall()
+    return store._database._connection.execute(
+        "SELECT content_id, manifest FROM manifests"
+    ).fetchall()
 
 
 def test_blocks_of_frames_and_sound_become_one_file(tmp_path, frames, writer_for, store, identity):
@@ -313,12 +317,12 @@ def test_a_folder_without_permission(tmp_path, writer_for):
     tmp_path.chmod(0o755)
 
 
-class FailingStore(SqliteStore):
+class FailingStore(SqlStore):
     """A store whose disk breaks down between reserving and keeping."""
 
     broken = False
 
-    def put(self, record):
+    def put(self, *records):
         self.broken = True
         raise StoreError("the disk is gone", hint="")
 
@@ -329,7 +333,7 @@ class FailingStore(SqliteStore):
 
 
 def test_without_its_manifest_in_the_store_no_file_appears(tmp_path, frames, writer_for, store):
-    failing = FailingStore(store._path, writable=True)
+    failing = FailingStore(SqliteDatabase(store._database._path, writable=True))
     with (
         failing,
         pytest.raises(StoreError, match="the disk is gone"),

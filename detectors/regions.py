@@ -1,0 +1,74 @@
+"""Regions of the picture that were replaced or covered: the mark is missing there."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from detectors.order import span
+from detectors.result import Check, Tampering, TamperMap
+
+if TYPE_CHECKING:
+    from detectors.result import FileFacts
+    from provenance.watermark.detection import AbsenceMap, MissingRegion
+
+NAME = "picture_regions"
+TOLD = 0.5  # share of picture and time of which something must be known for the check to count
+# In untampered video (see docs/measurements.md) the largest sum was about this.
+_CHANCE_NATS = 10.0
+
+
+def regions_of(
+    missing: tuple[MissingRegion, ...] | None, absence: AbsenceMap | None, file: FileFacts
+) -> tuple[tuple[Tampering, ...], Check]:
+    """Signs of changes to a part of the picture, and what was checked."""
+    if missing is None or absence is None or file.width is None or file.height is None:
+        detail = "changes to a part of the picture are not looked for"
+        return (), Check(name=NAME, state="skipped", detail=detail)
+    found = tuple(_sign(region, file.width, file.height) for region in missing)
+    told = float((~np.isnan(absence.grid)).mean()) if absence.grid.size else 0.0
+    if told < TOLD and not found:
+        detail = f"the mark is too faint to tell in {100 * (1 - told):.0f} % of the picture"
+        return (), Check(name=NAME, state="failed", detail=detail)
+    detail = "the mark was looked for in every part of the picture; nothing can be told in "
+    detail += f"{100 * (1 - told):.0f} % of it, nor of what is smaller than about a seventh of it"
+    return found, Check(name=NAME, state="done", detail=detail)
+
+
+def _sign(region: MissingRegion, width: int, height: int) -> Tampering:
+    x, y, w, h = region.box
+    left, top = round(x * width), round(y * height)
+    right, bottom = round((x + w) * width), round((y + h) * height)
+    when = span(region.start_s, region.end_s)
+    if region.still:
+        kind, what = "overlay", "covered by something drawn that stands still"
+    else:
+        kind, what = "region_replaced", "replaced, painted over or blurred"
+    return Tampering(
+        kind=kind,
+        start_s=round(region.start_s, 3),
+        end_s=round(region.end_s, 3),
+        region=(left, top, right - left, bottom - top),
+        detail=f"the mark is missing in a part of the picture at {when}: {what}",
+        confidence=sure(region.nats),
+    )
+
+
+def sure(nats: float) -> float:
+    """How sure a region with so much evidence is: an estimate, see :data:`_CHANCE_NATS`."""
+    chance = math.exp(min(0.0, _CHANCE_NATS - nats))
+    return min(math.floor((1 - chance) * 10_000), 9_999) / 10_000
+
+
+def tamper_map(absence: AbsenceMap | None, file: FileFacts) -> TamperMap | None:
+    """``absence`` as the result carries it; None where there is none."""
+    if absence is None or file.width is None or file.height is None:
+        return None
+    return TamperMap(
+        times_s=tuple(round(edge, 3) for edge in absence.times_s),
+        grid=absence.grid,
+        width=file.width,
+        height=file.height,
+    )

@@ -1,0 +1,90 @@
+"""The mark that is in a file already: found before anything is done to the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from provenance.errors import AlreadyMarked, UnknownModel
+from provenance.keys import carrier_keys
+from provenance.payload import Model, model_by_number
+from provenance.sealing import Statement
+from provenance.video import open_media
+from provenance.watermark import ClipDetector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from provenance.keys import Identity
+    from provenance.payload import Payload
+    from provenance.watermark import Detection
+
+LOOK_S = 1.5
+"""How much of a file is searched to know whether it is marked."""
+
+
+def look(
+    path: Path,
+    identity: Identity,
+    *,
+    most_s: float | None = None,
+    fast: bool = True,
+    alive: Callable[[], None],
+) -> Detection:
+    """The mark in the first ``most_s`` seconds of a file (None: all of it), if it lies straight.
+
+    Turned and bent pictures are not searched: another tile does not disturb a mark that lies
+    askew. ``alive`` is called for every frame.
+    """
+    keys = dict.fromkeys((identity.carrier_key, *carrier_keys(identity.directory)))
+    with open_media(path) as media:
+        video, start = media.info.video, media.info.start
+        detector = ClipDetector(
+            keys=list(keys),
+            width=video.width,
+            height=video.height,
+            fast=fast,
+            reach="straight",
+        )
+        for picture in media.pictures():
+            time_s = float(picture.time - start)
+            if detector.decided or (most_s is not None and time_s >= most_s):
+                break
+            alive()
+            detector.add(picture.luma, time_s=time_s, bits=picture.bits)
+        return detector.finish()
+
+
+def statement_of(payload: Payload) -> Statement:
+    """What a mark that is kept says: the new manifest must not contradict it."""
+    try:
+        model = model_by_number(payload.model)
+    except UnknownModel:
+        key = f"unknown-{payload.model}"
+        model = Model(number=payload.model, key=key, name=f"unknown model {payload.model}")
+    return Statement(model=model, day=payload.day, source=payload.source)
+
+
+def check_same_statement(path: Path, kept: Payload, asked: Statement) -> None:
+    """A signature must not vouch for what a stranger's mark says instead of the signer."""
+    if (kept.model, kept.source) != (asked.model.number, asked.source):
+        theirs = statement_of(kept)
+        raise AlreadyMarked(
+            f"{path} carries a mark already, which says {theirs.model.name}, {theirs.source}, "
+            f"not {asked.model.name}, {asked.source}",
+            hint="say what the mark says to keep it, or put a second one on it: --if-marked add",
+        )
+
+
+def check_throughout(
+    path: Path, kept: Payload, identity: Identity, *, alive: Callable[[], None]
+) -> None:
+    """Refuse to sign as marked what is marked in part."""
+    whole = look(path, identity, fast=False, alive=alive)
+    bare = next((s for s in whole.segments if s.state == "unmarked"), None)
+    if whole.payload != kept or bare is not None:
+        where = "" if bare is None else f" from {bare.start_s:.1f} to {bare.end_s:.1f} s"
+        raise AlreadyMarked(
+            f"{path} carries a mark, but not throughout: it is missing{where}",
+            hint="mark all of it: --if-marked add",
+        )

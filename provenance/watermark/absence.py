@@ -1,0 +1,248 @@
+"""Regions of the picture in which the mark is missing though it is there around, in time and place.
+
+The sum of what speaks for "missing" (:mod:`provenance.watermark.regions`) over a rectangle is what
+decides, and the rectangle with the largest sum is found exactly (scan statistics: Kulldorff 1997,
+doi:10.1080/03610929708831995), in stretches of half a second, of a second, and so on. What moves is
+found as a chain of rectangles, each overlapping the one before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from provenance.watermark.rectangles import Rectangle, largest_sum
+from provenance.watermark.regions import Section, Stretch, section_of, stretches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from provenance.watermark.spots import Spots
+
+SURE_NATS = {2: 36.0, 4: 24.0}
+"""What a rectangle needs in stretches of so many windows. The shorter, the more rectangles there
+are, and the more a codec does from frame to frame."""
+SURE_LONGER_NATS = 14.0
+_LINK_NATS, _LINK_COST = 8.0, 7.0
+_LINKED_FROM = 4  # windows in a stretch: in shorter ones a codec makes chains
+_TELLING = 0.12  # what has to be due on average for a stretch to tell anything
+_STILL_THERE = 0.4  # share of what is due above which a region is not missing the mark
+_FINEST = 2  # windows in the shortest stretch
+_MOST_REGIONS = 6  # in a stretch
+_SCANNED_ROWS = 30  # the scan takes H² W steps: of a finer grid, spots are joined
+_SMALLEST = 6  # spots a side
+_SEEN_LEVELS, _ENDS = 3.0, 2
+_FIRST_SHARE = 0.65  # of what is sure: so much is left out when it is learned anew what is due
+_GAP = 3  # spots between rectangles that are one region
+_SAME_TIME = 0.6
+_PAID = -1.0  # nats a spot for going over what was found already
+
+Box = tuple[float, float, float, float]
+"""x, y, width, height"""
+
+
+class Missing(NamedTuple):
+    """A region without the mark: windows ``first`` to ``last`` (not included) and ``place``."""
+
+    first: int
+    last: int
+    place: Rectangle
+
+
+def missing_regions(spots: Sequence[Spots]) -> list[Missing]:
+    """The regions of ``spots``, windows that follow each other, in which the mark is missing."""
+    section = section_of(spots)
+    found = _pass(section, None, _FIRST_SHARE)
+    if found:
+        # Without them, what is due is seen better.
+        gone = np.zeros(section.evidence.shape, bool)
+        for first, last, place in found:
+            gone[(slice(first, last), *place.slices)] = True
+        found = _pass(section, gone, 1.0)
+        single = stretches(section, [(w, w + 1) for w in range(len(spots))], gone)
+        found = [_timed(part, single) for part in _distinct(found)]
+        found = [part for part in found if _appears(part, section)]
+    return _grouped(found)
+
+
+def _bins(count: int) -> Iterator[list[tuple[int, int]]]:
+    """(first, last) of the windows that are added up: by twos, by fours … all of them."""
+    length = _FINEST
+    while True:
+        starts = list(range(0, max(1, count - length // 2), length))
+        yield [(a, b) for a, b in zip(starts, [*starts[1:], count], strict=True)]
+        if len(starts) == 1:
+            return
+        length *= 2
+
+
+def _pass(
+    section: Section,
+    gone: NDArray[np.bool_] | None,
+    share: float,
+) -> list[Missing]:
+    found: list[Missing] = []
+    length = _FINEST
+    for bins in _bins(len(section.evidence)):
+        sure = share * SURE_NATS.get(length, SURE_LONGER_NATS)
+        suspects = [
+            suspect
+            for stretch in stretches(section, bins, gone)
+            if stretch.due.mean() >= _TELLING
+            for suspect in _suspects(stretch)
+        ]
+        found += [suspect for suspect in suspects if suspect.place.total >= sure]
+        if length >= _LINKED_FROM:
+            found += _chained(suspects, sure)
+        length *= 2
+    return found
+
+
+def _suspects(stretch: Stretch) -> Iterator[Missing]:
+    nats = stretch.nats.copy()
+    for _ in range(_MOST_REGIONS):
+        place = _scan(nats)
+        if place.total < _LINK_NATS:
+            return
+        due, ratio = stretch.due[place.slices], stretch.ratio[place.slices]
+        if float((due * ratio).sum()) < _STILL_THERE * float((due * due).sum()):
+            yield Missing(stretch.first, stretch.last, place)
+        nats[place.slices] = _PAID
+
+
+def _scan(nats: NDArray[np.float32]) -> Rectangle:
+    """The best rectangle: with spots joined where the grid is fine, then its edges spot by spot."""
+    height, width = nats.shape
+    step = -(-height // _SCANNED_ROWS)
+    if step == 1:
+        return largest_sum(nats, shortest=_SMALLEST)
+    rows, columns = height // step, width // step
+    joined = nats[: rows * step, : columns * step].reshape(rows, step, columns, step).sum((1, 3))
+    found = largest_sum(joined, shortest=max(2, _SMALLEST // step))
+    return _edged(nats, [step * side for side in found[:4]], step)
+
+
+def _edged(nats: NDArray[np.float32], sides: list[int], reach: int) -> Rectangle:
+    """The best of the rectangles whose sides lie within ``reach`` of ``sides``."""
+    sums = np.pad(nats.astype(np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    top, left, bottom, right = sides
+    near = [
+        np.clip(np.arange(side - reach, side + reach + 1), 0, most)
+        for side, most in zip((top, left, bottom, right), nats.shape * 2, strict=True)
+    ]
+    up, west, down, east = np.meshgrid(*near, indexing="ij")
+    total = sums[down, east] - sums[up, east] - sums[down, west] + sums[up, west]
+    total[(down <= up) | (east <= west)] = -np.inf
+    best = np.unravel_index(int(total.argmax()), total.shape)
+    top, left, bottom, right = (int(side[best]) for side in (up, west, down, east))
+    return Rectangle(top, left, bottom, right, float(total[best]))
+
+
+def _chained(suspects: Sequence[Missing], sure: float) -> list[Missing]:
+    """Those that together, one overlapping the next, are sure though none is alone."""
+    chains: list[list[Missing]] = []
+    for suspect in suspects:
+        before = [
+            chain
+            for chain in chains
+            if chain[-1].last == suspect.first and _shared(chain[-1].place, suspect.place) > 0.2
+        ]
+        if before:
+            max(before, key=_worth).append(suspect)
+        else:
+            chains.append([suspect])
+    return [part for chain in chains if len(chain) > 1 and _worth(chain) >= sure for part in chain]
+
+
+def _worth(chain: Sequence[Missing]) -> float:
+    return sum(part.place.total - _LINK_COST for part in chain)
+
+
+def _shared(one: Rectangle, other: Rectangle) -> float:
+    """Intersection over the smaller of both."""
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    width = min(one.right, other.right) - max(one.left, other.left)
+    return max(0, height) * max(0, width) / min(one.area, other.area)
+
+
+def _appears(part: Missing, section: Section) -> bool:
+    """Whether the picture changes where ``part`` begins and ends: what lays something over it, or
+    takes it away, is seen to. Where nothing changes, a codec has dropped the mark for a while.
+    """
+    shown = section.motion[(slice(None), *part.place.slices)].mean((1, 2))
+    # A window or two at the ends of all there is say little: what misses them lasts throughout.
+    ends = [at for at in (part.first, part.last) if _ENDS < at < len(shown) - _ENDS]
+    if not ends:
+        return True
+    change = max(float(shown[at - 1 : at + 1].max()) for at in ends)
+    return change >= _SEEN_LEVELS
+
+
+def _timed(part: Missing, windows: Sequence[Stretch]) -> Missing:
+    """``part`` from when to when what its place says, window by window, adds up to most."""
+    told = np.array([float(each.nats[part.place.slices].sum()) for each in windows])
+    # From the middle outwards, so that it stays the same event.
+    middle = (part.first + part.last - 1) // 2
+    after = np.cumsum(told[middle:])
+    before = np.cumsum(told[: middle + 1][::-1])
+    if max(after.max(), before.max()) <= 0:
+        return part
+    # Where nothing is due in so short a time, nothing says that it ends there.
+    last = middle + int(np.flatnonzero(after >= after.max() - 1e-6)[-1]) + 1
+    first = middle - int(np.flatnonzero(before >= before.max() - 1e-6)[-1])
+    return part._replace(first=first, last=last)
+
+
+def _grouped(found: Sequence[Missing]) -> list[Missing]:
+    """``found``, rectangles that touch at the same time made one around them."""
+    grouped: list[Missing] = []
+    for part in sorted(found, key=lambda part: -part.place.total):
+        for index, other in enumerate(grouped):
+            common = min(part.last, other.last) - max(part.first, other.first)
+            longer = max(part.last - part.first, other.last - other.first)
+            if common >= _SAME_TIME * longer and _near(part.place, other.place):
+                a, b = part.place, other.place
+                around = Rectangle(
+                    min(a.top, b.top),
+                    min(a.left, b.left),
+                    max(a.bottom, b.bottom),
+                    max(a.right, b.right),
+                    a.total + b.total,
+                )
+                first, last = min(part.first, other.first), max(part.last, other.last)
+                grouped[index] = Missing(first, last, around)
+                break
+        else:
+            grouped.append(part)
+    return grouped if len(grouped) == len(found) else _grouped(grouped)
+
+
+def _near(one: Rectangle, other: Rectangle) -> bool:
+    gap_y = max(one.top, other.top) - min(one.bottom, other.bottom)
+    gap_x = max(one.left, other.left) - min(one.right, other.right)
+    return max(gap_y, gap_x) <= _GAP
+
+
+def touching(one: Box, other: Box) -> float:
+    """Intersection over union of two boxes (x, y, width, height)."""
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    common = max(0.0, width) * max(0.0, height)
+    return common / (one[2] * one[3] + other[2] * other[3] - common)
+
+
+def _distinct(found: Sequence[Missing]) -> list[Missing]:
+    """``found`` without what others, that are surer, say already."""
+    kept: list[Missing] = []
+    for part in sorted(found, key=lambda part: -part.place.total):
+        told = 0.0
+        for other in kept:
+            common = min(part.last, other.last) - max(part.first, other.first)
+            if common > 0 and _shared(part.place, other.place) > 0.3:
+                told += common / (part.last - part.first)
+        if told < 0.5:
+            kept.append(part)
+    return sorted(kept, key=lambda part: (part.first, part.last, part.place))
