@@ -30,7 +30,7 @@ from generators.dit import DiT, parameter_count
 from generators.presets import PRESETS, preset
 from generators.quantised import load_packed
 from generators.sampling import SamplingSettings
-from generators.training.objective import Losses, losses
+from generators.training.objective import Losses, held_out_losses, losses
 from generators.training.pool import Format, Pool
 from generators.training.reading import draw_lesson, learn_to_read
 from generators.training.samples import draw_clips, write_samples
@@ -206,20 +206,6 @@ def train(
                 saved = now
 
 
-def held_out_losses(run: Run, pool: Pool, world: World, *, batches: int = 4) -> dict[str, float]:
-    """Mean losses of the averaged weights on a pool of held-out scenes, drawn by a fixed seed."""
-    generator = torch.Generator(world.device).manual_seed(1)
-    total = torch.zeros(3, device=world.device)
-    with torch.no_grad(), world.autocast():
-        for _ in range(batches):
-            found = losses(run.average, pool.draw(min(64, pool.filled), generator), generator)
-            total += torch.stack([part.float() for part in found])
-    return {
-        name: round(float(value) / batches, 4)
-        for name, value in zip(Losses._fields, total, strict=True)
-    }
-
-
 def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], plan: Plan, world: World) -> bool:
     """Compile the block, once for all formats. What a compiler gets wrong must not cost the run:
     where it fails, or its gradients are not those of the plain block, there is none. True if
@@ -334,7 +320,7 @@ def work(
             held_out.put(source.clips(held_out.layout, plan.render, split="held_out"))
             captions += source.captions
         shown = min(8, held_out.filled)
-        figures["held_out"] = held_out_losses(run, held_out, world)
+        figures["held_out"] = held_out_losses(run.average, held_out, world)
         windows = held_out.first(shown)
         drawn = draw_clips(
             run.average,
