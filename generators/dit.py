@@ -153,8 +153,8 @@ class DiT(nn.Module):
                     weight.zero_()
                 elif name.endswith("embed.weight"):
                     weight.normal_(0, 0.5, generator=generator)
-                else:  # (out, in): keeps the size of what passes
-                    weight.normal_(0, weight.shape[1] ** -0.5, generator=generator)
+                else:  # (out, in…): keeps the size of what passes
+                    weight.normal_(0, weight[0].numel() ** -0.5, generator=generator)
 
     def read(self, raw: Tensor) -> Tensor:
         """(B, M, text width) of prompts as bytes (B, M), see :func:`generators.text.encode_bytes`.
@@ -168,7 +168,7 @@ class DiT(nn.Module):
         self, video: VideoTokens, audio: AudioTokens | None, text: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         """(B, S, P, C) and (B, L, 1, C) velocities, noise minus latents, at the moments given."""
-        summary = text.mean(1)
+        summary = self.text.summary(text)
         pictures, picture_end = self._enter_video(video, summary)
         sound = None
         if audio is not None and self.audio is not None:

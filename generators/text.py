@@ -22,12 +22,16 @@ _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextConfig:
-    """The size of the encoder; what is longer than ``max_bytes`` is cut."""
+    """The size of the encoder; what is longer than ``max_bytes`` is cut.
+
+    ``spell``: neighbouring bytes that are looked at together first, an odd number; 0 for none.
+    """
 
     heads: int
     head_dim: int
     layers: int
     max_bytes: int = 256
+    spell: int = 7
 
     @property
     def width(self) -> int:
@@ -83,18 +87,32 @@ class TextLayer(nn.Module):
 class TextEncoder(nn.Module):
     """Bytes (B, M) → (B, M, width). Padding is seen like any other byte: no mask, and the length
     of the text is something that attention can read.
+
+    A convolution finds pieces of words, which attention alone learns slowly, and the largest value
+    of each channel keeps what was found anywhere, which a mean would thin out.
     """
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed = nn.Embedding(256, config.width)
+        self.spell: nn.Conv1d | None = None
+        letters = config.width
+        if config.spell:
+            letters = config.width // 3
+            self.spell = nn.Conv1d(letters, config.width, config.spell, padding=config.spell // 2)
+        self.embed = nn.Embedding(256, letters)
         self.layers = nn.ModuleList(TextLayer(config) for _ in range(config.layers))
 
     def forward(self, raw: Tensor) -> Tensor:
         position = torch.arange(raw.shape[1], device=raw.device)[None]
         angles = line_angles(position, self.config.head_dim // 2, _PERIODS)
         x = self.embed(raw.int())
+        if self.spell is not None:
+            x = self.spell(x.transpose(1, 2)).transpose(1, 2)  # (B, M, width)
         for layer in self.layers:
             x = layer(x, angles)
         return normalise(x)
+
+    def summary(self, read: Tensor) -> Tensor:
+        """(B, width) of texts as they were read (B, M, width)."""
+        return read.mean(1) if self.spell is None else read.amax(1)

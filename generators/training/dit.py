@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import random
 import sys
 import time
 from dataclasses import dataclass, field
@@ -27,9 +28,11 @@ import torch
 
 from generators.dit import DiT, parameter_count
 from generators.presets import PRESETS, preset
+from generators.quantised import load_packed
 from generators.sampling import SamplingSettings
-from generators.training.objective import Losses, losses
+from generators.training.objective import Losses, held_out_losses, losses
 from generators.training.pool import Format, Pool
+from generators.training.reading import draw_lesson, learn_to_read
 from generators.training.samples import draw_clips, write_samples
 from generators.training.scene_source import SceneSource
 from generators.training.state import load_state, save_state
@@ -65,17 +68,20 @@ class Plan:
     out: Path
     seconds: float
     preset: str = PRESET
-    batch: int = 128
+    batch: int = 64
     pool: int = 40_000
     fill: int = 2_000
     fill_s: float = 30.0
     render: int = 16
-    render_share: float = 0.4
+    render_share: float = 0.2
     rate: float = 1e-3
     decay: float = 0.35
     tail_s: float = 40.0
     seed: int = 0
-    compiled: bool = True
+    compiled: bool = False
+    read_s: float = 25.0
+    read_steps: int = 1500
+    lesson: int = 20_000
     steps: int | None = None
     held_out: int = 64
     guidance: float = 3.0
@@ -200,20 +206,6 @@ def train(
                 saved = now
 
 
-def held_out_losses(run: Run, pool: Pool, world: World, *, batches: int = 4) -> dict[str, float]:
-    """Mean losses of the averaged weights on a pool of held-out scenes, drawn by a fixed seed."""
-    generator = torch.Generator(world.device).manual_seed(1)
-    total = torch.zeros(3, device=world.device)
-    with torch.no_grad(), world.autocast():
-        for _ in range(batches):
-            found = losses(run.average, pool.draw(min(64, pool.filled), generator), generator)
-            total += torch.stack([part.float() for part in found])
-    return {
-        name: round(float(value) / batches, 4)
-        for name, value in zip(Losses._fields, total, strict=True)
-    }
-
-
 def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], plan: Plan, world: World) -> bool:
     """Compile the block, once for all formats. What a compiler gets wrong must not cost the run:
     where it fails, or its gradients are not those of the plain block, there is none. True if
@@ -248,16 +240,46 @@ def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], plan: Plan, wo
     return True
 
 
-def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> dict[str, Any]:
-    """A whole run, from rendering the first clips to writing the last file; returns its figures."""
-    started = time.monotonic()
-    run = start_run(plan, world)
+def prepare(
+    run: Run,
+    plan: Plan,
+    world: World,
+    source: SceneSource,
+    *,
+    resume: Path | None,
+    weights: Path | None,
+) -> None:
+    """Go on from an earlier run, or from weights; a new model learns to read first."""
     if resume is not None:
         run.step = load_state(resume, run.model, run.average, run.optimizer)
         # Other scenes and other noise than those of the run before.
         world.generator.manual_seed(run.step * 1000 + world.rank)
         source.rng = np.random.default_rng([plan.seed, world.rank, run.step])
         world.say(f"resumed at step {run.step}")
+    elif weights is not None:
+        load_packed(weights, run.model)
+        load_packed(weights, run.average)
+    elif plan.read_s > 0:
+        config = run.model.config.text
+        lesson = draw_lesson(plan.lesson, config.max_bytes, random.Random(plan.seed))  # noqa: S311
+        read = learn_to_read(
+            run.model.text, lesson, world, seconds=plan.read_s, steps=plan.read_steps, batch=256
+        )
+        run.average.load_state_dict(run.model.state_dict())
+        world.say(f"reads {read}")
+
+
+def work(
+    plan: Plan,
+    world: World,
+    source: SceneSource,
+    resume: Path | None = None,
+    weights: Path | None = None,
+) -> dict[str, Any]:
+    """A whole run, from rendering the first clips to writing the last file; returns its figures."""
+    started = time.monotonic()
+    run = start_run(plan, world)
+    prepare(run, plan, world, source, resume=resume, weights=weights)
     pools = [(Pool(layout, max(plan.render, int(plan.pool * share))), share)
              for layout, share in FORMATS]  # fmt: skip
     for pool, share in pools:
@@ -298,7 +320,7 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
             held_out.put(source.clips(held_out.layout, plan.render, split="held_out"))
             captions += source.captions
         shown = min(8, held_out.filled)
-        figures["held_out"] = held_out_losses(run, held_out, world)
+        figures["held_out"] = held_out_losses(run.average, held_out, world)
         windows = held_out.first(shown)
         drawn = draw_clips(
             run.average,
@@ -328,25 +350,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=540.0, help="of the whole run")
     parser.add_argument("--tail-s", type=float, default=40.0, help="kept for the end of it")
     parser.add_argument("--steps", type=int, help="stop after so many, if time does not")
-    parser.add_argument("--batch", type=int, default=128, help="clips a step, each process")
+    parser.add_argument("--batch", type=int, default=64, help="clips a step, each process")
     parser.add_argument("--pool", type=int, default=40_000, help="clips kept, each process")
     parser.add_argument("--fill", type=int, default=2_000, help="clips rendered before training")
     parser.add_argument("--fill-s", type=float, default=30.0, help="the most time for that")
     parser.add_argument("--render", type=int, default=16, help="clips rendered at a time")
-    parser.add_argument("--render-share", type=float, default=0.4, help="of the time")
+    parser.add_argument("--render-share", type=float, default=0.2, help="of the time")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--decay", type=float, default=0.35, help="last share of the time; 0: none")
     parser.add_argument("--held-out", type=int, default=64, help="clips that losses are read on")
     parser.add_argument("--guidance", type=float, default=3.0, help="of the samples")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--no-compile", dest="compiled", action="store_false")
+    parser.add_argument(
+        "--compile",
+        dest="compiled",
+        action="store_true",
+        help="a fifth faster a step after two minutes: for long runs",
+    )
+    parser.add_argument("--weights", type=Path, help="start from these, as a run exported them")
+    parser.add_argument("--read-s", type=float, default=25.0, help="to learn to read; 0: not")
     given = vars(parser.parse_args(arguments))
     resume, device = given.pop("resume"), given.pop("device")
+    weights = given.pop("weights")
     files = given.pop("video_codec"), given.pop("audio_codec")
     plan = Plan(**given)
     world = World.join(device, plan.seed)
     source = SceneSource.open(*files, world=world, config=preset(plan.preset), seed=plan.seed)
-    figures = work(plan, world, source, resume)
+    figures = work(plan, world, source, resume, weights)
     world.leave()
     if world.rank == 0:
         sys.stdout.write(json.dumps(figures) + "\n")

@@ -11,7 +11,8 @@ from generators.flow import TaskShares, by_channel, draw_task, mix, squared_erro
 
 if TYPE_CHECKING:
     from generators.dit import DiT
-    from generators.training.pool import Windows
+    from generators.training.pool import Pool, Windows
+    from generators.training.world import World
 
 SHARES = TaskShares()
 TEXT_DROPPED = 0.12
@@ -76,6 +77,20 @@ def losses(
             heard, sound_noise - audio.latents, 1 - task.audio_given.float()[:, :, None]
         ),
     )
+
+
+def held_out_losses(model: DiT, pool: Pool, world: World, *, batches: int = 4) -> dict[str, float]:
+    """Mean losses on a pool of held-out scenes, drawn by a fixed seed."""
+    generator = torch.Generator(world.device).manual_seed(1)
+    total = torch.zeros(3, device=world.device)
+    with torch.no_grad(), world.autocast():
+        for _ in range(batches):
+            found = losses(model, pool.draw(min(64, pool.filled), generator), generator)
+            total += torch.stack([part.float() for part in found])
+    return {
+        name: round(float(value) / batches, 4)
+        for name, value in zip(Losses._fields, total, strict=True)
+    }
 
 
 def _noise_like(latents: Tensor, generator: torch.Generator) -> Tensor:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from generators.bundle import Part, read_bundle, write_bundle
 from generators.dit import DiT
-from generators.presets import config_as_json, preset
+from generators.presets import PRESETS, config_as_json, preset
 from generators.quantised import load_packed
 from generators.scenes import caption, draw_scene
 from generators.text import words_of
@@ -41,9 +41,11 @@ def taught_words(scenes: int = _SCENES) -> frozenset[str]:
     return frozenset(found)
 
 
-def release(dit: Path, folder: Path, *, about: str, model: str = "ltx-2.3") -> Path:
+def release(
+    dit: Path, folder: Path, *, about: str, model: str = "ltx-2.3", size: str = _SIZE
+) -> Path:
     """Describe ``dit`` and the codecs that lie in ``folder``; returns the description."""
-    load_packed(dit, DiT(preset(_SIZE)))  # fits, or raises
+    load_packed(dit, DiT(preset(size)))  # fits, or raises
     target = folder / f"{model}-dit.safetensors"
     shutil.copyfile(dit, target)
     files: dict[Part, Path] = {"dit": target}
@@ -54,7 +56,7 @@ def release(dit: Path, folder: Path, *, about: str, model: str = "ltx-2.3") -> P
         model=model,
         about=about,
         trained=True,
-        size=config_as_json(preset(_SIZE)),
+        size=config_as_json(preset(size)),
         vocabulary=taught_words(),
         files=files,
     )
@@ -67,10 +69,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--dit", type=Path, required=True, help="dit.safetensors of a run")
     parser.add_argument("--folder", type=Path, default=Path("generators/weights"))
+    parser.add_argument("--preset", choices=sorted(PRESETS), default=_SIZE)
     parser.add_argument("--model", default="ltx-2.3")
     parser.add_argument("--about", required=True, help="a line on data, steps and what it can do")
     given = parser.parse_args(arguments)
-    path = release(given.dit, given.folder, about=given.about, model=given.model)
+    path = release(given.dit, given.folder, about=given.about, model=given.model, size=given.preset)
     bundle = read_bundle(path)
     total = sum(file.bytes for file in bundle.files.values())
     sys.stdout.write(f"{path}: {len(bundle.vocabulary)} words, {total / 1e6:.1f} MB\n")

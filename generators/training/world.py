@@ -65,6 +65,12 @@ class World:
             list(tensors), [part.view_as(t) for part, t in zip(parts, tensors, strict=True)]
         )
 
+    def share(self, tensors: Sequence[Tensor]) -> None:
+        """Replace tensors by the first process's."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor.data, 0)
+
     def agree(self, value: float) -> float:
         """The first process's value, in all of them."""
         if self.size == 1:

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import json
+import random
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from generators.flow import TaskShares, by_channel, clean_of, draw_task, mix
 from generators.presets import PRESETS
+from generators.text import TextConfig, TextEncoder
 from generators.training import dit as program
 from generators.training.objective import losses
 from generators.training.pool import Encoded, Format, Pool, encode_clips
+from generators.training.reading import draw_lesson, learn_to_read
 from generators.training.scene_source import SceneSource
 from generators.training.world import World
 from provenance.errors import UnreadableMedia
@@ -54,7 +59,7 @@ def tiny_program(monkeypatch, tmp_path):
     monkeypatch.setattr(program, "FORMATS", formats)
     return program.Plan(
         out=tmp_path / "out", seconds=60, tail_s=1, preset="tiny", batch=8, pool=32, fill=8,
-        render=4, held_out=4, compiled=False, steps=6,
+        render=4, held_out=4, steps=6, read_steps=2, lesson=8,
     )  # fmt: skip
 
 
@@ -232,3 +237,26 @@ def test_scenes_come_with_their_mirror_images():
     left, right = clips.audio[0, :, 0].float(), clips.audio[1, :, 0].float()
     torch.testing.assert_close(right[:, :2], left[:, 2:])
     assert len(source.clips(layout, 2, split="held_out").video) == 2
+
+
+def test_captions_teach_the_encoder_what_they_say():
+    torch.manual_seed(0)
+    encoder = TextEncoder(TextConfig(heads=2, head_dim=16, layers=1, max_bytes=160))
+    lesson = draw_lesson(24, 160, random.Random(0))
+    assert lesson.raw.shape == (24, 160)
+    assert (lesson.said >= 0).all()
+    world = World.join("cpu", 0)
+    one = learn_to_read(encoder, lesson, world, seconds=60, steps=2, batch=24)
+    then = learn_to_read(encoder, lesson, world, seconds=60, steps=120, batch=24)
+    assert then["background"] > one["background"] + 0.2
+
+
+def test_a_run_starts_from_weights_that_another_exported(tiny_program):
+    world = World.join("cpu", 0)
+    program.work(tiny_program, world, DrawnSource())
+    weights = tiny_program.out / "dit.safetensors"
+    plan = replace(tiny_program, out=tiny_program.out.with_name("other"), steps=0)
+    program.work(plan, world, DrawnSource(), weights=weights)
+    first, second = (safetensors.torch.load_file(path) for path in (
+        weights, plan.out / "dit.safetensors"))  # fmt: skip
+    assert all((first[name].float() - second[name].float()).abs().max() <= 1 for name in first)
