@@ -43,8 +43,11 @@ if TYPE_CHECKING:
 
 OVERLAP, TIME_S = 0.5, 0.5
 # What follows from a change is no second finding: what was added makes the file longer, and sound
-# that was cut along with its pictures is cut, too.
-FOLLOWS = frozenset({"lengthened", "audio_replaced", "audio_shifted", "audio_muted"})
+# that was cut along with its pictures is cut, too. Where most of the picture is another one, it is
+# not the one that was marked.
+FOLLOWS = frozenset(
+    {"lengthened", "audio_replaced", "audio_shifted", "audio_muted", "watermark_copied"}
+)
 
 
 def _cropped(take: Take) -> Take:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from detectors.result import Result
+    from provenance.sandbox import SandboxMode
 
 INTERNAL = 4
 
@@ -31,6 +32,7 @@ class Settings:
 
     ``store``: a path or address, None for the default where there is one. ``storyboard``: whether
     results get small pictures for a report. ``remote_hosts``: from whom manifests may be fetched.
+    ``sandbox``: "off" reads files in this very process.
     """
 
     keys: tuple[CarrierKey, ...]
@@ -39,6 +41,7 @@ class Settings:
     fast: bool
     quality: bool = False
     storyboard: bool = False
+    sandbox: SandboxMode = "off"
     remote_hosts: tuple[str, ...] = ()
 
     @classmethod
@@ -53,6 +56,7 @@ class Settings:
         fast: bool,
         quality: bool = False,
         storyboard: bool = False,
+        sandbox: SandboxMode = "off",
         remote_hosts: Sequence[str] = (),
     ) -> Settings:
         """Reads keys and trust once and tries the store, so that faults end a run before it starts.
@@ -72,6 +76,7 @@ class Settings:
             fast=fast,
             quality=quality,
             storyboard=storyboard,
+            sandbox=sandbox,
             remote_hosts=tuple(remote_hosts),
         )
 
@@ -138,6 +143,8 @@ def verify_one(
 ) -> Outcome:
     """The outcome for one file; nothing but an interrupt gets out of here."""
     try:
+        if settings.sandbox != "off":
+            return Outcome(path=path, result=_confined(path, settings, progress))
         result = verify(
             path,
             keys=settings.keys,
@@ -157,6 +164,27 @@ def verify_one(
         message = f"internal error: {type(error).__name__}: {error} [internal]"
         return Outcome(path=path, result=None, error=message, exit_code=INTERNAL)
     return Outcome(path=path, result=result)
+
+
+def _confined(
+    path: str, settings: Settings, progress: Callable[[str, float], None] | None
+) -> Result:
+    from detectors.confined import Look, verify_confined
+
+    look = Look(
+        keys=settings.keys,
+        trust=settings.trust,
+        fast=settings.fast,
+        quality=settings.quality,
+        storyboard=settings.storyboard,
+    )
+    return verify_confined(
+        path,
+        look,
+        store=settings.store,
+        mode=settings.sandbox,
+        progress=None if progress is None else lambda done: progress(path, done),
+    )
 
 
 def _alone(path: str, settings: Settings) -> Outcome:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from detectors.batch import Outcome
     from detectors.policy import Condition
     from detectors.result import Result
+    from provenance.sandbox import SandboxMode
 
 POLICY_NOT_MET, UNREADABLE = 1, 3
 
@@ -125,6 +126,12 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     metavar="FILE",
     help="Verify receipts instead, and that each FILE named is one that they are for.",
 )
+@click.option(
+    "--sandbox",
+    type=click.Choice(["off", "auto", "required"]),
+    default="off",
+    help="Read each file in a process that can reach nothing else; required: or not at all.",
+)
 @click.option("--quiet", is_flag=True, help="No progress and no messages; results only.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of the results and stop.")
 @click.version_option(package_name="everyframe")
@@ -146,6 +153,7 @@ def main(
     quality: bool,
     receipt_out: str | None,
     receipt_file: str | None,
+    sandbox: SandboxMode,
     quiet: bool,
     schema: bool,
 ) -> None:
@@ -184,6 +192,7 @@ def main(
         fast=fast,
         quality=quality,
         storyboard=form == "html",
+        sandbox=sandbox,
         remote_hosts=remote_manifests,
     )
     if keys and not quiet and not Path(keys).is_dir():

@@ -31,6 +31,7 @@ def order_of(mark: WatermarkFacts, *, complete: bool) -> tuple[tuple[Tampering, 
     if not runs:
         detail = "the mark's clock is too weak here, so cuts and reordering cannot be seen"
         return (), Check(name=name, state="failed", detail=detail)
+    read_s = sum(run.end_s - run.start_s for run in runs)
     runs = tuple(_trimmed(run, mark.segments) for run in runs)
     usual = usual_speed(runs)
     if abs(usual - 1) > ORDINARY_SPEED:
@@ -40,7 +41,6 @@ def order_of(mark: WatermarkFacts, *, complete: bool) -> tuple[tuple[Tampering, 
         for index, run in enumerate(runs)
         if (sign := _changed(run, usual) or _break(runs[:index], run, mark.segments)) is not None
     ]
-    read_s = sum(run.end_s - run.start_s for run in runs)
     marked_s = sum(part.end_s - part.start_s for part in mark.segments if part.state == "marked")
     if read_s < CLOCK_COVERAGE * marked_s and not found:
         detail = f"the mark's clock could be read in {read_s:.1f} of {marked_s:.1f} s"
@@ -77,9 +77,9 @@ def usual_speed(runs: tuple[ClockFacts, ...]) -> float:
 
 
 def _trimmed(run: ClockFacts, segments: tuple[SegmentFacts, ...]) -> ClockFacts:
-    """``run`` less what lies at its ends and carries no mark."""
+    """``run`` less what lies at its ends and carries no mark that can be seen."""
     for part in segments:
-        if part.state != "unmarked":
+        if part.state == "marked" or part.end_s - part.start_s < LEAP_TOLERANCE_S:
             continue
         if run.start_s < part.start_s < run.end_s <= part.end_s + _EDGE_S:
             run = replace(run, end_s=part.start_s)
@@ -123,7 +123,7 @@ def _break(
     if -foreign_s * pace - tolerance_s <= ahead_s <= tolerance_s:
         return None
     sign = partial(Tampering, start_s=before.end_s, end_s=max(run.start_s, before.end_s))
-    if gap_s > LEAP_TOLERANCE_S and abs(ahead_s + gap_s * pace) < LEAP_TOLERANCE_S:
+    if gap_s > LEAP_TOLERANCE_S and abs(ahead_s + gap_s * pace) < tolerance_s:
         # Nothing of the original went by meanwhile.
         marked_s = _overlap_s(segments, "marked", before.end_s, run.start_s)
         kind = "frozen" if marked_s > gap_s / 2 else "inserted"

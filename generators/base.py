@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_PROMPT_BYTES = 4096
 MAX_DURATION_S = 45.0
 RATES = (Fraction(24_000, 1001), Fraction(50))
-SIDES_PX = (64, 4096)
+SIDES_PX = (128, 4096)  # below, there is no room for a mark
 MAX_PIXELS = 4096 * 2304
 NAMED_SIZES = {
     "360p": (640, 360),
@@ -53,7 +53,7 @@ class Request:
     width: int = 854
     height: int = 480
     rate: Fraction = Fraction(24)
-    duration_s: float = 4.0
+    duration_s: float = 3.0
     audio: bool = True
     style: str | None = None
     images: tuple[GuideImage, ...] = ()

@@ -91,7 +91,8 @@ class Attention(nn.Module):
         return self.attend(x, keys, values, angles, key_angles)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, self.head_dim)).transpose(1, 2)  # (B, heads, N, d)
+        split = x.view(*x.shape[:2], self.heads, self.head_dim)
+        return split.transpose(1, 2)  # (B, heads, N, head_dim)
 
 
 class Stream(nn.Module):
@@ -133,7 +134,8 @@ class Stream(nn.Module):
         shift, scale, gate = self._modulation(modulation, 0)
         inner = (normalise(x) * (1 + scale) + shift).flatten(1, 2)  # (B, N, width)
         x = x + gate * self.look(inner, inner, angles, angles).view_as(x)
-        return x + self.read(normalise(x).flatten(1, 2), text).view_as(x)
+        read: Tensor = self.read(normalise(x).flatten(1, 2), text)
+        return x + read.view_as(x)
 
     def hear(
         self, x: Tensor, modulation: Tensor, other: Tensor, times: Tensor, other_times: Tensor
@@ -143,7 +145,8 @@ class Stream(nn.Module):
         shift, scale, gate = self._modulation(modulation, 3)
         inner = (normalise(x) * (1 + scale) + shift).flatten(1, 2)
         source = normalise(other).flatten(1, 2)
-        return x + gate * self.listen(inner, source, times, other_times).view_as(x)
+        heard: Tensor = self.listen(inner, source, times, other_times)
+        return x + gate * heard.view_as(x)
 
     def ponder(self, x: Tensor, modulation: Tensor) -> Tensor:
         shift, scale, gate = self._modulation(modulation, 6)

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NoReturn, get_args
 
 from provenance.errors import EveryframeError, UnreadableMedia, WeightsMissing
 from provenance.payload import model_by_key
@@ -104,15 +104,10 @@ def read_bundle(path: Path) -> Bundle:
     """A description; raises :class:`UnreadableMedia` for one that cannot be understood."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document["schema"] != SCHEMA:
-            raise ValueError(document["schema"])
-        files = {}
-        for part, about in document["files"].items():
-            if part not in get_args(Part) or Path(about["file"]).name != about["file"]:
-                raise ValueError(part)
-            files[part] = WeightFile(
-                path=path.parent / about["file"], sha256=about["sha256"], bytes=about["bytes"]
-            )
+        files = {part: _weight_file(path, about) for part, about in document["files"].items()}
+        known = document["schema"] == SCHEMA and set(files) <= set(get_args(Part))
+        if not known:
+            _refuse(path, "of another version")
         return Bundle(
             source=path,
             model=model_by_key(document["model"]).key,
@@ -124,10 +119,9 @@ def read_bundle(path: Path) -> Bundle:
             files=files,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EveryframeError) as error:
-        raise UnreadableMedia(
-            f"{path} does not describe a model: {error!r}",
-            hint="it is damaged or of another version",
-        ) from error
+        if isinstance(error, UnreadableMedia):
+            raise
+        _refuse(path, repr(error), error)
 
 
 def write_bundle(
@@ -156,6 +150,20 @@ def write_bundle(
         "vocabulary": sorted(vocabulary),
     }
     path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _weight_file(description: Path, about: dict[str, Any]) -> WeightFile:
+    if Path(about["file"]).name != about["file"]:
+        _refuse(description, f"it names {about['file']!r}, elsewhere")
+    return WeightFile(
+        path=description.parent / about["file"], sha256=about["sha256"], bytes=about["bytes"]
+    )
+
+
+def _refuse(path: Path, why: str, cause: BaseException | None = None) -> NoReturn:
+    raise UnreadableMedia(
+        f"{path} does not describe a model: {why}", hint="it is damaged or of another version"
+    ) from cause
 
 
 def _package_folder() -> Path:

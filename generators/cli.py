@@ -46,7 +46,7 @@ SCHEMA = "everyframe.generate/1"
     "--resolution", default="480p", metavar="WxH", help="Also 360p, 480p, 720p, 1080p, 1440p, 4k."
 )
 @click.option("--fps", default="24", metavar="RATE", help="Frames a second, 24 to 50.")
-@click.option("--duration", type=float, default=4.0, metavar="SECONDS", help="Up to 45.")
+@click.option("--duration", type=float, default=3.0, metavar="SECONDS", help="Up to 45.")
 @click.option("--audio/--no-audio", default=True, help="With sound.")
 @click.option(
     "--sound",

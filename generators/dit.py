@@ -95,7 +95,7 @@ class LevelEncoder(nn.Module):
         inner = nn.functional.silu(self.wave(waves) + about)
         inner = nn.functional.silu(self.hidden(inner))
         out: Tensor = self.out(inner)
-        return out.unflatten(-1, (self.count, -1))  # (B, S, n, width)
+        return out.view(*out.shape[:2], self.count, -1)  # (B, S, n, width)
 
 
 class Head(nn.Module):
@@ -203,8 +203,9 @@ class DiT(nn.Module):
         assert self.audio is not None
         assert self.config.audio is not None
         modulation = self.audio.level(audio.level, summary, span_s)
+        # A copy, because what enters is a view, for which a compiler would make a block of its own.
         moments = Moments(
-            x=self.audio.enter(audio.latents.to(summary.dtype)),
+            x=self.audio.enter(audio.latents.to(summary.dtype)).clone(),
             modulation=modulation[:, :, :MODULATIONS],
             angles=time_angles(audio.time_s, self.config.audio.head_dim),
             times=time_angles(audio.time_s, self.config.sync_head_dim),

@@ -58,9 +58,9 @@ class Task(NamedTuple):
 class TaskShares(NamedTuple):
     """How often training gives what; the rest is the text alone."""
 
-    image: float = 0.2
-    two_images: float = 0.1
-    history: float = 0.25
+    image: float = 0.15
+    two_images: float = 0.05
+    history: float = 0.2
     sound: float = 0.1
 
 

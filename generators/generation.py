@@ -41,7 +41,7 @@ def generate(
     model: str = "ltx-2.3",
     resolution: str = "480p",
     fps: str | float = 24,
-    duration: float = 4.0,
+    duration: float = 3.0,
     audio: bool = True,
     style: str | None = None,
     images: Iterable[str | os.PathLike[str] | GuideImage] = (),
@@ -79,7 +79,12 @@ def generate(
     generator = open_generator(model, device)
     loaded_s = time.monotonic() - started
     made = write(
-        generator, request, Path(output), identity=identity, store=store, watch=Watch(progress)
+        generator,
+        request,
+        Path(output),
+        identity=identity,
+        store=store,
+        watch=Watch(report=progress),
     )
     return Generated(
         path=made.path,

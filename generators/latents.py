@@ -44,7 +44,8 @@ def tokens_of(latents: Tensor) -> Tensor:
 
 def latents_of(tokens: Tensor, rows: int) -> Tensor:
     """The inverse of :func:`tokens_of` for ``rows`` rows of tokens."""
-    return tokens.unflatten(2, (rows, -1)).permute(0, 4, 1, 2, 3)
+    grid = tokens.reshape(*tokens.shape[:2], rows, -1, tokens.shape[-1])
+    return grid.permute(0, 4, 1, 2, 3)
 
 
 def sound_tokens_of(latents: Tensor) -> Tensor:

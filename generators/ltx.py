@@ -92,8 +92,8 @@ class LtxGenerator:
             made, rows = self._latents(request, watch)
             sound = self._sound(made, request) if request.audio else None
             done = 0
-            for frames in self._pictures(made, rows, request):
-                frames = frames[: request.frames - done]
+            for block in self._pictures(made, rows, request):
+                frames = block[: request.frames - done]
                 start, done = done, done + len(frames)
                 part = None
                 if sound is not None:

@@ -21,9 +21,10 @@ VIDEO_PARTS = (24, 16)
 AUDIO_PARTS = (32,)
 
 PRESETS: dict[str, DiTConfig] = {
-    # 28 blocks, 5632 and 3072 wide: 22.3 thousand million parameters, 44.6 GB in bf16.
+    # 28 blocks, 5632 and 3072 wide: 22.3 thousand million parameters, 44.6 GB in bf16. A token is
+    # 2×2 latents of the codec, 32×32 pixels, and four latents of sound.
     "ltx-2.3": DiTConfig(
-        video=StreamConfig(parts=(64, 64), heads=44, head_dim=128),
+        video=StreamConfig(parts=(96, 64), heads=44, head_dim=128),
         audio=StreamConfig(parts=(128,), heads=24, head_dim=128),
         text=TextConfig(heads=32, head_dim=128, layers=5, max_bytes=1024),
         blocks=28,

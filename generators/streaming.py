@@ -66,7 +66,7 @@ class Wanted(NamedTuple):
 
 
 class Made(NamedTuple):
-    """Latents of a clip: (1, chunks + 1, P, C) and (1, L, 1, C)."""
+    """Latents of clips: (B, chunks + 1, P, C) and (B, L, 1, C)."""
 
     video: Tensor
     audio: Tensor
@@ -82,20 +82,20 @@ def make_latents(
     generator: torch.Generator,
     progress: Callable[[float], None],
 ) -> Made:
-    """Window after window; ``raw_text`` (1, bytes) is for all of them."""
-    parts, device = model.config.video.parts, raw_text.device
+    """Window after window; ``raw_text``: (B, bytes), a clip for each."""
+    batch, parts, device = len(raw_text), model.config.video.parts, raw_text.device
     assert model.config.audio is not None
     keys = windows[-1].start + windows[-1].chunks + 1
     spread = wanted.rows * wanted.columns
-    video = torch.zeros(1, keys, spread, sum(parts), device=device)
-    known = torch.zeros(1, keys, 2, dtype=torch.bool, device=device)
+    video = torch.zeros(batch, keys, spread, sum(parts), device=device)
+    known = torch.zeros(batch, keys, 2, dtype=torch.bool, device=device)
     known[:, 0, 1] = True  # nothing moves before the first key frame
     for key, looks in wanted.images.items():
-        video[0, key, :, : parts[0]] = looks.to(video)
-        known[0, key, 0] = True
+        video[:, key, :, : parts[0]] = looks.to(video)
+        known[:, key, 0] = True
     total = sound_latents_before(keys - 1, wanted.rate)
-    audio = torch.zeros(1, total, 1, model.config.audio.channels, device=device)
-    heard = torch.zeros(1, total, 1, dtype=torch.bool, device=device)
+    audio = torch.zeros(batch, total, 1, model.config.audio.channels, device=device)
+    heard = torch.zeros(batch, total, 1, dtype=torch.bool, device=device)
     if wanted.sound is not None:
         count = min(total, wanted.sound.shape[1])
         audio[:, :count] = wanted.sound[:, :count].to(audio)
@@ -108,7 +108,7 @@ def make_latents(
             sound_latents_before(window.start, wanted.rate),
             sound_latents_before(window.start + window.chunks, wanted.rate),
         )
-        pictures, moments = _positions(wanted, now, sound, device)
+        pictures, moments = _positions(wanted, now, sound, batch, device)
         given = Given(
             video=video[:, now].clone(),
             video_given=known[:, now].clone(),
@@ -145,7 +145,7 @@ def make_latents(
 
 
 def _positions(
-    wanted: Wanted, now: slice, sound: slice, device: torch.device
+    wanted: Wanted, now: slice, sound: slice, batch: int, device: torch.device
 ) -> tuple[VideoTokens, AudioTokens]:
     """Where the latents of a window are; the latents themselves come with :class:`Given`."""
     keys, count = now.stop - now.start, sound.stop - sound.start
@@ -159,10 +159,10 @@ def _positions(
         VideoTokens(
             latents=nothing,
             level=nothing,
-            time_s=times[None],
+            time_s=times.expand(batch, -1),
             place=place_grid(wanted.rows, wanted.columns, device),
             first=first,
-            span_s=torch.full((1,), float(CHUNK / wanted.rate), device=device),
+            span_s=torch.full((batch,), float(CHUNK / wanted.rate), device=device),
         ),
-        AudioTokens(latents=nothing, level=nothing, time_s=heard[None]),
+        AudioTokens(latents=nothing, level=nothing, time_s=heard.expand(batch, -1)),
     )

@@ -92,10 +92,15 @@ def outlines(frames: Tensor, mix: Tensor | None = None) -> Tensor:
     if mix is None:
         mix = frames.new_tensor(_LUMA).expand(frames.shape[0], 3)
     grey = (frames.float() * mix[:, :, None, None, None]).sum(1)  # (B, T, H, W)
-    around = functional.avg_pool2d(grey, 17, 1, 8, count_include_pad=False)
-    rest = grey - around
-    spread = functional.avg_pool2d(rest.square(), 17, 1, 8, count_include_pad=False)
+    rest = grey - _around(grey)
+    spread = _around(rest.square())
     return rest / (spread + 0.01).sqrt()
+
+
+def _around(x: Tensor) -> Tensor:
+    """Mean of the 17×17 pixels around each, as far as there are any: of rows, then of columns."""
+    rows = functional.avg_pool2d(x, (1, 17), 1, (0, 8), count_include_pad=False)
+    return functional.avg_pool2d(rows, (17, 1), 1, (8, 0), count_include_pad=False)
 
 
 class MotionEncoder(nn.Module):

@@ -42,9 +42,12 @@ NAMED_ONLY: Final = frozenset(
 )
 """Settings that a file in the current folder may not make."""
 COMMANDS: Final = frozenset(
-    {"verify", "stamp", "keys", "doctor", "attack", "bench", "generate", "download", "disclose"}
+    {"attack", "bench", "disclose", "doctor", "download", "generate", "keys", "service", "stamp"}
+    | {"verify"}
 )
 """Tables that the file may have."""
+NAMED_TABLES: Final = frozenset({"service"})
+"""Tables that a file in the current folder may not have: they open doors."""
 
 
 def config_path(environ: Mapping[str, str], folder: Path) -> Path | None:
@@ -93,10 +96,10 @@ def defaults_for(command: click.Command, document: Mapping[str, Any], path: Path
     options = _options(command)
     table = document.get(short_name(command), {})
     for name in table:
-        if _option(name) not in options:
+        if _option(name) not in options and not takes_part(command):
             raise OptionError(
-                f"{path}: ltx-{short_name(command)} has no option {name!r}",
-                hint=f"its options are listed by ltx-{short_name(command)} --help",
+                f"{path}: {command.name} has no option {name!r}",
+                hint=f"its options are listed by {command.name} --help",
             )
     shared = {name: value for name, value in document.items() if not isinstance(value, dict)}
     return {
@@ -109,6 +112,11 @@ def defaults_for(command: click.Command, document: Mapping[str, Any], path: Path
 def check_unnamed(document: Mapping[str, Any], command: str, path: Path) -> None:
     """Raises :class:`OptionError` when a file that nobody named sets what it may not."""
     table = document.get(command, {})
+    if table and command in NAMED_TABLES:
+        raise OptionError(
+            f"{path} lies in the current folder and has a table [{command}]",
+            hint=f"if you trust that file, name it: {CONFIG_VARIABLE}={path.name}",
+        )
     for name in (*document, *table):
         if _option(name) in NAMED_ONLY:
             raise OptionError(
@@ -118,8 +126,14 @@ def check_unnamed(document: Mapping[str, Any], command: str, path: Path) -> None
 
 
 def short_name(command: click.Command) -> str:
-    """``verify`` for ``ltx-verify``."""
-    return (command.name or "").removeprefix("ltx-")
+    """``verify`` for ``ltx-verify``; the table that it shares with others where it does."""
+    shared = command.settings_table if isinstance(command, LtxCommand) else None
+    return shared or (command.name or "").removeprefix("ltx-")
+
+
+def takes_part(command: click.Command) -> bool:
+    """Whether the command takes from its table what it knows, and leaves the rest to others."""
+    return isinstance(command, LtxCommand) and command.part_of_table
 
 
 def _options(command: click.Command) -> dict[str, click.Option]:
@@ -148,10 +162,21 @@ class LtxCommand(click.Command):
 
     An :class:`EveryframeError` that reaches the top is printed to stderr with its hint and code and
     ends the process with the error's exit code; anything else unforeseen ends it with 4.
+
+    ``settings_table``: the table in the file, and the name in variables, where several commands
+    share one; with ``part_of_table`` this command knows some of the settings in it.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        settings_table: str | None = None,
+        part_of_table: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.settings_table = settings_table
+        self.part_of_table = part_of_table
         for name, option in _options(self).items():
             given = [option.envvar] if isinstance(option.envvar, str) else option.envvar or []
             option.envvar = [*given, f"LTX_{short_name(self)}_{name}".upper()]

@@ -6,10 +6,12 @@ import json
 import os
 import platform
 import shutil
+import sqlite3
 import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 State: TypeAlias = Literal["ok", "note", "wrong"]
 
 PACKAGES = ("torch", "numpy", "av", "c2pa-python", "cryptography", "opencv-python-headless")
+SCALE = ("psycopg", "procrastinate", "obstore")
+OLDEST_SQLITE = (3, 35, 0)
+"""The first that has RETURNING."""
 LEAST_FREE_BYTES = 1 << 30
 """Below this a stamped clip, written beside its source before it is signed, may not fit."""
 
@@ -40,11 +45,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
-    """What is looked at: the keys directory, the store and the folder for temporary files."""
+    """What is looked at: the keys directory, the store and the folder for temporary files; of the
+    service its folder and the address of its Postgres, where there are any.
+    """
 
     keys: Path
     store: Path | str
     work: Path
+    service_data: Path | None = None
+    service_database: str | None = None
 
 
 def examine(places: Places) -> Iterator[Finding]:
@@ -54,6 +63,8 @@ def examine(places: Places) -> Iterator[Finding]:
         ("disk", _disk),
         ("keys", _keys),
         ("store", _store),
+        ("sandbox", _sandbox),
+        ("service", _service),
         ("codecs", _codecs),
         ("credentials", _credentials),
         ("torch", _torch),
@@ -139,6 +150,65 @@ def _store(places: Places) -> Iterator[Finding]:
     yield Finding(name="store", state="ok", detail=str(places.store))
 
 
+def _sandbox(_: Places) -> Iterator[Finding]:
+    from provenance.sandbox import available_level
+
+    level = available_level()
+    yield Finding(
+        name="sandbox",
+        state="ok" if level.complete else "note",
+        detail=level.describe(),
+        hint="" if level.complete else "Linux 5.13 or newer with Landlock on closes files off",
+    )
+
+
+def _service(places: Places) -> Iterator[Finding]:
+    """What ``ltx-serve`` and ``ltx-worker`` stand on, by their variables."""
+    sqlite = sqlite3.sqlite_version
+    old = sqlite3.sqlite_version_info < OLDEST_SQLITE
+    oldest = ".".join(map(str, OLDEST_SQLITE))
+    yield Finding(
+        name="service: sqlite",
+        state="wrong" if old else "ok",
+        detail=sqlite,
+        hint=f"the service needs SQLite {oldest}" if old else "",
+    )
+    missing = [name for name in SCALE if find_spec(name) is None]
+    yield Finding(
+        name="service: many machines",
+        state="note" if missing else "ok",
+        detail=f"without {', '.join(missing)}" if missing else "Postgres and object stores",
+        hint="pip install 'everyframe[scale]'" if missing else "",
+    )
+    if places.service_data is not None:
+        folder = next(one for one in (places.service_data, *places.service_data.parents)
+                      if one.exists())  # fmt: skip
+        writable = os.access(folder, os.W_OK)
+        yield Finding(
+            name="service: data",
+            state="ok" if writable else "wrong",
+            detail=f"{places.service_data}{'' if writable else ' cannot be written to'}",
+            hint="" if writable else "give its user the right, or set LTX_SERVICE_DATA",
+        )
+    if places.service_database is not None and "psycopg" not in missing:
+        yield _postgres(places.service_database)
+
+
+def _postgres(address: str) -> Finding:
+    import psycopg
+
+    name = "service: database"
+    try:
+        with psycopg.connect(address, connect_timeout=3) as connection:
+            number = connection.info.server_version // 10_000
+    except psycopg.Error as error:
+        # Not the address: it may hold a password.
+        detail = str(error).strip().splitlines()[-1]
+        hint = "check LTX_SERVICE_DATABASE, and that Postgres runs"
+        return Finding(name=name, state="wrong", detail=detail, hint=hint)
+    return Finding(name=name, state="ok", detail=f"Postgres {number}")
+
+
 def _codecs(_: Places) -> Iterator[Finding]:
     from provenance.video import describe_ffmpeg
 
@@ -191,10 +261,13 @@ def main(keys: str | None, store: str | None, form: str) -> None:
     from provenance.store import default_store_path
 
     environ = {**os.environ, **({"LTX_STORE": store} if store else {})}
+    database = environ.get("LTX_SERVICE_DATABASE")
     places = Places(
         keys=Path(keys) if keys else default_keys_directory(environ),
         store=default_store_path(environ),
         work=Path.cwd(),
+        service_data=Path(data) if (data := environ.get("LTX_SERVICE_DATA")) else None,
+        service_database=database if database and database.startswith("postgres") else None,
     )
     findings = []
     for finding in examine(places):

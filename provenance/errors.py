@@ -30,6 +30,11 @@
     ├── ManifestError               manifest.invalid   4  signing failed or does not verify
     ├── FetchRefused                fetch.refused      3  an address may not or cannot be read
     ├── StoreError                  store.unavailable  4  cannot be opened, or damaged
+    ├── SandboxError                sandbox.failed     4  work on an untrusted file was cut short
+    │   ├── SandboxTimeout          sandbox.timeout       it took too long
+    │   ├── SandboxMemory           sandbox.memory        it needed too much memory
+    │   ├── SandboxCrashed          sandbox.crashed       it took its process down
+    │   └── SandboxUnavailable      sandbox.unavailable   required, and not to be had here
     └── OutputError                 output.failed      4  writing failed, nothing left behind
         └── DiskFull                output.disk_full
 
@@ -177,6 +182,26 @@ class FetchRefused(EveryframeError):
 
 class StoreError(EveryframeError):
     code = "store.unavailable"
+
+
+class SandboxError(EveryframeError):
+    code = "sandbox.failed"
+
+
+class SandboxTimeout(SandboxError):
+    code = "sandbox.timeout"
+
+
+class SandboxMemory(SandboxError):
+    code = "sandbox.memory"
+
+
+class SandboxCrashed(SandboxError):
+    code = "sandbox.crashed"
+
+
+class SandboxUnavailable(SandboxError):
+    code = "sandbox.unavailable"
 
 
 class OutputError(EveryframeError):

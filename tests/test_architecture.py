@@ -45,6 +45,15 @@ EXPORTED = {
         "open_store",
         "stamp",
     ],
+    "generators": [
+        "Generated",
+        "Generator",
+        "GuideImage",
+        "Request",
+        "Watch",
+        "generate",
+        "open_generator",
+    ],
     "detectors": [
         "Policy",
         "Result",

@@ -25,12 +25,18 @@ COMMANDS = (
     "fingerprint",
     "fingerprint_pairs",
     "fec",
+    "generate",
     "geometry",
     "gpu",
+    "service_chaos",
+    "service_hostile",
+    "service_load",
     "quality_signals",
     "mutations",
+    "scenes",
     "stamping",
     "store",
+    "tampering",
     "verifying",
 )
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from provenance.doctor import LEAST_FREE_BYTES, Places, examine, main
 from provenance.keys import create_development_identity
 from provenance.store import open_store
+from tests.postgres import running_postgres
 
 
 @pytest.fixture
@@ -30,6 +32,32 @@ def test_a_fresh_machine_is_well(places):
     assert "libavcodec" in found["ffmpeg"].detail
     assert sum(name.startswith("credentials: ") for name in found) >= 3
     assert found["compute"].detail
+    assert "time and memory bounded" in found["sandbox"].detail
+
+
+def test_what_the_service_stands_on_is_looked_at(places, tmp_path, monkeypatch):
+    found = findings(replace(places, service_data=tmp_path / "not" / "yet"))
+    assert found["service: sqlite"].state == "ok"
+    assert found["service: many machines"].state == "ok"
+    assert found["service: data"].state == "ok"
+    assert "service: database" not in found
+    nobody = "postgresql://ltx:secret@127.0.0.1:1/service"
+    found = findings(replace(places, service_database=nobody))
+    assert found["service: database"].state == "wrong"
+    assert "secret" not in found["service: database"].detail
+    assert "LTX_SERVICE_DATABASE" in found["service: database"].hint
+    monkeypatch.setattr("provenance.doctor.OLDEST_SQLITE", (99, 0, 0))
+    monkeypatch.setattr("provenance.doctor.SCALE", ("no_such_package",))
+    found = findings(places)
+    assert found["service: sqlite"].state == "wrong"
+    assert found["service: many machines"].detail == "without no_such_package"
+
+
+def test_a_postgres_that_answers_is_told(places, tmp_path_factory):
+    with running_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        found = findings(replace(places, service_database=server.new_database()))
+    assert found["service: database"].detail.startswith("Postgres ")
+    assert found["service: database"].state == "ok"
 
 
 def test_looking_makes_nothing(places, tmp_path):

@@ -50,6 +50,13 @@ def illustrated(result: Result, before: int) -> Result:
     return result if before < _ILLUSTRATED else replace(result, storyboard=(), tamper_map=None)
 
 
+def to_article(result: Result, *, level: int = 2) -> Markup:
+    """The report alone, for a page that has :data:`~detectors.report.style.STYLE` and headings down
+    to ``level`` − 1 already.
+    """
+    return PATTERNS + _report(result, level, "file")
+
+
 def to_frame(result: Result) -> Markup:
     """The page inside a frame for notebooks: neither's styles touch the other's."""
     title = text(f"Verification report of {result.file.name}")

@@ -80,17 +80,29 @@ class AttributeReader(nn.Module):
         for stage in self.stages:
             x = stage(x, batch)
         # What is there on average, and what is there most: a body is small.
-        frames = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
+        frames = torch.cat([x.mean(dim=(2, 3)), _largest(x.flatten(2))], dim=1)
         frames = frames.view(batch, -1, frames.shape[1]).transpose(1, 2)  # (B, 2C, T)
+        # How much it changes, in float32: bfloat16 rounds small movements away.
+        spread = (frames[:, : x.shape[1]].float().var(dim=2) + 1e-4).sqrt()
         moves = F.silu(self.moves(frames))
         clip = torch.cat(
-            [frames.mean(dim=2), frames.std(dim=2)[:, : x.shape[1]], moves.mean(dim=2),
-             moves.amax(dim=2)], dim=1
+            [frames.mean(dim=2), spread.to(frames.dtype), moves.mean(dim=2), _largest(moves)],
+            dim=1,
         )  # fmt: skip
         trunk = F.silu(self.trunk(clip))
         logits = self.heads(trunk).split([len(known) for known in READ.values()], dim=1)
         features: Tensor = self.features_out(trunk)
         return dict(zip(READ, logits, strict=True)), features
+
+
+def _largest(x: Tensor) -> Tensor:
+    """The largest along the last axis, and a gradient that finds it by its index.
+
+    That of ``amax`` compares every value with the largest. Compiled code does not round in between
+    as bfloat16 does, finds none that is equal, and divides by their number
+    (github.com/pytorch/pytorch/issues/195214): no gradient was finite.
+    """
+    return x.max(dim=-1).values
 
 
 def load_reader(path: Path | None = None, *, device: torch.device | str = "cpu") -> AttributeReader:

@@ -191,11 +191,13 @@ def _bounce(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Movi
 
 
 def _fall(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Moving:
-    foot, _, half = (size * extent for extent in EXTENTS[draft.shape])
+    foot, top, half = (size * extent for extent in EXTENTS[draft.shape])
+    # Within the frame: what a first picture does not show cannot be asked for by one.
+    highest = stage.half_height - top - 0.02
     flight = fall(
         Room(ground=stage.ground + foot, left=-9, right=9),
         x=rng.uniform(-0.7, 0.7) * (stage.half_width - half),
-        top=stage.ground + foot + rng.uniform(1.25, 1.7),
+        top=min(highest, stage.ground + foot + rng.uniform(0.9, 1.5)),
         wait_s=rng.uniform(0.05, 0.45),
         gravity=stage.gravity,
         restitution=rng.uniform(0.18, 0.34),

@@ -82,7 +82,7 @@ def _shaded_body(image: Tensor, view: View, layer: Layer) -> Tensor:
     nz = (1 - flatness * flatness).clamp(min=0.0).sqrt()
     # The key light stands up and in front; half-way to the eye is where it shines.
     lx, ly, lz = 0.62 * view.light, 0.66, 0.62
-    length = (lx * lx + ly * ly + lz * lz).sqrt() if isinstance(lx, torch.Tensor) else 1.0
+    length = (lx * lx + ly * ly + lz * lz).sqrt()
     key = ((nx * lx + ny * ly + nz * lz) / length).clamp(min=0)
     half = (lx * lx + ly * ly + (lz + length) ** 2).sqrt()
     gleam = ((nx * lx + ny * ly + nz * (lz + length)) / half).clamp(min=0) ** layer.sharp

@@ -8,6 +8,7 @@ is right on scenes it has not seen, on held-out triples, and on pictures as a co
 from __future__ import annotations
 
 import random
+import time
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,7 +26,7 @@ from generators.metrics.attributes import (
     read_attributes,
 )
 from generators.scenes import SceneSpec, Split, attributes, draw_scene, render_video
-from generators.training.trainer import Figures, finish, parse_run, save, start, work
+from generators.training.trainer import Figures, finish, parse_run, save, say, start, work
 
 if TYPE_CHECKING:
     import argparse
@@ -33,19 +34,22 @@ if TYPE_CHECKING:
 _SCENE_S = 4.0
 _SMOOTH = 0.05
 _BEGIN = 0.6  # share of the clips that show a scene from its beginning, as generated ones do
+_DRAWN = 32  # clips that are rendered at once
 _TEST_SEED = 987_654
 
 
 def main() -> None:
     run, options = parse_run("classifier", batch=48, rate=2e-3, extra=_options)
     training = start(AttributeReader(), run)
+    # A run that goes on sees new scenes.
+    rng = random.Random(f"{run.seed}-{training.step}")  # noqa: S311
+    pool = LabelledPool(rng, size=options.pool, device=run.device, share=options.renew)
+    say(f"{options.pool} clips drawn")
 
     def objective(net: nn.Module, share: float) -> tuple[Tensor, Figures]:
         del share
-        # A generator for each step: a run that goes on sees new scenes, whenever it was stopped.
-        rng = random.Random(f"{run.seed}-{training.step}-{training.skipped}")  # noqa: S311
-        video, asked = batch_of(rng, run.batch, split="train", device=run.device)
-        return loss_of(net, spoiled(video, rng), asked)
+        video, asked = pool.draw(run.batch)
+        return loss_of(net, video, asked)
 
     work(training, run, objective)
     save(training, run)
@@ -78,7 +82,50 @@ def batch_of(
     return video, specs
 
 
-def loss_of(net: nn.Module, video: Tensor, specs: list[SceneSpec]) -> tuple[Tensor, Figures]:
+class LabelledPool:
+    """Clips and the words for them on the device, renewed slowly; see :class:`.clips.PairPool`."""
+
+    def __init__(
+        self, rng: random.Random, *, size: int, device: torch.device, share: float
+    ) -> None:
+        self._rng, self._device, self._share = rng, device, share
+        self._batch = min(_DRAWN, size)
+        self._clips = torch.empty(size, 3, FRAMES, HEIGHT, WIDTH, dtype=torch.uint8, device=device)
+        self._words = {name: torch.empty(size, dtype=torch.long, device=device) for name in READ}
+        self._next, self._spent_s = 0, 0.0
+        for _ in range(-(-size // self._batch)):
+            self._renew()
+        self._started, self._spent_s = time.monotonic(), 0.0
+
+    def draw(self, count: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Clips (count, 3, FRAMES, HEIGHT, WIDTH), each quarter spoiled in its own way, half of
+        them mirrored, and for each attribute its words' numbers (count,); renews when it is time.
+        """
+        if self._spent_s < self._share * (time.monotonic() - self._started):
+            self._renew()
+        rows = torch.tensor(self._rng.choices(range(len(self._clips)), k=count))
+        rows = rows.to(self._device)
+        clips = self._clips[rows].float() / 127.5 - 1
+        clips = torch.cat([clips[::2], clips[1::2].flip(-1)])  # no word says left or right
+        order = torch.cat([rows[::2], rows[1::2]])
+        parts = [spoiled(part, self._rng) for part in clips.chunk(4)]
+        return torch.cat(parts), {name: known[order] for name, known in self._words.items()}
+
+    @torch.no_grad()
+    def _renew(self) -> None:
+        begun = time.monotonic()
+        video, specs = batch_of(self._rng, self._batch, split="train", device=self._device)
+        rows = [(self._next + index) % len(self._clips) for index in range(self._batch)]
+        self._clips[rows] = ((video + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        for name, numbers in targets(specs, self._device).items():
+            self._words[name][rows] = numbers
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        self._next = (rows[-1] + 1) % len(self._clips)
+        self._spent_s += time.monotonic() - begun
+
+
+def loss_of(net: nn.Module, video: Tensor, asked: dict[str, Tensor]) -> tuple[Tensor, Figures]:
     """Mean cross-entropy of all attributes, and how often each is right.
 
     Features have no target of their own: they are pulled to what tells attributes apart by a
@@ -89,7 +136,6 @@ def loss_of(net: nn.Module, video: Tensor, specs: list[SceneSpec]) -> tuple[Tens
         logits, features = net(video)
     logits = {name: scores.float() for name, scores in logits.items()}
     features = features.float()
-    asked = targets(specs, video.device)
     losses, figures = [], {}
     for name, scores in logits.items():
         losses.append(F.cross_entropy(scores, asked[name], label_smoothing=_SMOOTH))
@@ -157,6 +203,7 @@ def _directions(name: str, features: Tensor) -> Tensor:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--pool", type=int, default=2048, help="clips that are kept")
     parser.add_argument("--test", type=int, default=512, help="scenes to be examined on")
 
 

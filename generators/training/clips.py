@@ -91,6 +91,16 @@ class PairPool:
         clips[third // 2 : 2 * third] = clips[third // 2 : 2 * third].flip(3)
         return clips.float() / 127.5 - 1
 
+    def stills(self, count: int) -> Tensor:
+        """(count, 3, H, W) in −1…1: single frames of the clips, either look, half mirrored."""
+        size = len(self._clips)
+        rows = torch.tensor(self._random.choices(range(size), k=count), device=self._device)
+        looks = torch.randint(2, (count,), device=self._device)
+        moments = torch.randint(self._frames, (count,), device=self._device)
+        pictures = self._clips[rows, looks, :, moments].float() / 127.5 - 1
+        pictures[::2] = pictures[::2].flip(-1)
+        return pictures
+
     def _renew(self) -> None:
         begun = time.monotonic()
         pairs = draw_pairs(

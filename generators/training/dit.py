@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
     from generators.training.pool import Encoded
 
+PRESET = "ltx-2.3-small"
 WARMUP_STEPS = 300
 SYNC_EVERY = 10
 """Steps after which the processes agree on how much of the time is used up."""
@@ -63,13 +64,13 @@ class Plan:
 
     out: Path
     seconds: float
-    preset: str = "ltx-2.3-small"
+    preset: str = PRESET
     batch: int = 128
-    pool: int = 24_000
+    pool: int = 40_000
     fill: int = 2_000
-    fill_s: float = 60.0
+    fill_s: float = 30.0
     render: int = 16
-    render_share: float = 0.3
+    render_share: float = 0.4
     rate: float = 1e-3
     decay: float = 0.35
     tail_s: float = 40.0
@@ -87,6 +88,7 @@ class Run:
     model: DiT
     average: DiT
     optimizer: torch.optim.Optimizer
+    skipped: torch.Tensor
     step: int = 0
     log: list[dict[str, Any]] = field(default_factory=list)
 
@@ -105,7 +107,8 @@ def start_run(plan: Plan, world: World) -> Run:
         fused=True,
     )
     average = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
-    return Run(model=model, average=average, optimizer=optimizer)
+    skipped = torch.zeros((), device=world.device)
+    return Run(model=model, average=average, optimizer=optimizer, skipped=skipped)
 
 
 def rate_at(step: int, share: float, plan: Plan) -> float:
@@ -135,6 +138,7 @@ def advance(run: Run, pool: Pool, plan: Plan, world: World, rate: float) -> Loss
     run.optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
     run.optimizer.grad_scale = None  # type: ignore[attr-defined]
     run.optimizer.step()
+    run.skipped += run.optimizer.found_inf  # type: ignore[attr-defined]
     run.step += 1
     keep = min(0.9995, (run.step + 1) / (run.step + 20))
     with torch.no_grad():
@@ -185,6 +189,7 @@ def train(
             step_s = world.agree((now - at) / steps * (1 - plan.render_share))
             line = dict(zip(Losses._fields, means, strict=True))
             line |= {"step": run.step, "s": round(now - started, 1), "step_s": round(step_s, 4)}
+            line |= {"skipped": int(run.skipped), "rate": rate_at(run.step, share, plan)}
             line |= {"render_s": round(render_s, 3), "clips": sum(p.filled for p, _ in pools)}
             run.log.append(line)
             world.say(json.dumps(line))
@@ -209,23 +214,37 @@ def held_out_losses(run: Run, pool: Pool, world: World, *, batches: int = 4) -> 
     }
 
 
-def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], world: World) -> bool:
-    """Compile the block, once for all formats; on any failure go on without. True if compiled."""
-    for block in run.model.blocks:
+def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], plan: Plan, world: World) -> bool:
+    """Compile the block, once for all formats. What a compiler gets wrong must not cost the run:
+    where it fails, or its gradients are not those of the plain block, there is none. True if
+    compiled.
+    """
+    probe = copy.deepcopy(run.model)
+    with torch.no_grad():
+        for weight in probe.parameters():  # with open gates, so that all of a block is compared
+            weight.add_(torch.randn(weight.shape, device=weight.device), alpha=0.02)
+
+    def gradient(pool: Pool) -> float:
+        generator = torch.Generator(world.device).manual_seed(5)
+        with world.autocast():
+            found = losses(probe, pool.draw(plan.batch, generator), generator)
+        probe.zero_grad()
+        found.total.backward()  # type: ignore[no-untyped-call]
+        return float(torch.nn.utils.clip_grad_norm_(probe.parameters(), 1e9))
+
+    plain = [gradient(pool) for pool, _ in pools]
+    for block in probe.blocks:
         block.compile(dynamic=True)
     try:
-        for pool, _ in pools:
-            with world.autocast():
-                found = losses(run.model, pool.draw(8, world.generator), world.generator)
-            found.total.backward()  # type: ignore[no-untyped-call]
-        world.wait()
+        compiled = [gradient(pool) for pool, _ in pools]
     except Exception as error:  # noqa: BLE001  whatever a compiler has to complain about
         world.say(f"not compiled: {type(error).__name__}: {str(error)[:500]}")
-        for block in run.model.blocks:
-            block._compiled_call_impl = None  # noqa: SLF001  what Module.compile sets
         return False
-    finally:
-        run.optimizer.zero_grad()
+    world.say(f"gradients: compiled {compiled}, plain {plain}")
+    if not all(abs(a - b) <= 0.05 * b for a, b in zip(compiled, plain, strict=True)):
+        return False
+    for block in run.model.blocks:
+        block.compile(dynamic=True)
     return True
 
 
@@ -250,7 +269,7 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
                 break
         took = time.monotonic() - before
         world.say(f"{pool.layout}: {pool.filled} clips in {took:.1f} s")
-    compiled = plan.compiled and compile_blocks(run, pools, world)
+    compiled = plan.compiled and compile_blocks(run, pools, plan, world)
     world.say(f"compiled: {compiled}, after {time.monotonic() - started:.1f} s")
     first = run.step
     began = time.monotonic()
@@ -272,8 +291,9 @@ def work(plan: Plan, world: World, source: SceneSource, resume: Path | None) -> 
     if world.rank == 0:
         plan.out.mkdir(parents=True, exist_ok=True)
         save_state(plan.out, run.model, run.average, run.optimizer, run.step)
+        source.rng = np.random.default_rng(2026)  # the same scenes after every run
         held_out = Pool(FORMATS[0][0], plan.held_out)
-        captions = []
+        captions: list[str] = []
         while held_out.filled < held_out.capacity:
             held_out.put(source.clips(held_out.layout, plan.render, split="held_out"))
             captions += source.captions
@@ -304,16 +324,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--video-codec", type=Path, help="weights; default: the bundled ones")
     parser.add_argument("--audio-codec", type=Path, help="weights; default: the bundled ones")
     parser.add_argument("--device", choices=["cpu", "cuda"])
-    parser.add_argument("--preset", choices=sorted(PRESETS), default=Plan.preset)
+    parser.add_argument("--preset", choices=sorted(PRESETS), default=PRESET)
     parser.add_argument("--seconds", type=float, default=540.0, help="of the whole run")
     parser.add_argument("--tail-s", type=float, default=40.0, help="kept for the end of it")
     parser.add_argument("--steps", type=int, help="stop after so many, if time does not")
     parser.add_argument("--batch", type=int, default=128, help="clips a step, each process")
-    parser.add_argument("--pool", type=int, default=24_000, help="clips kept, each process")
+    parser.add_argument("--pool", type=int, default=40_000, help="clips kept, each process")
     parser.add_argument("--fill", type=int, default=2_000, help="clips rendered before training")
-    parser.add_argument("--fill-s", type=float, default=60.0, help="the most time for that")
+    parser.add_argument("--fill-s", type=float, default=30.0, help="the most time for that")
     parser.add_argument("--render", type=int, default=16, help="clips rendered at a time")
-    parser.add_argument("--render-share", type=float, default=0.3, help="of the time")
+    parser.add_argument("--render-share", type=float, default=0.4, help="of the time")
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     parser.add_argument("--decay", type=float, default=0.35, help="last share of the time; 0: none")
     parser.add_argument("--held-out", type=int, default=64, help="clips that losses are read on")

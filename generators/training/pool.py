@@ -46,7 +46,7 @@ class Format:
     width: int = 192
     height: int = 112
     rate: int = 24
-    chunks: int = 15
+    chunks: int = 12
     window: int = 9
 
     @property

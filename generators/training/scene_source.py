@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import torch
 
-from generators.scenes import scene_batch
+from generators import audio_codec, video_codec
+from generators.scenes import caption, scene_batch
 from generators.training.pool import encode_clips
+from generators.weight_file import bundled, load_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,23 +64,20 @@ class SceneSource:
         seed: int,
     ) -> Self:
         """With trained codecs from files, or the bundled ones for None."""
-        from generators.audio_codec import AudioCodec, AudioCodecConfig
-        from generators.video_codec import VideoCodec, VideoCodecConfig
-        from generators.weight_file import bundled, load_weights
-
-        video, audio = VideoCodec(VideoCodecConfig()), AudioCodec(AudioCodecConfig())
-        load_weights(video_weights or bundled("video_codec.safetensors"), video)
-        load_weights(audio_weights or bundled("audio_codec.safetensors"), audio)
+        video, audio = load_codecs(video_weights, audio_weights, world.device)
         return cls(
-            video_codec=video.to(world.device).eval(),
-            audio_codec=audio.to(world.device).eval(),
+            video_codec=video,
+            audio_codec=audio,
             device=world.device,
             max_bytes=config.text.max_bytes,
             rng=np.random.default_rng([seed, world.rank]),
         )
 
     def clips(self, layout: Format, count: int, *, split: Split = "train") -> Encoded:
-        """``count`` new clips of a format, encoded."""
+        """New clips of a format, encoded: ``count``, and for training each in a mirror as well.
+
+        Nothing in the captions says left or right, and rendering takes longer than encoding.
+        """
         with torch.no_grad():
             scenes = scene_batch(
                 self.rng,
@@ -90,14 +89,32 @@ class SceneSource:
                 device=self.device,
                 split=split,
             )
-        self.captions = tuple(scenes.captions)
         self.rendered += count
+        video, audio = scenes.video, scenes.audio
+        self.captions = tuple(scenes.captions)
+        if split == "train":
+            video, audio = torch.cat([video, video.flip(-1)]), torch.cat([audio, audio.flip(1)])
+            self.captions += tuple(caption(spec, self.rng) for spec in scenes.specs)
         return encode_clips(
-            scenes.video,
-            scenes.audio,
-            scenes.captions,
+            video,
+            audio,
+            self.captions,
             video_codec=self.video_codec,
             audio_codec=self.audio_codec,
             layout=layout,
             max_bytes=self.max_bytes,
         )
+
+
+def load_codecs(
+    video_weights: Path | None, audio_weights: Path | None, device: torch.device
+) -> tuple[VideoCodec, AudioCodec]:
+    """Trained codecs, from files or for None the bundled ones.
+
+    Raises :class:`~provenance.errors.InputMissing`, :class:`~provenance.errors.UnreadableMedia`.
+    """
+    video = video_codec.VideoCodec(video_codec.VideoCodecConfig())
+    audio = audio_codec.AudioCodec(audio_codec.AudioCodecConfig())
+    load_weights(video_weights or bundled("video_codec.safetensors"), video)
+    load_weights(audio_weights or bundled("audio_codec.safetensors"), audio)
+    return video.to(device).eval(), audio.to(device).eval()

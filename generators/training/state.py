@@ -6,7 +6,6 @@ of the weights is taken from the exported file. What rounding loses, some steps 
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import safetensors.torch
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 FILE_BYTES = 15 << 20
 EXPORT = "dit.safetensors"
-_STEP = "state.json"
+_STEP = "step"
 
 
 def save_state(
@@ -32,12 +31,16 @@ def save_state(
     folder.mkdir(parents=True, exist_ok=True)
     save_packed(folder / EXPORT, average)
     tensors = {f"weight.{name}": value.half() for name, value in model.state_dict().items()}
-    names = {weight: name for name, weight in model.named_parameters()}
     first: dict[str, Tensor] = {}
-    for weight, moments in optimizer.state.items():
-        first[f"first.{names[weight]}"] = moments["exp_avg"]
-        tensors[f"second.{names[weight]}"] = moments["exp_avg_sq"].bfloat16()
+    for name, weight in model.named_parameters():
+        moments = optimizer.state.get(weight, {})
+        if moments:
+            first[f"first.{name}"] = moments["exp_avg"]
+            tensors[f"second.{name}"] = moments["exp_avg_sq"].bfloat16()
     tensors |= pack(first)
+    tensors[_STEP] = torch.tensor(step)
+    for stale in folder.glob("state-*.safetensors"):
+        stale.unlink()
     count = 0
     batch: dict[str, Tensor] = {}
     size = 0
@@ -49,7 +52,6 @@ def save_state(
         batch[name] = value.detach().cpu().contiguous()
         size += bytes_more
     safetensors.torch.save_file(batch, folder / f"state-{count}.safetensors")
-    (folder / _STEP).write_text(json.dumps({"step": step, "files": count + 1}))
 
 
 def load_state(
@@ -59,14 +61,15 @@ def load_state(
 
     Raises InputMissing when there is none, UnreadableMedia when it is damaged or of another model.
     """
-    if not (folder / _STEP).is_file():
+    files = sorted(folder.glob("state-*.safetensors"))
+    if not files:
         raise InputMissing(f"{folder}: no state", hint="name the folder of an earlier run")
     load_packed(folder / EXPORT, average)
     try:
-        about = json.loads((folder / _STEP).read_text())
         tensors: dict[str, Tensor] = {}
-        for index in range(about["files"]):
-            tensors |= safetensors.torch.load_file(folder / f"state-{index}.safetensors")
+        for file in files:
+            tensors |= safetensors.torch.load_file(file)
+        step = int(tensors[_STEP])
         model.load_state_dict(
             {name: tensors[f"weight.{name}"].float() for name in model.state_dict()}
         )
@@ -75,11 +78,11 @@ def load_state(
             if f"second.{name}" in tensors:
                 optimizer.state[weight] = {
                     # Where the fused optimizer wants it.
-                    "step": torch.tensor(float(about["step"]), device=weight.device),
+                    "step": torch.tensor(float(step), device=weight.device),
                     "exp_avg": first[f"first.{name}"].to(weight),
                     "exp_avg_sq": tensors[f"second.{name}"].to(weight),
                 }
-        return int(about["step"])
+        return step
     except (SafetensorError, RuntimeError, KeyError, ValueError, OSError) as error:
         raise UnreadableMedia(
             f"{folder}: this state cannot be used ({error})",

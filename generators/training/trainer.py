@@ -14,9 +14,10 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
+import torch._dynamo
 from torch import Tensor, nn
 
 from generators.training.checkpoint import load_state, save_state
@@ -143,14 +144,16 @@ def work(
     objective: Callable[[nn.Module, float], tuple[Tensor, Figures]],
     *,
     whole: nn.Module | None = None,
+    blocks: type[nn.Module] | None = None,
 ) -> None:
     """Steps until the budget is used up. ``objective(net, share)`` gives a loss and figures.
 
-    It is given ``whole``, by default the net, which is compiled where that is asked for.
+    It is given ``whole``, by default the net, which is compiled where that is asked for; or only
+    its ``blocks`` are: each shape of them once, seconds where a large net takes minutes.
     """
     whole = training.net if whole is None else whole
     started = logged = saved = time.monotonic()
-    net = _compiled(whole) if run.compiled else whole
+    net = _compiled(whole, blocks) if run.compiled else whole
     budget = max(1.0, run.seconds - (started - run.started_s))
     first = True
     done = 0
@@ -172,6 +175,8 @@ def work(
             say(f"not compiled: {type(error).__name__}: {str(error)[:300]}")
             torch.cuda.empty_cache()
             net = whole
+            for module in whole.modules():
+                module._compiled_call_impl = None  # noqa: SLF001  what compile() in place sets
             first = False
             continue
         first = False
@@ -210,7 +215,18 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def _compiled(net: nn.Module) -> nn.Module:
+def compile_blocks(net: nn.Module, blocks: type[nn.Module], **options: Any) -> None:
+    """Compile all ``blocks`` within ``net`` in place; those of one shape share what is compiled."""
+    torch._dynamo.config.recompile_limit = 64  # noqa: SLF001  shapes of blocks, not of one block
+    for module in net.modules():
+        if isinstance(module, blocks):
+            module.compile(dynamic=False, **options)
+
+
+def _compiled(net: nn.Module, blocks: type[nn.Module] | None) -> nn.Module:
+    if blocks is not None:
+        compile_blocks(net, blocks)
+        return net
     compiled: nn.Module = torch.compile(net)  # type: ignore[assignment]
     return compiled
 

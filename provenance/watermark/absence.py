@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from provenance.watermark.rectangles import Rectangle, largest_sum
-from provenance.watermark.regions import Stretch, stretches
+from provenance.watermark.regions import Section, Stretch, section_of, stretches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 
     from provenance.watermark.spots import Spots
 
-SURE_NATS = {2: 26.0, 4: 15.0}
+SURE_NATS = {2: 36.0, 4: 24.0}
 """What a rectangle needs in stretches of so many windows. The shorter, the more rectangles there
 are, and the more a codec does from frame to frame."""
-SURE_LONGER_NATS = 13.0
-_LINK_NATS, _LINK_COST = 8.0, 6.0
+SURE_LONGER_NATS = 14.0
+_LINK_NATS, _LINK_COST = 8.0, 7.0
 _LINKED_FROM = 4  # windows in a stretch: in shorter ones a codec makes chains
 _TELLING = 0.12  # what has to be due on average for a stretch to tell anything
 _STILL_THERE = 0.4  # share of what is due above which a region is not missing the mark
 _FINEST = 2  # windows in the shortest stretch
 _MOST_REGIONS = 6  # in a stretch
-_SCANNED_ROWS = 40  # the scan takes H² W steps: of a finer grid, spots are joined
+_SCANNED_ROWS = 30  # the scan takes H² W steps: of a finer grid, spots are joined
 _SMALLEST = 6  # spots a side
+_SEEN_LEVELS, _ENDS = 3.0, 2
+_FIRST_SHARE = 0.65  # of what is sure: so much is left out when it is learned anew what is due
 _GAP = 3  # spots between rectangles that are one region
 _SAME_TIME = 0.6
 _PAID = -1.0  # nats a spot for going over what was found already
@@ -52,17 +54,17 @@ class Missing(NamedTuple):
 
 def missing_regions(spots: Sequence[Spots]) -> list[Missing]:
     """The regions of ``spots``, windows that follow each other, in which the mark is missing."""
-    evidence = np.stack([each.evidence for each in spots]).astype(np.float32)
-    activity = np.stack([each.activity for each in spots]).astype(np.float32)
-    found = _pass(evidence, activity, None)
+    section = section_of(spots)
+    found = _pass(section, None, _FIRST_SHARE)
     if found:
         # Without them, what is due is seen better.
-        gone = np.zeros(evidence.shape, bool)
+        gone = np.zeros(section.evidence.shape, bool)
         for first, last, place in found:
             gone[(slice(first, last), *place.slices)] = True
-        found = _pass(evidence, activity, gone)
-        single = stretches(evidence, activity, [(w, w + 1) for w in range(len(evidence))], gone)
+        found = _pass(section, gone, 1.0)
+        single = stretches(section, [(w, w + 1) for w in range(len(spots))], gone)
         found = [_timed(part, single) for part in _distinct(found)]
+        found = [part for part in found if _appears(part, section)]
     return _grouped(found)
 
 
@@ -78,17 +80,17 @@ def _bins(count: int) -> Iterator[list[tuple[int, int]]]:
 
 
 def _pass(
-    evidence: NDArray[np.float32],
-    activity: NDArray[np.float32],
+    section: Section,
     gone: NDArray[np.bool_] | None,
+    share: float,
 ) -> list[Missing]:
     found: list[Missing] = []
     length = _FINEST
-    for bins in _bins(len(evidence)):
-        sure = SURE_NATS.get(length, SURE_LONGER_NATS)
+    for bins in _bins(len(section.evidence)):
+        sure = share * SURE_NATS.get(length, SURE_LONGER_NATS)
         suspects = [
             suspect
-            for stretch in stretches(evidence, activity, bins, gone)
+            for stretch in stretches(section, bins, gone)
             if stretch.due.mean() >= _TELLING
             for suspect in _suspects(stretch)
         ]
@@ -164,6 +166,19 @@ def _shared(one: Rectangle, other: Rectangle) -> float:
     height = min(one.bottom, other.bottom) - max(one.top, other.top)
     width = min(one.right, other.right) - max(one.left, other.left)
     return max(0, height) * max(0, width) / min(one.area, other.area)
+
+
+def _appears(part: Missing, section: Section) -> bool:
+    """Whether the picture changes where ``part`` begins and ends: what lays something over it, or
+    takes it away, is seen to. Where nothing changes, a codec has dropped the mark for a while.
+    """
+    shown = section.motion[(slice(None), *part.place.slices)].mean((1, 2))
+    # A window or two at the ends of all there is say little: what misses them lasts throughout.
+    ends = [at for at in (part.first, part.last) if _ENDS < at < len(shown) - _ENDS]
+    if not ends:
+        return True
+    change = max(float(shown[at - 1 : at + 1].max()) for at in ends)
+    return change >= _SEEN_LEVELS
 
 
 def _timed(part: Missing, windows: Sequence[Stretch]) -> Missing:

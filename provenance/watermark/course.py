@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What another speed than the original's has to be worth: pictures are held, played backwards, and
 # then hurried or slowed down, in this order.
-_UNUSUAL_NATS = {0.0: 3.0, -1.0: 3.0, 1.0: 0.0}
+_UNUSUAL_NATS = {0.0: 3.0, -1.0: 6.0, 1.0: 0.0}
 _CHANGED_NATS, _USUAL_NATS = 11.0, 16.0
 LEAP_NATS = 20.0  # what another line has to be worth
 PACE_NATS = 7.0  # and what one is that goes on from where the last one came to

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import cv2
 import numpy as np
 
 from provenance.watermark.absence import Missing, missing_regions, touching
 from provenance.watermark.detection import AbsenceMap, MissingRegion
-from provenance.watermark.regions import in_strengths, stretches
+from provenance.watermark.regions import in_strengths, section_of, stretches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +23,7 @@ _SECTION = 128  # windows, half a minute: bounds the memory for hours of video
 _PRESENT = 0.3  # share of the usual evidence below which a window as a whole is without the mark
 _MAP_S = 1.0
 _MAP_ROWS = 20
+_TELLING = 4.0  # sum of what is due, squared, from which a block of the map tells something
 _MOST_MAPS = 600
 _STILL_LEVELS = 0.8  # usual change between windows below which a region stands still
 _STILL_SHARE = 0.25  # and beside that of the rest of the picture
@@ -117,30 +119,32 @@ def _mapped(section: Sequence[Spots]) -> list[_Mapped]:
     """The map of a section: 0 where the mark is, 1 where it is missing, NaN where none is due."""
     if not section:
         return []
-    evidence = np.stack([each.evidence for each in section]).astype(np.float32)
-    activity = np.stack([each.activity for each in section]).astype(np.float32)
+    told = section_of(section)
     starts = [0]
     for index, each in enumerate(section):
         if each.start_s - section[starts[-1]].start_s >= _MAP_S - 1e-6:
             starts.append(index)
     bins = list(zip(starts, [*starts[1:], len(section)], strict=True))
-    height, width = evidence.shape[1:]
+    height, width = told.evidence.shape[1:]
     step = max(1, height // _MAP_ROWS)
     rows, columns = height // step, width // step
     mapped = []
-    for stretch in stretches(evidence, activity, bins):
-        sums = (
-            np.asarray(plane[: rows * step, : columns * step])
-            .reshape(rows, step, columns, step)
-            .sum((1, 3))
+    for stretch in stretches(told, bins):
+        nats, worth = (
+            _around(plane[: rows * step, : columns * step].reshape(rows, step, columns, step))
             for plane in (stretch.nats, stretch.due * stretch.due)
         )
-        nats, worth = sums
         grid = 1 / (1 + np.exp(-np.clip(nats, -30, 30)))
-        grid[worth < 0.5] = np.nan
+        grid[worth < _TELLING] = np.nan
         first, last = section[stretch.first], section[stretch.last - 1]
         mapped.append(_Mapped(first.start_s, last.end_s, grid.astype(np.float32)))
     return mapped
+
+
+def _around(blocks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums of (rows, spots, columns, spots) over each block and those around it."""
+    sums = np.asarray(blocks.sum((1, 3)), np.float32)
+    return np.asarray(cv2.boxFilter(sums, -1, (3, 3), normalize=False), np.float32)
 
 
 def _pairs(maps: Sequence[_Mapped]) -> Iterator[Sequence[_Mapped]]:

@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_SHARE = 0.7  # of what is due: a region that holds at least that counts as marked
+    from provenance.watermark.spots import Spots
+
+_SHARE = 0.6  # of what is due: a region that holds at least that counts as marked
 _NEIGHBOURHOOD = 5  # spots whose strength is one
 _LEAST_DUE, _MOST_DUE = 0.05, 0.9
-_CLASSES = 8  # of activity, by which it is learned what is due
-_STEEPEST = -0.8
+_CLASSES = 5  # of activity, of motion, of brightness, by which it is learned what is due
+_LEARNED_FROM = 40_000  # spots
+_LEAST_COUNT = 30  # spots in a class that is used
+_STEEPEST = 0.8
 _BLOCK = 8  # spots a side: of these the best tenth shows what is due where most was replaced
 _BEST, _BEST_SIGMAS, _BEST_SHARE = 0.9, 1.28, 0.6
 
@@ -48,27 +52,59 @@ class Stretch:
     nats: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What T windows say, each (T, h, w): ``evidence`` for the mark; ``activity``, the picture's
+    deviation within a spot, ``motion``, its change to the windows beside, and ``brightness``, in
+    levels. ``depths`` (3, T, h, w): log(1 + x) of the three.
+    """
+
+    evidence: NDArray[np.float32]
+    activity: NDArray[np.float32]
+    motion: NDArray[np.float32]
+    brightness: NDArray[np.float32]
+    depths: NDArray[np.float32]
+
+
+def section_of(spots: Sequence[Spots]) -> Section:
+    shown = np.stack([each.brightness for each in spots]).astype(np.float32)
+    change = np.abs(np.diff(shown, axis=0))
+    still = np.zeros((1, *shown.shape[1:]), np.float32)
+    motion = np.maximum(np.concatenate([change, still]), np.concatenate([still, change]))
+    activity = np.stack([each.activity for each in spots]).astype(np.float32)
+    motion = np.stack([cv2.blur(plane, (5, 5)) for plane in motion])
+    brightness = np.stack([cv2.blur(plane, (5, 5)) for plane in shown])
+    return Section(
+        evidence=np.stack([each.evidence for each in spots]).astype(np.float32),
+        activity=activity,
+        motion=motion,
+        brightness=brightness,
+        depths=np.log1p(np.stack([activity, motion, brightness])),
+    )
+
+
 def stretches(
-    evidence: NDArray[np.float32],
-    activity: NDArray[np.float32],
+    section: Section,
     bins: Sequence[tuple[int, int]],
     missing: NDArray[np.bool_] | None = None,
 ) -> list[Stretch]:
-    """(T, h, w) ``evidence`` and ``activity`` of T windows, added up over ``bins`` (first, last).
+    """The T windows of ``section``, added up over ``bins`` (first, last).
 
     ``missing`` (T, h, w): where it is known already, and what is due is not to be learned.
     """
-    ratios = np.stack([in_strengths(evidence[a:b].sum(0)) for a, b in bins])
-    active = np.stack([activity[a:b].mean(0) for a, b in bins])
+    ratios = np.stack([in_strengths(section.evidence[a:b].sum(0)) for a, b in bins])
+    depths = np.stack([section.depths[:, a:b].mean(1) for a, b in bins], 1)
     kept = np.ones(ratios.shape, bool)
     if missing is not None:
         kept = np.stack([~missing[a:b].any(0) for a, b in bins])
     if not kept.any():
         return []
-    level, slope = due_by_activity(ratios[kept], active[kept])
+    # One spot in a few is as good for that as all of them.
+    some = np.flatnonzero(kept)[:: max(1, kept.sum() // _LEARNED_FROM)]
+    level, slopes = due_by_picture(ratios.ravel()[some], depths.reshape(3, -1)[:, some])
+    shapes = np.exp(np.tensordot(slopes.astype(np.float32), depths, 1))
     found = []
-    for (a, b), ratio, calm, keep in zip(bins, ratios, 1 + active, kept, strict=True):
-        shape = np.power(calm, np.float32(slope))
+    for (a, b), ratio, shape, keep in zip(bins, ratios, shapes, kept, strict=True):
         due = np.clip(_level_here(ratio, shape, keep, level) * shape, 0, _MOST_DUE)
         due = np.asarray(np.where(due < _LEAST_DUE, 0, due), np.float32)
         least = _SHARE * due
@@ -84,24 +120,49 @@ def in_strengths(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(evidence / np.sqrt(power + floor), np.float32)
 
 
-def due_by_activity(
-    ratios: NDArray[np.float32], activities: NDArray[np.float32]
-) -> tuple[float, float]:
-    """(level, slope): what is due where the activity is a is level × (1 + a)^slope."""
-    depth = np.log1p(activities.ravel())
+def due_by_picture(
+    ratios: NDArray[np.float32], depths: NDArray[np.float32]
+) -> tuple[float, NDArray[np.float64]]:
+    """(level, slopes): what is due is level × exp(slopes · depths), for (N,) ``ratios``.
+
+    ``depths`` (3, N): logarithms of activity, motion and brightness. Learned from the means of
+    classes of spots that are alike. The first two make it less or nothing at all.
+    """
+    which = np.zeros(ratios.size, np.intp)
+    for depth in depths:
+        which = _CLASSES * which + _classed(depth)
+    classes = _CLASSES ** len(depths)
+    counts = np.bincount(which, minlength=classes)
+    told, *means = (
+        np.bincount(which, values, classes) / np.maximum(counts, 1)
+        for values in (ratios.ravel(), *depths)
+    )
+    usable = (counts >= _LEAST_COUNT) & (told > _LEAST_DUE / 2)
+    weights = np.sqrt(counts[usable])
+    columns = np.stack([np.ones_like(weights), *(mean[usable] for mean in means)], 1)
+    slopes = np.zeros(len(depths))
+    free = [True] * len(depths)
+    # Least squares; what would make it more is left out, and the rest learned again.
+    while any(free) and len(weights) > len(depths) + 1:
+        kept = [0, *(1 + n for n, one in enumerate(free) if one)]
+        goal = np.log(told[usable]) * weights
+        slopes = np.zeros(len(depths) + 1)
+        slopes[kept] = np.linalg.lstsq(columns[:, kept] * weights[:, None], goal, rcond=None)[0]
+        slopes = slopes[1:]
+        wrong = [n for n in (0, 1) if slopes[n] > 0]
+        if not wrong:
+            break
+        for n in wrong:
+            free[n], slopes[n] = False, 0.0
+    slopes = np.clip(slopes, -_STEEPEST, _STEEPEST)
+    shape = np.exp(np.sum([slope * depth for slope, depth in zip(slopes, depths, strict=True)], 0))
+    level = float((ratios.ravel() * shape).sum() / (shape * shape).sum())
+    return max(level, 0.0), slopes
+
+
+def _classed(depth: NDArray[np.float32]) -> NDArray[np.intp]:
     edges = np.quantile(depth, np.linspace(0, 1, _CLASSES + 1))
-    which = np.clip(np.searchsorted(edges, depth, side="right") - 1, 0, _CLASSES - 1)
-    counts = np.bincount(which, minlength=_CLASSES)
-    told = np.bincount(which, ratios.ravel(), _CLASSES) / np.maximum(counts, 1)
-    middle = np.bincount(which, depth, _CLASSES) / np.maximum(counts, 1)
-    usable = (counts > 0) & (told > _LEAST_DUE / 2)
-    slope = 0.0
-    if usable.sum() > 1 and np.ptp(middle[usable]) > 0.2:
-        weights = np.sqrt(counts[usable])
-        slope = float(np.polyfit(middle[usable], np.log(told[usable]), 1, w=weights)[0])
-    slope = min(max(slope, _STEEPEST), 0.0)
-    shape = np.exp(slope * depth)
-    return max(float((ratios.ravel() * shape).sum() / (shape * shape).sum()), 0.0), slope
+    return np.clip(np.searchsorted(edges, depth, side="right") - 1, 0, _CLASSES - 1)
 
 
 def _level_here(

@@ -43,7 +43,7 @@ def test_the_credentials_of_every_kind_of_file_are_read(kind, identity, tmp_path
     assert read_manifest(other, trust) == report
 
 
-@pytest.mark.parametrize("kind", ["png", "svg", "flac"])
+@pytest.mark.parametrize("kind", ["tiff", "svg", "flac"])
 def test_the_verdict_goes_by_the_credentials(kind, identity, tmp_path):
     path = write(tmp_path / f"file.{kind}", kind, identity)
     result = verify(path, keys=identity.directory, store=tmp_path / "none.sqlite")
@@ -55,7 +55,7 @@ def test_the_verdict_goes_by_the_credentials(kind, identity, tmp_path):
     assert checks["watermark"] == "skipped"
 
 
-@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "svg"])
+@pytest.mark.parametrize("kind", ["jpg", "gif", "svg"])
 def test_a_changed_picture_is_not_believed(kind, identity, tmp_path):
     path = write(tmp_path / f"file.{kind}", kind, identity)
     raw = bytearray(path.read_bytes())
@@ -68,8 +68,8 @@ def test_a_changed_picture_is_not_believed(kind, identity, tmp_path):
 
 
 def test_a_picture_without_credentials_stays_unreadable(tmp_path, identity):
-    (tmp_path / "plain.png").write_bytes(draw("png"))
-    result = verify(tmp_path / "plain.png", keys=identity.directory, store=tmp_path / "none")
+    (tmp_path / "plain.gif").write_bytes(draw("gif"))
+    result = verify(tmp_path / "plain.gif", keys=identity.directory, store=tmp_path / "none")
     assert result.verdict == "unreadable"
 
 

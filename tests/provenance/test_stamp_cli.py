@@ -322,7 +322,7 @@ def test_environment_and_settings_file(desk, monkeypatch, tmp_path):
         (("--if-marked", "maybe"), "Invalid value"),
         (("--source", "dreamed"), "Invalid value"),
         (("--model", "nonsense"), "model.unknown"),
-        (("--store", "postgres://x/y"), "option.invalid"),
+        (("--store", "mysql://x/y"), "option.invalid"),
     ],
 )
 def test_options_that_make_no_sense(desk, options, code):
@@ -395,7 +395,7 @@ class TestMarkedAlready:
         out = desk.folder / "again.mp4"
         desk.stamped(source=marked, output=out)
         report = read_manifest(out, TrustSettings().with_anchor(_identity(desk).trust_anchor))
-        assert report.actions == ("c2pa.opened",)
+        assert report.actions == ("c2pa.opened", "c2pa.edited.metadata")
 
     def test_the_history_of_the_input_is_kept(self, desk, marked):
         from provenance.manifest import read_manifest

@@ -18,7 +18,7 @@ from generators.metrics.attributes import (
     watched,
 )
 from generators.scenes import attributes, draw_scene, render_video
-from generators.training.classifier import loss_of
+from generators.training.classifier import loss_of, targets
 from generators.weight_file import save_weights
 from provenance.errors import InputMissing
 
@@ -32,7 +32,7 @@ def test_it_learns_what_it_sees_and_shuffled_video_scores_worse():
     optimizer = torch.optim.AdamW(reader.parameters(), 3e-3)
     for _ in range(40):
         optimizer.zero_grad()
-        loss, _ = loss_of(reader, video, specs)
+        loss, _ = loss_of(reader, video, targets(specs, video.device))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(reader.parameters(), 1.0)
         optimizer.step()

@@ -12,6 +12,7 @@ from generators.presets import PRESETS
 from generators.training import dit as program
 from generators.training.objective import losses
 from generators.training.pool import Encoded, Format, Pool, encode_clips
+from generators.training.scene_source import SceneSource
 from generators.training.world import World
 from provenance.errors import UnreadableMedia
 from tests.generators.tiny import CONFIG, FoldingAudioCodec, FoldingVideoCodec, tiny_dit
@@ -212,3 +213,22 @@ def test_time_ends_a_run(tiny_program):
     started = time.monotonic() - 100
     program.train(run, pools, DrawnSource().clips, tiny_program, world, started)
     assert run.step == 0
+
+
+def test_scenes_come_with_their_mirror_images():
+    source = SceneSource(
+        video_codec=FoldingVideoCodec(),
+        audio_codec=FoldingAudioCodec(),
+        device=torch.device("cpu"),
+        max_bytes=256,
+        rng=np.random.default_rng(0),
+    )
+    layout = Format(width=48, height=32, chunks=3, window=3)
+    clips = source.clips(layout, 1)
+    one, mirrored = clips.video.unflatten(2, (2, 3))  # (4, rows, columns, C)
+    torch.testing.assert_close(mirrored, one.flip(2), atol=0.02, rtol=0.02)
+    assert len(source.captions) == 2
+    assert source.rendered == 1
+    left, right = clips.audio[0, :, 0].float(), clips.audio[1, :, 0].float()
+    torch.testing.assert_close(right[:, :2], left[:, 2:])
+    assert len(source.clips(layout, 2, split="held_out").video) == 2

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from generators.training.trainer import Run, rate_at, save, start, work
+from generators.residual import Down, Residual, stack
+from generators.training.trainer import Run, compile_blocks, rate_at, save, start, work
 from provenance.errors import InputMissing
 
 if TYPE_CHECKING:
@@ -81,6 +82,25 @@ def test_a_step_that_is_not_finite_changes_nothing(tmp_path, monkeypatch):
 def test_there_must_be_something_to_resume(tmp_path):
     with pytest.raises(InputMissing):
         start(nn.Linear(3, 1), run_in(tmp_path, steps=1, resume=True))
+
+
+# Dynamo looks at the gradient of what it is given, which is a result here.
+@pytest.mark.filterwarnings("ignore:The .grad attribute")
+def test_blocks_of_one_shape_are_compiled_once():
+    graphs = []
+
+    def count(graph, inputs):
+        graphs.append(len(inputs))
+        return graph.forward
+
+    plain = nn.Sequential(*(Residual(8) for _ in range(3)), Down(8, 16), *stack(16, 2))
+    for weight in plain.parameters():
+        nn.init.normal_(weight, std=0.1)
+    x = torch.rand(1, 8, 4, 4, requires_grad=True)
+    wanted = plain(x)
+    compile_blocks(plain, Residual, backend=count)
+    assert torch.allclose(plain(x), wanted, atol=1e-5)
+    assert len(graphs) == 2
 
 
 def test_the_programs_need_no_package_of_the_media_side(tmp_path):

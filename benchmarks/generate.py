@@ -1,0 +1,309 @@
+"""From a request to a finished file at full size, stage by stage: how long, and how much memory.
+
+The transformer has the shape of the preset and random weights, so that the pictures are noise and
+the time is real. Two passes, as progressive resolution has them: all steps but two at a quarter of
+the pixels, two at half of the sides, and twice the sides by convolutional super-resolution. With
+--offload the blocks wait in the memory of the host as 8-bit integers. With --output the frames are
+marked, encoded and signed too, while the next ones are decoded.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections import defaultdict
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import torch
+from torch.nn import functional
+
+from generators.blocks import Block
+from generators.dit import AudioTokens, DiT, DiTConfig, VideoTokens, parameter_count
+from generators.latents import CHUNK, key_times_s, place_grid, sound_times_s
+from generators.offload import StreamedBlocks
+from generators.presets import PRESETS, preset
+from generators.quantised import pack
+from generators.sampling import noise_levels
+from generators.superres import SuperResolution, upscale
+from generators.text import encode_bytes
+from generators.video_codec import VideoCodec, VideoCodecConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+TOKEN = 32  # pixels a side of a token: 2×2 latents of the codec
+SOUND_TOKENS_PER_S = 6.25
+PROMPT = "a red ball bounces on a beach, waves breaking, film look"
+
+
+class Stages:
+    """Wall time by stage, the device's work included."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self._wait()
+        before = time.perf_counter()
+        yield
+        self._wait()
+        self.seconds[name] += time.perf_counter() - before
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+def build(config: DiTConfig, device: torch.device, *, offload: bool, compiled: bool) -> DiT:
+    """Random weights in bfloat16, made where they are used."""
+
+    def block() -> Block:
+        with torch.device(device), default_type(torch.bfloat16):
+            return Block(config.video, config.audio, text_width=config.text.width)
+
+    with torch.device(device), default_type(torch.bfloat16):
+        model = DiT(replace(config, blocks=0 if offload else config.blocks))
+    if offload:
+        packed = [pack(block().state_dict()) for _ in range(config.blocks)]
+        model.blocks = StreamedBlocks(packed, block, device)  # type: ignore[assignment]
+    model.requires_grad_(requires_grad=False)
+    if compiled and not offload:
+        for one in model.blocks:
+            one.compile()
+    return model
+
+
+@contextmanager
+def default_type(kind: torch.dtype) -> Iterator[None]:
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(kind)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(usual)
+
+
+def positions(
+    keys: int, rows: int, columns: int, *, rate: Fraction, sounds: int, device: torch.device
+) -> tuple[VideoTokens, AudioTokens]:
+    nothing = torch.zeros(0, device=device)
+    first = torch.zeros(keys, device=device)
+    first[0] = 1
+    video = VideoTokens(
+        latents=nothing,
+        level=nothing,
+        time_s=key_times_s(0, keys, rate, device)[None],
+        place=place_grid(rows, columns, device),
+        first=first,
+        span_s=torch.full((1,), float(CHUNK / rate), device=device),
+    )
+    return video, AudioTokens(latents=nothing, level=nothing, time_s=_sound_times(sounds, device))
+
+
+def _sound_times(sounds: int, device: torch.device) -> Tensor:
+    return sound_times_s(0, sounds, device)[None] * (25 / SOUND_TOKENS_PER_S)
+
+
+def steps(
+    model: DiT,
+    latents: tuple[Tensor, Tensor],
+    places: tuple[VideoTokens, AudioTokens],
+    levels: list[float],
+    text: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """Euler steps without guidance, as a distilled model takes them."""
+    video, audio = latents
+    parts = len(model.config.video.parts)
+    for level, following in pairwise(levels):
+        pictures = places[0]._replace(
+            latents=video, level=torch.full((1, video.shape[1], parts), level, device=video.device)
+        )
+        sound = places[1]._replace(
+            latents=audio, level=torch.full((1, audio.shape[1], 1), level, device=audio.device)
+        )
+        seen, heard = model(pictures, sound, text)
+        assert heard is not None
+        video, audio = video + (following - level) * seen, audio + (following - level) * heard
+    return video, audio
+
+
+def decoded(
+    video: Tensor, rows: int, codec: VideoCodec, upscaler: SuperResolution, size: tuple[int, int]
+) -> Iterator[Tensor]:
+    """Frames (T, H, W, 3) uint8 on the device, a chunk at a time."""
+    # (1, S, P, 4·C): a token is 2×2 latents.
+    grid = video.float().unflatten(2, (rows, -1)).permute(0, 1, 4, 2, 3).flatten(0, 1)
+    latents = functional.pixel_shuffle(grid, 2)  # (S, C, 2h, 2w)
+
+    def frames() -> Iterator[Tensor]:
+        look = None
+        for step in latents:
+            made, look = codec.decode_step(step[None], look)
+            yield from made.unbind(2)
+
+    batch: list[Tensor] = []
+    for frame in upscale(upscaler.first, frames()):
+        levels = ((frame + 1) * 127.5).round().byte()[0, :, : size[1], : size[0]]
+        batch.append(levels.permute(1, 2, 0))
+        if len(batch) == CHUNK:
+            yield torch.stack(batch)
+            batch = []
+    if batch:
+        yield torch.stack(batch)
+
+
+class Encoding:
+    """Marks, encodes and signs in a thread of its own, one chunk behind the generator."""
+
+    def __init__(self, output: Path, size: tuple[int, int], rate: Fraction) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._queue: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(1)
+        self._thread = threading.Thread(target=self._run, args=(output, size, rate))
+        self._thread.start()
+
+    def _run(self, output: Path, size: tuple[int, int], rate: Fraction) -> None:
+        from provenance import ProvenanceWriter, VideoSpec
+        from provenance.video import EncodeSettings
+
+        spec = VideoSpec(width=size[0], height=size[1], rate=rate)
+        settings = EncodeSettings(preset="veryfast")
+        with ProvenanceWriter(
+            output, spec, model="ltx-2.3", prompt=PROMPT, settings=settings
+        ) as writer:
+            while (frames := self._queue.get()) is not None:
+                before = time.perf_counter()
+                writer.write(frames)
+                self.seconds["marking and encoding"] += time.perf_counter() - before
+            before = time.perf_counter()
+        self.seconds["closing and signing"] += time.perf_counter() - before
+
+    def put(self, frames: NDArray[np.uint8] | None) -> None:
+        self._queue.put(frames)
+
+    def join(self) -> None:
+        self._thread.join()
+
+
+def request(
+    model: DiT,
+    codec: VideoCodec,
+    upscaler: SuperResolution,
+    *,
+    size: tuple[int, int],
+    rate: Fraction,
+    seconds: float,
+    stages: Stages,
+    output: Path | None,
+) -> dict[str, Any]:
+    """One clip; returns what was made and how many tokens that took."""
+    device = stages.device
+    frames = round(seconds * rate)
+    keys = 1 + ceil((frames - 1) / CHUNK)
+    high = (ceil(size[1] / 2 / TOKEN), ceil(size[0] / 2 / TOKEN))
+    low = (ceil(high[0] / 2), ceil(high[1] / 2))
+    sounds = max(1, round(seconds * SOUND_TOKENS_PER_S))
+    channels = model.config.video.channels
+    assert model.config.audio is not None
+    levels = noise_levels(6, 3.0)
+    with stages.stage("text"):
+        raw = encode_bytes([PROMPT], model.config.text.max_bytes).to(device)
+        text = model.read(raw)
+    with stages.stage("sampling, small"):
+        start = (
+            torch.randn(1, keys, low[0] * low[1], channels, device=device),
+            torch.randn(1, sounds, 1, model.config.audio.channels, device=device),
+        )
+        places = positions(keys, *low, rate=rate, sounds=sounds, device=device)
+        video, audio = steps(model, start, places, levels[:5], text)
+    with stages.stage("sampling, large"):
+        grid = video.unflatten(2, low).permute(0, 4, 1, 2, 3)  # (1, C, S, h, w)
+        wide = functional.interpolate(grid.float(), (keys, *high), mode="trilinear")
+        video = wide.permute(0, 2, 3, 4, 1).flatten(2, 3)
+        places = positions(keys, *high, rate=rate, sounds=sounds, device=device)
+        video, audio = steps(model, (video, audio), places, levels[4:], text)
+    encoding = None if output is None else Encoding(output, size, rate)
+    made = 0
+    with stages.stage("decoding and super-resolution"):
+        for chunk in decoded(video.clamp(-3, 3), high[0], codec, upscaler, size):
+            on_host = chunk[: frames - made].cpu().numpy()
+            made += len(on_host)
+            if encoding is not None and len(on_host):
+                encoding.put(on_host)
+    if encoding is not None:
+        with stages.stage("waiting for the encoder"):
+            encoding.put(None)
+            encoding.join()
+        for name, spent in encoding.seconds.items():
+            stages.seconds[f"({name}, beside)"] += spent
+    return {"frames": made, "tokens": [keys * low[0] * low[1], keys * high[0] * high[1]]}
+
+
+@click.command(help=__doc__)
+@click.option("--preset", "name", type=click.Choice(sorted(PRESETS)), default="ltx-2.3")
+@click.option("--size", default="1920x1080", show_default=True)
+@click.option("--rate", default="30", show_default=True)
+@click.option("--seconds", default=10.0, show_default=True)
+@click.option("--runs", default=2, show_default=True, help="The last is reported.")
+@click.option("--offload", is_flag=True, help="Blocks as 8-bit integers in the host's memory.")
+@click.option("--compile/--no-compile", "compiled", default=True)
+@click.option("--output", type=click.Path(path_type=Path), help="Also a marked, signed file.")
+@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+def main(
+    name: str, size: str, rate: str, seconds: float, runs: int, offload: bool, compiled: bool,
+    output: Path | None, device: str,
+) -> None:  # fmt: skip
+    target = torch.device(device)
+    width, _, height = size.partition("x")
+    began = time.perf_counter()
+    config = preset(name)
+    model = build(config, target, offload=offload, compiled=compiled)
+    codec = VideoCodec(VideoCodecConfig()).to(target).eval()
+    upscaler = SuperResolution().to(target).eval()
+    built_s = time.perf_counter() - began
+    stages = Stages(target)
+    facts: dict[str, Any] = {}
+    with torch.inference_mode():
+        for _ in range(runs):
+            stages = Stages(target)
+            if target.type == "cuda":
+                torch.cuda.reset_peak_memory_stats(target)
+            before = time.perf_counter()
+            facts = request(
+                model, codec, upscaler, size=(int(width), int(height)), rate=Fraction(rate),
+                seconds=seconds, stages=stages, output=output,
+            )  # fmt: skip
+            facts["total_s"] = round(time.perf_counter() - before, 3)
+    with torch.device("meta"):
+        facts["parameters"] = parameter_count(DiT(config))
+    facts |= {
+        "preset": name,
+        "device": torch.cuda.get_device_name(target) if target.type == "cuda" else "CPU",
+        "size": size,
+        "rate": rate,
+        "seconds": seconds,
+        "offload": offload,
+        "built_s": round(built_s, 1),
+        "stages_s": {stage: round(spent, 3) for stage, spent in stages.seconds.items()},
+    }
+    if target.type == "cuda":
+        facts["peak_gb"] = round(torch.cuda.max_memory_allocated(target) / 1e9, 2)
+    click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""``python -m generators.training.release``: put trained weights where the package ships them.
+
+Copies the transformer's weights beside those of the codecs in ``generators/weights`` and describes
+them all in ``<model>.json``: sizes, checksums, and the words that the captions taught.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from generators.bundle import Part, read_bundle, write_bundle
+from generators.dit import DiT
+from generators.presets import config_as_json, preset
+from generators.quantised import load_packed
+from generators.scenes import caption, draw_scene
+from generators.text import words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SCENES = 20_000
+_SIZE = "ltx-2.3-small"
+_PARTS: dict[Part, str] = {
+    "video_codec": "video_codec.safetensors",
+    "audio_codec": "audio_codec.safetensors",
+    "superres": "superres.safetensors",
+}
+
+
+def taught_words(scenes: int = _SCENES) -> frozenset[str]:
+    """All words of the captions of so many scenes: a word that is not among them was never seen."""
+    rng = random.Random(0)  # noqa: S311
+    found: set[str] = set()
+    for _ in range(scenes):
+        found.update(words_of(caption(draw_scene(rng, duration_s=4.0), rng)))
+    return frozenset(found)
+
+
+def release(dit: Path, folder: Path, *, about: str, model: str = "ltx-2.3") -> Path:
+    """Describe ``dit`` and the codecs that lie in ``folder``; returns the description."""
+    load_packed(dit, DiT(preset(_SIZE)))  # fits, or raises
+    target = folder / f"{model}-dit.safetensors"
+    shutil.copyfile(dit, target)
+    files: dict[Part, Path] = {"dit": target}
+    files |= {part: folder / name for part, name in _PARTS.items() if (folder / name).is_file()}
+    description = folder / f"{model}.json"
+    write_bundle(
+        description,
+        model=model,
+        about=about,
+        trained=True,
+        size=config_as_json(preset(_SIZE)),
+        vocabulary=taught_words(),
+        files=files,
+    )
+    return description
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m generators.training.release", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--dit", type=Path, required=True, help="dit.safetensors of a run")
+    parser.add_argument("--folder", type=Path, default=Path("generators/weights"))
+    parser.add_argument("--model", default="ltx-2.3")
+    parser.add_argument("--about", required=True, help="a line on data, steps and what it can do")
+    given = parser.parse_args(arguments)
+    path = release(given.dit, given.folder, about=given.about, model=given.model)
+    bundle = read_bundle(path)
+    total = sum(file.bytes for file in bundle.files.values())
+    sys.stdout.write(f"{path}: {len(bundle.vocabulary)} words, {total / 1e6:.1f} MB\n")
+
+
+if __name__ == "__main__":
+    main()

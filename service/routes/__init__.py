@@ -1,0 +1,1 @@
+"""The addresses of API v1, a room for each kind of thing."""

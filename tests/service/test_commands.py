@@ -1,0 +1,122 @@
+"""The commands: settings from flag, variable and file in that order; tenants and keys."""
+
+from __future__ import annotations
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from provenance.config import LtxCommand
+from service.accounts import Accounts
+from service.accounts_cli import main as accounts_command
+from service.cli import serve, worker
+from service.database import open_database
+from service.options import TABLE, service_options, settings_from
+
+
+@pytest.fixture
+def chosen(tmp_path, monkeypatch):
+    """The settings that a command line gives."""
+    monkeypatch.chdir(tmp_path)
+    found = []
+
+    @click.command(name="ltx-serve", cls=LtxCommand, settings_table=TABLE)
+    @service_options
+    def probe(**given):
+        found.append(settings_from(given))
+
+    def run(*arguments):
+        result = CliRunner().invoke(probe, arguments)
+        assert result.exit_code == 0, result.output
+        return found.pop()
+
+    return run
+
+
+def test_flag_before_variable_before_file_before_default(chosen, tmp_path, monkeypatch):
+    assert (chosen().port, chosen().depth) == (8080, "early")
+    path = tmp_path / "service.toml"
+    path.write_text('[service]\nport = 1\nworkers = 7\nobject-store = ["s3://a/", "s3://b/"]\n')
+    monkeypatch.setenv("LTX_CONFIG", str(path))
+    assert (chosen().port, chosen().workers) == (1, 7)
+    assert chosen().object_stores == ("s3://a/", "s3://b/")
+    monkeypatch.setenv("LTX_SERVICE_PORT", "2")
+    assert chosen().port == 2
+    assert chosen("--port", "3").port == 3
+    assert chosen().workers == 7
+
+
+def test_shared_variables_and_units(chosen, monkeypatch):
+    monkeypatch.setenv("LTX_KEYS", "k")
+    monkeypatch.setenv("LTX_SERVICE_STORE", "postgresql://db/manifests")
+    settings = chosen("--max-upload-mib", "2", "--scan-mib", "100", "--sandbox", "required")
+    assert (settings.scan.keys, settings.scan.store) == ("k", "postgresql://db/manifests")
+    assert settings.bounds.upload_bytes == 2 << 20
+    assert (settings.scan.memory_bytes, settings.scan.sandbox) == (100 << 20, "required")
+    assert settings.database_address.endswith("service.sqlite")
+
+
+def test_a_file_that_merely_lies_there_opens_no_doors(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LTX_CONFIG", raising=False)
+    (tmp_path / "ltx.toml").write_text("[service]\nport = 1\n")
+    result = CliRunner().invoke(serve, [])
+    assert result.exit_code == 2
+    assert "LTX_CONFIG" in result.output
+
+
+def test_misspelt_settings_are_errors(tmp_path, monkeypatch):
+    path = tmp_path / "service.toml"
+    path.write_text("[service]\nprot = 1\n")
+    monkeypatch.setenv("LTX_CONFIG", str(path))
+    result = CliRunner().invoke(worker, [])
+    assert (result.exit_code, "prot" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize("command", [serve, worker, accounts_command])
+def test_help(command):
+    result = CliRunner().invoke(command, ["--help"])
+    assert result.exit_code == 0
+    assert "--database" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--policy", "none.toml"], 3),
+        (["--data", "/dev/null/x"], 4),
+        (["--database", "text"], 4),
+        (["--storage", "ftp://x/"], 2),
+    ],
+)
+def test_what_cannot_work_ends_it_at_once_and_says_why(arguments, code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text").write_text("not a database" * 100)
+    result = CliRunner().invoke(serve, arguments)
+    assert result.exit_code == code, result.output
+    assert "hint:" in result.output
+
+
+def test_tenants_and_keys_are_made_and_ended(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return CliRunner().invoke(accounts_command, [*arguments, "--data", "d"])
+
+    made = run("create", "acme", "--scope", "scans:read", "--daily-scans", "5")
+    assert made.exit_code == 0
+    key = made.stdout.strip()
+    assert "whsec_" in made.stderr
+    database = open_database(str(tmp_path / "d" / "service.sqlite"))
+    accounts = Accounts(database, clock=lambda: 1.8e9)
+    caller = accounts.caller(key)
+    assert caller.scopes == {"scans:read"}
+    assert caller.tenant.quota.daily_scans == 5
+    assert run("create", "acme").exit_code == 2
+    assert run("key", "nobody").exit_code == 2
+    second = run("key", "acme").stdout.strip()
+    assert accounts.caller(second) is not None
+    assert run("revoke", "acme", "--key", caller.key).exit_code == 0
+    assert run("revoke", "acme", "--key", "x").exit_code == 2
+    assert Accounts(database, clock=lambda: 4e9).caller(key) is None
+    database.close()
