@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RUN_S = 6
 SEEDS = 3
 QUIETEST_DB = -60.0
-INDEPENDENT = 0.25  # of the signs, measured: moments overlap, and bands
+INDEPENDENT = 0.12  # of the signs, measured: moments overlap, bands too, and all notes die away
 LEAST_S = 1.5
 SAME_BOUND = 1e-6
 DIFFERENT_BOUND = 1e-2

@@ -140,8 +140,9 @@ def chance(left: NDArray[np.float32], right: NDArray[np.float32], compared: Comp
     ours, theirs = (one / np.maximum(one.sum((1, 2), keepdims=True), 1e-9) for one in spectra)
     shifts = float((ours * theirs).sum((1, 2)).mean())
     signs = float((np.square(left) * np.square(right)).sum(1).mean())
-    # Nothing to see on one side: then any agreement is chance.
-    return max(shifts, signs) / independent(left) or 1.0
+    # Never better than cells that have nothing to do with each other: where the two sides hardly
+    # meet, both views find almost nothing.
+    return max(shifts, signs, 1 / left.shape[1]) / independent(left)
 
 
 def independent(unit: NDArray[np.float32]) -> float:
