@@ -2,8 +2,8 @@
 
 ``ltx-2.3`` and ``helios-1.0`` of the full size have the numbers of blocks and parameters that are
 told of those systems; nobody trained them here, and their weights are random: they are for
-measuring speed and memory. ``ltx-2.3-small`` is the one whose trained weights come with the
-package. Not affiliated with Lightricks or the makers of Helios.
+measuring speed and memory. ``ltx-2.3-small`` is the one to train; no trained weights of it come with the
+package yet. Not affiliated with Lightricks or the makers of Helios.
 """
 
 from __future__ import annotations
@@ -28,13 +28,6 @@ PRESETS: dict[str, DiTConfig] = {
         audio=StreamConfig(parts=(128,), heads=24, head_dim=128),
         text=TextConfig(heads=32, head_dim=128, layers=5, max_bytes=1024),
         blocks=28,
-    ),
-    # Of the first weights, which read without spelling.
-    "ltx-2.3-first": DiTConfig(
-        video=StreamConfig(parts=VIDEO_PARTS, heads=4, head_dim=64, mlp_ratio=3),
-        audio=StreamConfig(parts=AUDIO_PARTS, heads=2, head_dim=64, mlp_ratio=3),
-        text=TextConfig(heads=3, head_dim=64, layers=3, max_bytes=256, spell=0),
-        blocks=6,
     ),
     # Fits 10 MB as 8-bit integers, see generators.quantised.
     "ltx-2.3-small": DiTConfig(

@@ -88,7 +88,7 @@ class TextEncoder(nn.Module):
     """Bytes (B, M) → (B, M, width). Padding is seen like any other byte: no mask, and the length
     of the text is something that attention can read.
 
-    A convolution finds pieces of words, which attention alone learns slowly, and the largest value
+    A convolution finds pieces of words, and the largest value
     of each channel keeps what was found anywhere, which a mean would thin out.
     """
 
