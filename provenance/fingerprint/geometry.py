@@ -18,6 +18,7 @@ ROWS, COLUMNS = 10, 16
 LEAST_CELLS = 4  # a side: less of the picture says too little
 _AROUND = 1.6  # cells: what is slower than that, light and shade, many pictures share
 _MOST_DEVIATIONS = 2.0
+_LEAST_SIZE = 0.05  # levels of a fingerprint, of all cells together
 _STEP = 0.05  # of the picture: nearly a cell
 _CROPS = (0.9, 0.8, 0.7, 0.6, 0.5)
 _SHARES = (0.316, 0.42, 0.5625, 0.75, 0.85)  # one side alone: 16:9 to 9:16, 3:4, 1:1, 4:3
@@ -157,4 +158,6 @@ def _peculiar(cells: NDArray[np.float32]) -> NDArray[np.float32]:
     # A sticker or a line of text is one thing, however bright it is.
     most = _MOST_DEVIATIONS * flat.std(1, keepdims=True)
     flat = np.clip(flat, -most, most)
-    return np.asarray(flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6))
+    size = np.linalg.norm(flat, axis=1, keepdims=True)
+    # What is flat here has no direction: dust of rounding must not get the weight of a picture.
+    return np.asarray(np.where(size > _LEAST_SIZE, flat / np.maximum(size, _LEAST_SIZE), 0))

@@ -40,7 +40,7 @@ RUN = 8  # seconds: a speed that is off by 5 % shifts the end of a run by less t
 SEEDS = 3  # runs that windows are sought with
 SHORTLIST = 24  # windows that are looked at closely
 INDEPENDENT = 0.25  # of the cells, for the shortlist: neighbours resemble each other
-HEAVY_TAIL = 0.8  # of the degrees of freedom, measured: pictures are not Gaussian
+HEAVY_TAIL = 0.6  # of the degrees of freedom, measured: pictures are not Gaussian
 LEAST_TEXTURE = 1.5  # levels of 8 bits: flatter pictures show nothing to compare
 SAME_BOUND = 1e-6
 SURE_BOUND = 1e-12  # of uncropped pictures: then no window is tried
@@ -142,13 +142,14 @@ def chance(left: NDArray[np.float32], right: NDArray[np.float32], compared: Comp
     signs = float((np.square(left) * np.square(right)).sum(1).mean())
     # Never better than cells that have nothing to do with each other: where the two sides hardly
     # meet, both views find almost nothing.
-    return max(shifts, signs, 1 / left.shape[1]) / independent(left)
+    return float(max(shifts, signs, 1 / left.shape[1]) / independent(left))
 
 
 def independent(unit: NDArray[np.float32]) -> float:
     """How many independent ones ``unit`` (N, cells) of N unit vectors are: 1 … N."""
     alike = float(np.square(unit @ unit.T).sum())
-    return len(unit) ** 2 / alike if alike > 0 else 1.0  # nothing to see in this part of them
+    # Rows in which there is nothing to see are zero.
+    return float(min(len(unit) ** 2 / alike, len(unit))) if alike > 0 else 1.0
 
 
 def _runs(seconds: int) -> list[slice]:
