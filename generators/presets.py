@@ -2,8 +2,8 @@
 
 ``ltx-2.3`` and ``helios-1.0`` of the full size have the numbers of blocks and parameters that are
 told of those systems; nobody trained them here, and their weights are random: they are for
-measuring speed and memory. ``ltx-2.3-small`` is the one to train; no trained weights of it come with the
-package yet. Not affiliated with Lightricks or the makers of Helios.
+measuring speed and memory. ``ltx-2.3-small`` is the one to train; no trained weights of it come
+with the package yet. Not affiliated with Lightricks or the makers of Helios.
 """
 
 from __future__ import annotations
