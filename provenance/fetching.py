@@ -9,7 +9,6 @@ seconds are counted.
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 import threading
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from provenance.addresses import is_public
 from provenance.errors import FetchRefused
 
 if TYPE_CHECKING:
@@ -105,7 +105,9 @@ def _parts(url: str, limits: FetchLimits) -> _Parts:
         raise FetchRefused(f"port {port} of {host} is not asked", hint="only 443")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if any(ord(char) < 0x21 or ord(char) > 0x7E for char in target):
-        raise FetchRefused("the address has characters that no address has", hint="")
+        raise FetchRefused(
+            "the address has characters that no address has", hint="encode them, as %20"
+        )
     return _Parts(secure=secure, host=host, port=port or (443 if secure else 80), target=target)
 
 
@@ -122,19 +124,11 @@ def _address(host: str, port: int, limits: FetchLimits) -> tuple[int, tuple[obje
     except (OSError, UnicodeError) as error:
         raise FetchRefused(f"{host} has no address", hint="check the name") from error
     for _, _, _, _, where in found:
-        if not limits.private and not _public(str(where[0])):
+        if not limits.private and not is_public(str(where[0])):
             # One private address among public ones is how a name is turned against its reader.
             raise FetchRefused(f"{host} leads into a private network", hint="it is not asked")
     family, _, _, _, where = found[0]
     return family, where
-
-
-def _public(text: str) -> bool:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    if inner is not None and not inner.is_global:
-        return False
-    return address.is_global and not address.is_multicast
 
 
 def _connect(
@@ -168,7 +162,7 @@ def _request(parts: _Parts, body: bytes | None, headers: Mapping[str, str]) -> b
     if body is not None:
         lines.append(f"Content-Length: {len(body)}")
     if any("\r" in line or "\n" in line for line in lines):
-        raise FetchRefused("a header that is more than one line", hint="")
+        raise FetchRefused("a header that is more than one line", hint="leave out line breaks")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
 
 

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from provenance.addresses import is_public, reached
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PORTS = frozenset({80, 443, 8080, 8443})
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class ForbiddenTarget(Exception):
@@ -107,14 +108,8 @@ def _is_number(host: str) -> bool:
 
 
 def _check_address(text: str, *, private: bool) -> None:
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner is not None:
-            address = inner
+    address = reached(text)
     if private and not address.is_multicast and not address.is_unspecified:
         return
-    if not address.is_global or address.is_multicast or address.is_reserved:
+    if not is_public(text):
         raise ForbiddenTarget("it leads to an address that is not public")

@@ -103,6 +103,8 @@ def test_what_is_not_allowed_is_refused_without_a_look_up(url, monkeypatch):
         "::ffff:127.0.0.1",
         "224.0.0.1",
         "2002:7f00:1::",
+        "64:ff9b::7f00:1",
+        "::127.0.0.1",
     ],
 )
 def test_a_name_that_leads_into_a_private_network_is_refused(address, monkeypatch):

@@ -30,6 +30,7 @@ def resolved(*addresses):
         "https://0.0.0.0/",
         "https://[fe80::1%25eth0]/",
         "https://[64:ff9b::7f00:1]/",
+        "https://[::127.0.0.1]/",
         "https://[2002:7f00:1::]/",
         "https://224.0.0.1/",
         "https://100.64.0.1/",
