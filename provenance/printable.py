@@ -1,4 +1,4 @@
-"""Text from outside, safe to show on a terminal."""
+"""Text from outside, safe to show on a terminal and in a page."""
 
 from __future__ import annotations
 

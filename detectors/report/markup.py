@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from provenance.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -14,8 +16,7 @@ Markup = str
 
 def text(value: object) -> Markup:
     """Anything as text, without control characters, safe between tags and in attributes."""
-    shown = "".join(char if char.isprintable() else "�" for char in str(value))
-    return html.escape(shown, quote=True)
+    return html.escape(printable(str(value)), quote=True)
 
 
 def tag(name: str, /, *children: Markup, **attributes: object) -> Markup:

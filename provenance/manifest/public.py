@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from provenance.printable import printable
+
 MAX_TEXT = 300
 TITLES = {
     "generated": "AI Generated Video",
@@ -47,7 +49,7 @@ def public_text(value: object, *, limit: int = MAX_TEXT) -> str | None:
     if not isinstance(value, str):
         return None
     text = _PERSONAL.sub(_REMOVED, value[: 2 * limit])[:limit]
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return printable(text)
 
 
 def public_title(value: object) -> str | None:
