@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from provenance.errors import InputError
     from provenance.trust import TrustSettings
 
-_BLOCK = 1 << 20
-
 
 def judge_by_credentials(
     file: Path,
@@ -64,8 +62,5 @@ def judge_by_credentials(
 
 
 def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
     with file.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()

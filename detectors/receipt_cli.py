@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 DOES_NOT_HOLD = 1
 _ABOUT_SIGNER = frozenset({"receipt.certificate", "receipt.expired", "receipt.untrusted"})
-_BLOCK = 1 << 20
 
 
 class Receipts:
@@ -159,8 +158,5 @@ def _opened(path: Path, count: int) -> bytes:
 
 def _sha256(path: Path) -> str:
     _opened(path, 1)
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -58,11 +58,6 @@ class Bundle:
     files: dict[Part, WeightFile]
 
 
-def bundled_names() -> list[str]:
-    """Names of models whose weights come with the package."""
-    return sorted(path.stem for path in _package_folder().glob("*.json"))
-
-
 def open_bundle(name_or_folder: str) -> Bundle:
     """The model under a name or in a folder, with its checksums verified.
 

@@ -174,11 +174,6 @@ def pad_clip(frames: Tensor) -> Tensor:
     return functional.pad(frames, pads, mode="replicate")
 
 
-def steps_for(frames: int) -> int:
-    """Latent steps of a clip of so many frames."""
-    return 1 + -(-(frames - 1) // CHUNK)
-
-
 def _chunks(shapes: Tensor) -> Tensor:
     """(B, T, H, W) → (B K, 9, H, W): each chunk with the key frame before it."""
     return shapes.unfold(1, CHUNK + 1, CHUNK).permute(0, 1, 4, 2, 3).flatten(0, 1)

@@ -30,7 +30,6 @@ NOTE = (
     "This is a rendering of the signed content credentials and is not signed itself. "
     "The credentials are in the video and in the .c2pa file: verify those."
 )
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,8 +152,5 @@ def _rendering(
 
 
 def _sha256(video: Path) -> str:
-    digest = hashlib.sha256()
     with video.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
