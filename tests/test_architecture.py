@@ -129,7 +129,7 @@ def test_files_hold_one_concept(path):
 
 
 def described_rooms() -> list[Path]:
-    """What the table of docs/architecture.md names; all of a row lie in the package of the first."""
+    """What the table in docs/architecture.md names; the first of a row tells the package of all."""
     table = (ROOT / "docs" / "architecture.md").read_text().split("## Rooms")[1].split("\n## ")[0]
     rooms = []
     for row in re.findall(r"^\| (`[^|]*) \|", table, re.MULTILINE):
