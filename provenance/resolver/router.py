@@ -16,7 +16,7 @@ import hmac
 import tempfile
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -43,6 +43,8 @@ from provenance.store.sql import label_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pydantic import BaseModel
 
     from provenance.keys import CarrierKey
     from provenance.resolver.pool import StorePool
@@ -73,12 +75,14 @@ def resolver_router(
     router.get("/matches/byBinding")(desk.query_by_binding)
     router.post("/matches/byBinding")(desk.query_by_large_binding)
     router.post("/matches/byContent")(desk.query_by_content)
-    router.post("/matches/byReference")(desk.query_by_reference)
+    router.post("/matches/byReference", openapi_extra=_taking(ReferenceQuery))(
+        desk.query_by_reference
+    )
     router.get("/manifests/{manifest_id}", response_class=Response)(desk.get_manifest)
     router.get("/services/supportedAlgorithms")(supported_algorithms)
     router.post("/manifests", status_code=201)(desk.add_manifest)
-    router.post("/bindings", status_code=204)(desk.add_binding)
-    router.put("/bindings", status_code=204)(desk.add_binding)
+    for add in (router.post, router.put):
+        add("/bindings", status_code=204, openapi_extra=_taking(Binding))(desk.add_binding)
     return router
 
 
@@ -131,19 +135,13 @@ class _Resolver:
                     await run_in_threadpool(file.write, block)
             return await run_in_threadpool(self._find_content, path, most)
 
-    def query_by_reference(self, query: ReferenceQuery, most: MaxResults = 10) -> QueryResult:
+    async def query_by_reference(self, request: Request, most: MaxResults = 10) -> QueryResult:
         """The same for content at an address, if its host is allowed here."""
-        hosts = self._limits.reference_hosts
-        if not hosts:
+        if not self._limits.reference_hosts:
             raise Problem(403, "reference.disabled", "content is not fetched here: upload it")
+        query = ReferenceQuery.model_validate_json(await _body(request, self._limits.json_bytes))
         self._check_size(query.assetLength)
-        seconds = self._limits.reference_s
-        limits = FetchLimits(hosts=hosts, most_bytes=query.assetLength, seconds=seconds)
-        data = fetch(query.referenceUrl, limits)
-        with tempfile.TemporaryDirectory(prefix="ltx-resolver-") as folder:
-            path = Path(folder) / "content"
-            path.write_bytes(data)
-            return self._find_content(path, most)
+        return await run_in_threadpool(self._find_reference, query, most)
 
     def get_manifest(
         self,
@@ -174,18 +172,22 @@ class _Resolver:
         manifest = await _body(request, self._limits.manifest_bytes)
         return await run_in_threadpool(self._keep, manifest, if_match.strip('"'))
 
-    def add_binding(
-        self, binding: Binding, authorization: Annotated[str, Header()] = ""
+    async def add_binding(
+        self, request: Request, authorization: Annotated[str, Header()] = ""
     ) -> Response:
         """Lets another soft binding lead to a manifest that is kept here."""
         self._allow(authorization)
+        binding = Binding.model_validate_json(await _body(request, self._limits.json_bytes))
+        await run_in_threadpool(self._bind, binding)
+        return Response(status_code=204)
+
+    def _bind(self, binding: Binding) -> None:
         value = _decoded(binding.bindingValue)
         if binding.alg in (*WATERMARKS, *FINGERPRINTS):
             raise Problem(400, "binding.own", "those bindings follow from the manifest itself")
         with self._store.borrowed() as opened:
             if not opened.bind(binding.manifestId, binding.alg, value):
                 raise Problem(404, "manifest.unknown", "no such manifest is kept here")
-        return Response(status_code=204)
 
     def _find(self, algorithm: str, value: str, limit: int) -> QueryResult:
         data, most = _decoded(value), min(limit, self._limits.results)
@@ -195,6 +197,18 @@ class _Resolver:
             except ValueError as error:
                 raise Problem(400, "binding.invalid", str(error)) from error
         return _result(found)
+
+    def _find_reference(self, query: ReferenceQuery, limit: int) -> QueryResult:
+        limits = FetchLimits(
+            hosts=self._limits.reference_hosts,
+            most_bytes=query.assetLength,
+            seconds=self._limits.reference_s,
+        )
+        data = fetch(query.referenceUrl, limits)
+        with tempfile.TemporaryDirectory(prefix="ltx-resolver-") as folder:
+            path = Path(folder) / "content"
+            path.write_bytes(data)
+            return self._find_content(path, limit)
 
     def _find_content(self, path: Path, limit: int) -> QueryResult:
         reading = self._look(path)
@@ -207,7 +221,7 @@ class _Resolver:
             there = opened.get(record.content_id)
             if there is None or there.manifest == manifest:
                 opened.put(record)
-            elif hmac.compare_digest(hashlib.sha256(there.manifest).hexdigest(), replaced):
+            elif hashlib.sha256(there.manifest).hexdigest() == replaced:
                 opened.replace(record, announced=there.manifest)
             else:
                 raise Problem(409, "manifest.taken", "that content id has another manifest")
@@ -222,6 +236,12 @@ class _Resolver:
         good = [hmac.compare_digest(token.encode(), key.encode()) for key in self._keys]
         if scheme.lower() != "bearer" or not any(good):
             raise Problem(401, "key.missing", "a bearer key is needed", WWW_Authenticate="Bearer")
+
+
+def _taking(model: type[BaseModel]) -> dict[str, Any]:
+    """A body for the OpenAPI document: it is read here, so that its size is bounded."""
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def _result(found: Sequence[Match]) -> QueryResult:

@@ -147,6 +147,21 @@ def test_writing_needs_a_key(client):
         assert problem(response) == (401, "key.missing")
 
 
+def test_documents_are_read_no_further_than_is_allowed(client, kept, asking):
+    limits = ResolverLimits(json_bytes=1000, reference_hosts=("videos.example",))
+    open_one = asking(resolver_router(StorePool(kept), [KEY], limits=limits))
+    headers = {"Authorization": f"Bearer {KEY}"}
+    for path in ("/bindings", "/matches/byReference"):
+        for body, answer in (
+            (b" " * 1001, (413, "body.too_large")),
+            (b"{}", (400, "request.invalid")),
+        ):
+            assert problem(open_one.post(path, content=body, headers=headers)) == answer
+    # Who may not write is not listened to at all.
+    assert problem(open_one.post("/bindings", content=b" " * 1001)) == (401, "key.missing")
+    assert problem(client.post("/matches/byReference", content=b"{")) == (403, "reference.disabled")
+
+
 def test_bindings_of_others_lead_to_manifests(client):
     headers = {"Authorization": f"Bearer {KEY}"}
     binding = {"manifestId": LABEL, "alg": "com.example.mark", "bindingValue": coded(b"1")}
