@@ -1,7 +1,7 @@
 """Files behind links that anybody may paste: fetched past the same guard as webhooks.
 
 Every address on the way, redirects included, is looked at after DNS, and the connection goes to the
-one that was looked at (:mod:`service.webhooks.guard`). No cookies, proxies or credentials; the link
+one that was looked at (:mod:`service.guard`). No cookies, proxies or credentials; the link
 itself is neither stored nor logged.
 """
 
@@ -14,13 +14,13 @@ from urllib.parse import urljoin
 import anyio.to_thread
 import httpx
 
+from service.guard import ForbiddenTarget, find_target
 from service.problems import Problem
-from service.webhooks.guard import ForbiddenTarget, find_target
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from service.webhooks.guard import Target
+    from service.guard import Target
 
 TIMEOUT_S = 10.0
 MOST_REDIRECTS = 3
@@ -33,7 +33,7 @@ async def linked(
 ) -> AsyncGenerator[bytes]:
     """The bytes behind ``url``, as they arrive; how many and how long is the reader's to watch.
 
-    ``private``: as for :func:`~service.webhooks.guard.find_target`. Raises
+    ``private``: as for :func:`~service.guard.find_target`. Raises
     :class:`~service.problems.Problem`: link.forbidden, link.unreadable.
     """
     try:

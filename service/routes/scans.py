@@ -15,6 +15,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from service.access import May, ServicesHere, is_public
 from service.accounts import Caller
 from service.documents import scan_document
+from service.guard import ForbiddenTarget, check_form
 from service.idempotency import Taken
 from service.problems import Problem
 from service.routes.bodies import json_body, stated_length
@@ -24,7 +25,6 @@ from service.scans import NewScan, Scan, fingerprint
 from service.schemas import ObjectScan, Redelivery, ScanDocument, ScanId, ScanPage, Url
 from service.services import Services
 from service.uploads import receive
-from service.webhooks.guard import ForbiddenTarget, check_form
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,13 +10,13 @@ import httpx
 from standardwebhooks import Webhook
 
 from provenance.errors import StoreError
-from service.webhooks.guard import ForbiddenTarget, find_target
+from service.guard import ForbiddenTarget, find_target
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-    from service.webhooks.guard import Target
+    from service.guard import Target
     from service.webhooks.outbox import Message, Outbox
 
 LOG = logging.getLogger("service.webhooks")

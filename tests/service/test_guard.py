@@ -1,10 +1,10 @@
-"""Where a webhook may go: nowhere inside, whatever it is called and whatever DNS says."""
+"""Where webhooks and links may go: nowhere inside, whatever it is called and whatever DNS says."""
 
 from __future__ import annotations
 
 import pytest
 
-from service.webhooks.guard import ForbiddenTarget, find_target
+from service.guard import ForbiddenTarget, find_target
 
 PUBLIC = "93.184.216.34"
 
