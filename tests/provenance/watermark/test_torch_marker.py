@@ -10,7 +10,7 @@ from provenance.errors import FrameError, MediaTooSmall
 from provenance.watermark import ClipDetector, ClipMarker
 from provenance.watermark.torch_marker import TorchClipMarker
 from tests.drawn import natural_luma
-from tests.provenance.test_watermark_detector import KEY, PAYLOAD
+from tests.provenance.watermark.test_detector import KEY, PAYLOAD
 
 RATE = 20
 CPU = torch.device("cpu")

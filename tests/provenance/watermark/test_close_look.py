@@ -8,7 +8,7 @@ import pytest
 
 from provenance.watermark.evidence import FINE
 from tests.drawn import natural_luma
-from tests.provenance.test_watermark_detector import PAYLOAD, detector_for, mark
+from tests.provenance.watermark.test_detector import PAYLOAD, detector_for, mark
 
 HEIGHT, WIDTH = 480, 854
 FRAMES, RATE = 14, 8
