@@ -6,6 +6,7 @@ Strangers upload to it, so what they send is read in the sandbox.
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from provenance.fingerprint import Prints
 from provenance.keys import carrier_keys, default_keys_directory
 from provenance.resolver import ResolverLimits, StorePool
 from provenance.resolver.content import ContentReading, read_content
+from provenance.resolver.problems import Problem
 from provenance.resolver.router import resolver_router
 from provenance.sandbox import SandboxLimits, run_confined
 from provenance.store import default_store_path
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from provenance.keys import CarrierKey
     from service.settings import ScanSettings
 
+_MOST_READ = 2
+"""Uploads read at a time: each may take a core and the memory of a scan, and needs no key."""
+
 
 @contextmanager
 def open_resolver(settings: ScanSettings) -> Iterator[APIRouter]:
@@ -35,14 +40,18 @@ def open_resolver(settings: ScanSettings) -> Iterator[APIRouter]:
     directory = Path(settings.keys) if settings.keys else default_keys_directory(os.environ)
     pool = StorePool(location, writable=False)
     try:
-        yield resolver_router(pool, read=_reader(settings, carrier_keys(directory)))
+        places = threading.BoundedSemaphore(_MOST_READ)
+        yield resolver_router(pool, read=reader(settings, carrier_keys(directory), places))
     finally:
         pool.close()
 
 
-def _reader(
-    settings: ScanSettings, keys: tuple[CarrierKey, ...]
+def reader(
+    settings: ScanSettings, keys: tuple[CarrierKey, ...], places: threading.BoundedSemaphore
 ) -> Callable[[Path], ContentReading]:
+    """Reads uploads in the sandbox. Where none of ``places`` is free, nobody waits for one: the
+    threads that would are those that the service answers with.
+    """
     limits = SandboxLimits(
         wall_s=settings.wall_s,
         cpu_s=2 * int(settings.wall_s),
@@ -50,14 +59,19 @@ def _reader(
     )
 
     def read(path: Path) -> ContentReading:
-        with path.open("rb") as file:
-            found = run_confined(
-                read_confined,
-                (keys, ResolverLimits().content_s),
-                limits=limits,
-                files={"path": file.fileno()},
-                mode=settings.sandbox,
-            )
+        if not places.acquire(blocking=False):
+            raise Problem(503, "resolver.busy", "others are being read", Retry_After="5")
+        try:
+            with path.open("rb") as file:
+                found = run_confined(
+                    read_confined,
+                    (keys, ResolverLimits().content_s),
+                    limits=limits,
+                    files={"path": file.fileno()},
+                    mode=settings.sandbox,
+                )
+        finally:
+            places.release()
         content_id, prints = found.get("content_id"), found.get("prints")
         if not all(one is None or isinstance(one, str) for one in (content_id, prints)):
             raise SandboxCrashed("the sandbox sent no proper reading")

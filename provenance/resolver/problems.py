@@ -25,7 +25,7 @@ _TITLES = {
     414: "Address too long",
     415: "Unsupported media type",
     422: "Unprocessable content",
-    503: "Store unavailable",
+    503: "Unavailable",
 }
 
 

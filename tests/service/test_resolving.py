@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import anyio
 import httpx
 import pytest
 
+from provenance.errors import UnsupportedMedia
+from provenance.keys import DEFAULT_CARRIER_KEY
+from provenance.resolver.problems import Problem
 from service.app import create_app
-from service.resolving import open_resolver
+from service.resolving import open_resolver, reader
 from service.settings import ScanSettings
 from tests.bad_inputs import make_bad
 from tests.drawn import write_luma
@@ -62,3 +67,16 @@ def test_hostile_content_is_refused_and_nobody_writes(ask, tmp_path):
     answer = ask("POST", "/matches/byContent", content=bad.read_bytes(), headers=headers)
     assert 400 <= answer.status_code < 500
     assert ask("POST", "/manifests", content=b"x").status_code == 401
+
+
+def test_who_finds_no_place_is_sent_away_and_places_are_given_back(tmp_path):
+    bad = make_bad("text", tmp_path, tmp_path)
+    places = threading.BoundedSemaphore(1)
+    read = reader(ScanSettings(), (DEFAULT_CARRIER_KEY,), places)
+    for _ in range(2):  # a file that fails leaves its place free
+        with pytest.raises(UnsupportedMedia):
+            read(bad)
+    places.acquire()
+    with pytest.raises(Problem) as caught:
+        read(bad)
+    assert (caught.value.status, caught.value.code) == (503, "resolver.busy")
