@@ -34,7 +34,7 @@ from benchmarks.service_hostile import Canary, hostile
 from provenance.clip import VideoSpec
 from provenance.keys import ensure_identity
 from provenance.stamping import stamp
-from provenance.store import EmptyStore
+from provenance.store import open_store
 from provenance.video import EncodeSettings, MediaWriter, picture_from_rgb
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Leg:
     left: int = 0
 
 
-def draw(path: Path, seed: int, *, width: int = 192, height: int = 144, frames: int = 12) -> Path:
+def draw(path: Path, seed: int, *, width: int = 256, height: int = 192, frames: int = 24) -> Path:
     """A small moving clip."""
     rng = np.random.default_rng(seed)
     scene = rng.normal(0, 9, (height, 2 * width, 3)) + rng.uniform(80, 160, 3)
@@ -77,11 +77,12 @@ def make(folder: Path, count: int, rng: random.Random, canary: int) -> dict[str,
     """``count`` files in ``folder``: path → kind. Names that lead nowhere are among them."""
     clips, marked = folder.parent / "clips", []
     clips.mkdir()
-    identity = ensure_identity(clips / "keys", now=datetime.now(UTC))
+    identity, _ = ensure_identity(clips / "keys", now=datetime.now(UTC))
     plain = [draw(clips / f"{seed}.mp4", seed) for seed in range(2)]
     for clip in plain:
         made = clip.with_suffix(".marked.mp4")
-        stamp(clip, made, model="ltx-2.3", identity=identity, store=EmptyStore(), settings=QUICK)
+        with open_store(clips / "store.sqlite") as store:
+            stamp(clip, made, model="ltx-2.3", identity=identity, store=store, settings=QUICK)
         marked.append(made.read_bytes())
     unmarked = [clip.read_bytes() for clip in plain]
     harm = hostile(marked[0], count, rng, canary, plain[0])
