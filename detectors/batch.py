@@ -154,12 +154,14 @@ def verify_all(
     ``executor`` does the work, by default ``jobs`` processes, or this one where one is enough.
     ``progress`` (path, fraction of it that is done) may raise to end the run.
     """
+    if not paths:
+        return  # nothing to start a cluster for
     if executor is None and (jobs == 1 or len(paths) <= 1):
         for path in paths:
             yield verify_one(path, settings, progress)
         return
     tasks = [_Task(number=n, path=path, settings=settings) for n, path in enumerate(paths)]
-    latest = paths[0] if paths else ""
+    latest = paths[0]
 
     def alive() -> None:
         if progress is not None:
