@@ -245,7 +245,10 @@ def _verified(
     told = None if progress is None else lambda done: progress(path, done)
     if settings.sandbox != "off":
         from detectors.confined import Look, verify_confined
+        from provenance.sandbox import prepare_sandbox
 
+        # Once a process: every file's own process is then forked with all of this loaded.
+        prepare_sandbox(("detectors.confined",))
         look = Look(
             keys=settings.keys,
             trust=settings.trust,
