@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from detectors.files import expand
-from detectors.policy import FACTS, PASSING, Policy, load_policy, parse_requirements
+from detectors.files import expand, listed
+from detectors.policy import FACTS, load_policy, parse_requirements
 from provenance.config import LtxCommand
 from provenance.errors import OptionError
 from provenance.printable import printable
@@ -24,12 +22,7 @@ from provenance.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from detectors.batch import Outcome
-    from detectors.policy import Condition
-    from detectors.result import Result
     from provenance.sandbox import SandboxMode
-
-POLICY_NOT_MET, UNREADABLE = 1, 3
 
 
 @click.command(
@@ -43,6 +36,13 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     "--input", "inputs", multiple=True, metavar="FILE", help="A file, as in FILE; may be repeated."
 )
 @click.option(
+    "--files-from",
+    "lists",
+    multiple=True,
+    metavar="LIST",
+    help="A file of names, one a line or ended by NUL; - reads them from the standard input.",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["text", "json", "jsonl", "html"]),
@@ -50,6 +50,12 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     help="How results are written; html is one page that needs nothing else.",
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write results to this file.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Keep each result in -o FILE (jsonl) as it comes, and leave out files whose result is "
+    "there already, for the same content, version and settings.",
+)
 @click.option(
     "--keys",
     type=click.Path(file_okay=False),
@@ -105,7 +111,13 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
     help="Rules (TOML) that give each file an action: allow, label, review, block. With it, only "
     "review and block fail, and --require if it is given too.",
 )
-@click.option("--jobs", type=click.IntRange(1, 256), default=1, help="Files verified at a time.")
+@click.option("--jobs", type=click.IntRange(1, 1024), default=1, help="Files verified at a time.")
+@click.option(
+    "--executor",
+    type=click.Choice(["processes", "ray"]),
+    show_default="processes with --jobs above 1",
+    help="Who works: processes of this machine, or a Ray cluster (RAY_ADDRESS, else a local one).",
+)
 @click.option("--fast", is_flag=True, help="Stop at the verified mark; tampering is not checked.")
 @click.option(
     "--quality",
@@ -138,8 +150,10 @@ POLICY_NOT_MET, UNREADABLE = 1, 3
 def main(
     files: tuple[str, ...],
     inputs: tuple[str, ...],
+    lists: tuple[str, ...],
     form: str,
     output: str | None,
+    resume: bool,
     keys: str | None,
     store: str | None,
     trust_settings: tuple[str, ...],
@@ -149,6 +163,7 @@ def main(
     require: tuple[str, ...],
     policy_file: str | None,
     jobs: int,
+    executor: str | None,
     fast: bool,
     quality: bool,
     receipt_out: str | None,
@@ -157,7 +172,9 @@ def main(
     quiet: bool,
     schema: bool,
 ) -> None:
-    """Verify videos: files, folders and patterns such as 'clips/*.mp4'."""
+    """Verify videos: files, folders, patterns such as 'clips/*.mp4', and objects: s3://bucket/clips/,
+    gs://…, az://…
+    """
     if schema:
         from detectors.report import schema_text
 
@@ -170,18 +187,17 @@ def main(
 
         trust = trust_of_run(keys, trust_settings, trust_anchor, default_trust=not no_default_trust)
         sys.exit(check_receipts(receipt_file, named, trust, form=form))
-    if not named:
-        raise click.UsageError("Name at least one file: ltx-verify FILE...")
+    _check_usage(bool(named or lists), form, output, receipt_out, resume=resume)
     requirement = parse_requirements(require or ([] if policy_file else ["marked"]))
     policy = None if policy_file is None else load_policy(Path(policy_file))
-    paths = expand(named)
+    paths = expand([*(name for source in lists for name in listed(source)), *named])
     for written in filter(None, (output, receipt_out)):
         _check_output(written, paths, keys, store)
 
-    from detectors.batch import Settings, verify_all
-    from detectors.output import Printer
+    from detectors.batch import Settings
+    from detectors.executors import executor as make_executor
     from detectors.receipt_cli import Receipts
-    from provenance.interrupts import noted_interrupts
+    from detectors.scan import Scan, run_scan
 
     settings = Settings.load(
         keys=keys,
@@ -202,48 +218,35 @@ def main(
             err=True,
         )
     receipts = None if receipt_out is None else Receipts(Path(receipt_out), keys, requirement)
-    code = 0
-    alone = jobs == 1 or len(paths) == 1  # only then is there progress, and somebody who asks
-    with (
-        noted_interrupts() if alone else nullcontext(lambda: None) as check_interrupt,
-        Printer(form=form, output=output, quiet=quiet, count=len(paths)) as printer,
-    ):
-
-        def progress(path: str, done: float) -> None:
-            check_interrupt()
-            printer.progress(path, done)
-
-        for verified in verify_all(paths, settings, jobs=jobs, progress=progress):
-            outcome = _decided(verified, policy)
-            missing = () if outcome.result is None else _missing(outcome.result, requirement)
-            printer.show(outcome, missing)
-            if receipts is not None and outcome.result is not None:
-                receipts.add(outcome.result, met=not missing)
-            code = max(code, _exit_code(outcome, missing))
+    scan = Scan(
+        paths=paths,
+        settings=settings,
+        requirement=requirement,
+        policy=policy,
+        jobs=jobs,
+        executor=None if executor is None else make_executor(executor, jobs),
+    )
+    code = run_scan(scan, form=form, output=output, resume=resume, quiet=quiet, receipts=receipts)
     if receipts is not None:
         receipts.write()
     sys.exit(code)
 
 
-def _decided(outcome: Outcome, policy: Policy | None) -> Outcome:
-    if policy is None or outcome.result is None:
-        return outcome
-    return replace(outcome, result=replace(outcome.result, decision=policy.decide(outcome.result)))
-
-
-def _missing(result: Result, requirement: Condition) -> tuple[str, ...]:
-    missing, decision = requirement.failures(result), result.decision
-    if decision is not None and decision.action not in PASSING:
-        return (*missing, f"{decision.action}: {decision.reason}")
-    return missing
-
-
-def _exit_code(outcome: Outcome, missing: tuple[str, ...]) -> int:
-    if outcome.result is None:
-        return outcome.exit_code
-    if outcome.result.error is not None:
-        return UNREADABLE
-    return POLICY_NOT_MET if missing else 0
+def _check_usage(
+    named: bool, form: str, output: str | None, receipt_out: str | None, *, resume: bool
+) -> None:
+    if not named:
+        raise click.UsageError("Name at least one file: ltx-verify FILE...")
+    if resume and (form != "jsonl" or output in {None, "-"}):
+        raise OptionError(
+            "--resume needs a file of results that can be added to",
+            hint="use --format jsonl -o results.jsonl",
+        )
+    if resume and receipt_out is not None:
+        raise OptionError(
+            "--resume writes no receipts: those of the results from before would be missing",
+            hint="leave --receipt-out or --resume out",
+        )
 
 
 def _check_output(output: str, paths: Sequence[str], keys: str | None, store: str | None) -> None:

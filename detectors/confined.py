@@ -86,7 +86,7 @@ def verify_confined(
             look_at,
             (str(path), look, not isinstance(opened, EmptyStore)),
             limits=limits or SandboxLimits(),
-            readable=(file, file.with_name(f"{file.name}.c2pa"), file.with_suffix(".c2pa")),
+            readable=[path for path in _with_sidecars(file) if _leads_somewhere(path)],
             handlers=handlers,
             mode=mode,
         )
@@ -94,6 +94,20 @@ def verify_confined(
         return unpack_result(found)
     except ValueError as error:
         raise SandboxCrashed("the sandbox sent no proper result") from error
+
+
+def _with_sidecars(file: Path) -> tuple[Path, ...]:
+    if not file.name:
+        return (file,)
+    return file, file.with_name(f"{file.name}.c2pa"), file.with_suffix(".c2pa")
+
+
+def _leads_somewhere(path: Path) -> bool:
+    """Only such paths can be opened to the sandbox: not links in circles, not impossible names."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def look_at(path: str, look: Look, recovers: bool, *, ask: Ask) -> dict[str, Any]:

@@ -5,47 +5,66 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self, cast
 
 import click
 
+from detectors.progress import Progress
 from detectors.report import to_html, to_json, to_text
 from detectors.report.page import illustrated
 from provenance.errors import OutputError, OutputForbidden
 from provenance.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from detectors.batch import Outcome
+    from detectors.journal import Journal
     from detectors.result import Result
-
-_BAR = 24
 
 
 class Printer:
     """Prints outcomes as they come; ``json`` over several files is one array, ``html`` one page.
 
-    With ``output`` the text appears in that file when the ``with`` block ends well, whole.
+    With ``output`` the text appears in that file when the ``with`` block ends well, whole; with
+    ``journal`` (for ``jsonl``) each result is kept there as it comes.
     """
 
-    def __init__(self, *, form: str, output: str | None, quiet: bool, count: int) -> None:
+    def __init__(
+        self,
+        *,
+        form: str,
+        output: str | None,
+        quiet: bool,
+        count: int,
+        journal: Journal | None = None,
+    ) -> None:
         self._form = form
         self._output = Path(output) if output and output != "-" else None
+        self._journal = journal
         self._quiet = quiet
         self._count = count
         self._shown = 0
-        self._kept: list[str] = []
         self._results: list[Result] = []
         # None: closed by the caller.
-        self._bar = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        terminal = not quiet and sys.stderr is not None and sys.stderr.isatty()
+        done = 0 if journal is None else len(journal.done)
+        self._progress = Progress(count=count, done=done, clock=time.monotonic)
+        self._bar = terminal
         self._drawn = ""
-        if self._output is not None:
+        self._file: BinaryIO | None = None
+        self._ending = ExitStack()
+        if self._output is not None and journal is None:
             check_output(self._output)
 
     def __enter__(self) -> Self:
+        if self._output is not None and self._journal is None:
+            self._file = self._ending.enter_context(whole_file(self._output))
         return self
 
     def __exit__(
@@ -55,43 +74,44 @@ class Printer:
         traceback: TracebackType | None,
     ) -> None:
         self._clear()
-        if kind is not None:
-            return
-        if self._form == "html" and self._results:
+        if kind is None and self._form == "html" and self._results:
             self._write(to_html(self._results, now=datetime.now(UTC)))
-        if self._form == "json" and self._count > 1:
+        if kind is None and self._form == "json" and self._count > 1:
             self._write("\n]\n" if self._shown else "[]\n")
-        if self._output is not None:
-            write_whole(self._output, "".join(self._kept))
+        self._ending.__exit__(kind, error, traceback)
 
     def progress(self, path: str, done: float) -> None:
-        """Redraws the line on the terminal; nothing anywhere else."""
+        """Redraws the line on the terminal; nothing anywhere else. ``done``: of this file, 0…1."""
         if not self._bar:
             return
-        full = round(done * _BAR)
-        line = f"[{'#' * full}{'.' * (_BAR - full)}] {done:4.0%} {printable(Path(path).name[:40])}"
+        line = self._progress.line(path, done)
         if line != self._drawn:
             click.echo(f"\r{line}\x1b[K", nl=False, err=True)
             self._drawn = line
 
-    def show(self, outcome: Outcome, missing: tuple[str, ...]) -> None:
+    def show(self, outcome: Outcome, missing: tuple[str, ...], exit_code: int) -> None:
         """The result of a file, and to stderr what is wrong with it or what the policy misses."""
         self._clear()
-        if outcome.result is None:
-            self._say(f"{printable(outcome.path)}: {outcome.error}")
-            return
-        if self._form == "html":
+        result = outcome.result
+        if self._journal is not None:
+            self._journal.add(
+                to_json(result), path=outcome.path, digest=outcome.digest, exit_code=exit_code
+            )
+        elif self._form == "html":
             # The page opens with an overview, so it can only be written at the end.
-            self._results.append(illustrated(outcome.result, len(self._results)))
+            self._results.append(illustrated(result, len(self._results)))
         else:
-            self._write(self._formatted(outcome.result))
+            self._write(self._formatted(result))
         self._shown += 1
-        failure = outcome.result.error
+        failure = result.error
         if failure is not None:
             hint = f"\n  hint: {printable(failure.hint)}" if failure.hint else ""
             self._say(f"{printable(failure.message)} [{failure.code}]{hint}")
         elif missing:
             self._say(f"{printable(outcome.path)}: policy not met: {'; '.join(missing)}")
+        self._progress.finished()
+        if self._count > 1:
+            self.progress(outcome.path, 0)
 
     def _formatted(self, result: Result) -> str:
         if self._form == "jsonl":
@@ -103,10 +123,10 @@ class Printer:
         return ("\n" if self._shown else "") + to_text(result, titled=self._count > 1)
 
     def _write(self, text: str) -> None:
-        if self._output is None:
+        if self._file is None:
             click.echo(text, nl=False)
         else:
-            self._kept.append(text)
+            self._file.write(text.encode())
 
     def _say(self, message: str) -> None:
         if not self._quiet:
@@ -129,14 +149,19 @@ def check_output(path: Path) -> None:
         raise OutputForbidden(f"cannot write {path}", hint="check the folder and its permissions")
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes beside ``path`` and renames, so that a reader sees the old file or the new one."""
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file beside ``path`` to write to, renamed to it when the block ends well.
+
+    So a reader sees the old file or the new one. Raises
+    :class:`~provenance.errors.OutputError` for what the disk does.
+    """
     try:
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.absolute().parent, prefix=f".{path.name}.", delete=False
+            dir=path.absolute().parent, prefix=f".{path.name}.", delete=False
         ) as file:
             try:
-                file.write(text)
+                yield cast("BinaryIO", file)
                 file.flush()
                 os.fsync(file.fileno())
                 # A temporary file is private; a report gets the permissions that files get here.
@@ -149,3 +174,9 @@ def write_whole(path: Path, text: str) -> None:
                 raise
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes ``text`` to ``path``, all of it or nothing."""
+    with whole_file(path) as file:
+        file.write(text.encode())

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from attacks.bench.executors import Executor
     from attacks.bench.report import Summary
     from attacks.bench.run import Watcher
+    from detectors.executors import Executor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

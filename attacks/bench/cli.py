@@ -133,10 +133,10 @@ def main(
     if seconds is not None and not 0 < seconds < float("inf"):
         raise OptionError(f"{seconds:g} seconds of a clip", hint="give a positive number")
     from attacks.bench.bench import bench, suite_of
-    from attacks.bench.executors import executor
     from attacks.bench.plan import Settings
     from attacks.bench.report import to_text
     from attacks.systems.catalog import names
+    from detectors.executors import executor
     from provenance.interrupts import noted_interrupts
 
     suite = suite_of(suite_name, only, draws)

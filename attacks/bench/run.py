@@ -12,18 +12,18 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from attacks.bench.executors import Died
 from attacks.bench.making import MAKING
 from attacks.bench.plan import CellTask, MasterTask
 from attacks.bench.results import Cell, Master, ResultLog, read_results
+from detectors.executors import Died
 from provenance.errors import OutputForbidden, RunMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
-    from attacks.bench.executors import Executor
     from attacks.bench.plan import Plan
+    from detectors.executors import Executor
 
 RESULTS = "results.jsonl"
 _AGAIN = ("failed",)

@@ -262,8 +262,11 @@ def test_a_fault_of_the_program_harms_its_own_file_only(studio, monkeypatch):
     monkeypatch.setattr(batch, "verify", faulty)
     settings = Settings(keys=(DEFAULT_CARRIER_KEY,), store=None, trust=TrustSettings(), fast=True)
     first, second = verify_all([str(studio.plain), str(studio.unsigned)], settings)
-    assert first.result is None
-    assert (first.exit_code, "ZeroDivisionError: a fault" in first.error) == (4, True)
+    assert (first.result.verdict, first.result.error.code) == ("unreadable", "internal")
+    assert (first.exit_code, "ZeroDivisionError: a fault" in first.result.error.message) == (
+        4,
+        True,
+    )
     assert second.result.verdict == "ai_generated"
 
 
@@ -281,6 +284,7 @@ def test_a_file_that_kills_its_process_harms_no_other(studio):
     paths = [str(studio.unsigned), Deadly("deadly.mp4"), str(studio.plain)]
     first, deadly, last = verify_all(paths, settings, jobs=2)
     assert first.result.verdict == "ai_generated"
-    assert (deadly.result, deadly.exit_code) == (None, 4)
-    assert "died" in deadly.error
+    assert (deadly.result.verdict, deadly.exit_code) == ("unreadable", 4)
+    assert deadly.result.error.code == "sandbox.crashed"
+    assert "died" in deadly.result.error.message
     assert last.result.verdict == "no_evidence"

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import io
+import os
+
 import pytest
 
-from detectors.files import expand
+from detectors.files import expand, listed
+from provenance.errors import InputError
 
 
 @pytest.fixture
@@ -41,3 +45,34 @@ def test_what_leads_to_nothing_is_kept(folder):
         "empty",
         "b.mp4",
     )
+
+
+def test_links_in_circles_end(folder):
+    (folder / "sub" / "up").symlink_to(folder)
+    (folder / "sub" / "self.mp4").symlink_to("self.mp4")
+    (folder / "nowhere.mp4").symlink_to("missing.mp4")
+    found = ("a.MOV", "b.mp4", "nowhere.mp4", "odd[1].mp4", "sub/c.webm", "sub/self.mp4")
+    assert expand(["."]) == found
+    assert expand(["**/*.webm"]) == ("sub/c.webm",)
+    assert expand([f"{folder}/**/s*.mp4"]) == (f"{folder}/sub/self.mp4",)
+
+
+def test_pipes_are_left_out(folder):
+    os.mkfifo(folder / "pipe.mp4")
+    assert "pipe.mp4" not in expand(["."])
+
+
+def test_names_that_no_file_can_have_are_kept(folder):
+    assert expand(["x" * 5000, "b.mp4"]) == ("x" * 5000, "b.mp4")
+
+
+def test_lists(folder, monkeypatch):
+    (folder / "list").write_bytes(b"b.mp4\n\nsub dir/x \xff.mp4\r\nlast")
+    assert listed("list") == ("b.mp4", "sub dir/x \udcff.mp4", "last")
+    (folder / "list").write_bytes(b"b.mp4\0two\nlines.mp4\0")
+    assert listed("list") == ("b.mp4", "two\nlines.mp4")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"one.mp4\ntwo.mp4\n")))
+    assert listed("-") == ("one.mp4", "two.mp4")
+    for missing in ("gone", "sub"):
+        with pytest.raises(InputError):
+            listed(missing)

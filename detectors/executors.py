@@ -1,4 +1,4 @@
-"""Who does the work of an evaluation: this process, several, or a Ray cluster.
+"""Who does the work of a scan or an evaluation: this process, several, or a Ray cluster.
 
 All give the same results, in any order: a task says all that it depends on.
 """
@@ -130,7 +130,7 @@ def _in_pool(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ray:
     """``jobs`` tasks at a time on a Ray cluster: the one that ``RAY_ADDRESS`` names, else a local
-    one that ends with the run. Its machines must see the run's folder under the same name.
+    one that ends with the run. Its machines must see the files under the same names.
     """
 
     jobs: int
@@ -150,7 +150,7 @@ class Ray:
                 ray.init(address=address, log_to_driver=False, configure_logging=False, **local)
         running: dict[Any, Task] = {}
         try:
-            # An attack is deterministic: what killed one process would kill the next.
+            # Work is deterministic: what killed one process would kill the next.
             remote = ray.remote(num_cpus=1, max_retries=0)(work)
             waiting = deque(tasks)
             while waiting or running:

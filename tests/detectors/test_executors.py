@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attacks.bench.executors import EXECUTORS, Died, executor
+from detectors.executors import EXECUTORS, Died, executor
 from provenance.errors import DiskFull, OptionError
 
 
