@@ -38,6 +38,7 @@ _SEEN_LEVELS, _SEEN_TIMES, _SEEN_BESIDE = 3.0, 2.0, 1.5
 """Change of brightness with which something begins: beside what is usual in its place, and beside
 the rest of the picture."""
 _ENDS = 2
+_NEAR = 2  # windows from a change to where the mark is seen to be missing
 _FIRST_SHARE = 0.65  # of what is sure: so much is left out when it is learned anew what is due
 _GAP = 3  # spots between rectangles that are one region
 _SAME_TIME = 0.6
@@ -185,8 +186,8 @@ def _between_changes(part: Missing, section: Section, gone: NDArray[np.bool_]) -
     """
     count = len(section.evidence)
     edges = _changes(section.brightness, part.place)
-    first = max((at for at in edges if at <= part.first + 1), default=0)
-    last = min((at for at in edges if at >= part.last - 1 and at > first + 1), default=count)
+    first = max((at for at in edges if at <= part.first + _NEAR), default=0)
+    last = min((at for at in edges if at >= part.last - _NEAR and at > first + 1), default=count)
     length = last - first
     for stretch in stretches(section, [(first, last)], gone):
         due, ratio = stretch.due[part.place.slices], stretch.ratio[part.place.slices]
