@@ -48,6 +48,7 @@ _BACK_NATS = 6.0  # for going back by a second: what runs backwards does so agai
 _JUMP_MARGIN = 4.0  # nats on top of ln(slots) for a jump: what a cut has to be worth
 # Nats that another speed than 1 has to be worth: a codec that is slow to follow looks a bit slow.
 _SPEED_MARGIN = 8.0
+_LEAST_GAP_S = 1.0
 _PHASES = 10  # positions within a second at which the whole is tried as one run
 
 
@@ -127,7 +128,38 @@ def _spans(
             found += _read_run(windows, begin, end, slots, signs, len(track))
         if len(track) <= _BLOCK:
             whole = _read_whole(windows, signs)
-    return [whole] if not found and whole is not None else found
+            if found:
+                found += _read_gaps(windows, found, signs)
+    return [whole] if not found and whole is not None else sorted(found, key=lambda s: s.start_s)
+
+
+def _read_gaps(
+    windows: _Windows, found: Sequence[ClockSpan], signs: NDArray[np.float32]
+) -> list[ClockSpan]:
+    """What lies between and beside the runs ``found``, each as one run at the original's speed.
+
+    That is one question for each gap, so less is enough than for runs that could lie anywhere.
+    """
+    middles = (windows.start + windows.end) / 2
+    read = np.zeros(len(middles), bool)
+    for span in found:
+        read |= (span.start_s <= middles) & (middles < span.end_s)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], read, [True]])))
+    spans = []
+    for begin, end in edges.reshape(-1, 2).tolist():
+        if windows.end[end - 1] - windows.start[begin] < _LEAST_GAP_S:
+            continue
+        gap = replace(
+            windows,
+            start=windows.start[begin:end],
+            end=windows.end[begin:end],
+            values=windows.values[begin:end],
+            fit=windows.fit[begin:end],
+        )
+        span = _read_whole(gap, signs, choices=len(middles))
+        if span is not None:
+            spans.append(span)
+    return spans
 
 
 def _prepare(
@@ -266,8 +298,13 @@ def _threshold(candidates: float) -> float:
     return float(np.sqrt(2 * np.log(candidates / (FALSE_RUNS / 4))))
 
 
-def _read_whole(windows: _Windows, signs: NDArray[np.float32]) -> ClockSpan | None:
-    """All of ``windows`` as one run at the original's speed: few candidates, so the faintest."""
+def _read_whole(
+    windows: _Windows, signs: NDArray[np.float32], *, choices: int = 1
+) -> ClockSpan | None:
+    """All of ``windows`` as one run at the original's speed: few candidates, so the faintest.
+
+    ``choices``: how many beginnings there were to choose from.
+    """
     middles = (windows.start + windows.end) / 2 - windows.start[0]
     which = np.arange(len(middles))[:, None]
     best: tuple[float, float] = (-np.inf, 0.0)
@@ -281,7 +318,7 @@ def _read_whole(windows: _Windows, signs: NDArray[np.float32]) -> ClockSpan | No
         best = max(best, (float(sums[top]), top + float(phase)))
     seconds = np.floor(middles / SLOT_S + best[1]).astype(int).tolist()
     score = _score(windows.values, seconds, signs)
-    if score < _threshold(len(signs) * _PHASES):
+    if score < _threshold(len(signs) * _PHASES * choices):
         return None
     position, speed = _line(windows, 0, len(middles), seconds, speeds=False)
     return ClockSpan(
