@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 SURE_NATS = {2: 36.0, 4: 24.0}
 """What a rectangle needs in stretches of so many windows. The shorter, the more rectangles there
 are, and the more a codec does from frame to frame."""
-SURE_LONGER_NATS = 14.0
+SURE_LONGER_NATS = 16.0
+SURE_WEAK_NATS, WEAK = 24.0, 0.8
+"""Where less than this share of what is due elsewhere is due, that is known less well."""
 _LINK_NATS, _LINK_COST = 8.0, 7.0
 _LINKED_FROM = 4  # windows in a stretch: in shorter ones a codec makes chains
 _TELLING = 0.12  # what has to be due on average for a stretch to tell anything
@@ -195,6 +197,8 @@ def _between_changes(part: Missing, section: Section, gone: NDArray[np.bool_]) -
         needed = next(
             (nats for most, nats in SURE_NATS.items() if length <= most), SURE_LONGER_NATS
         )
+        if due.mean() < WEAK * stretch.due.mean():
+            needed = max(needed, SURE_WEAK_NATS)
         there = float((due * ratio).sum()) >= _STILL_THERE * float((due * due).sum())
         if total >= needed and not there:
             return Missing(first, last, part.place._replace(total=total))
