@@ -143,9 +143,9 @@ def _read_gaps(
             values=windows.values[begin:end],
             fit=windows.fit[begin:end],
         )
-        span = _read_whole(gap, signs, choices=len(middles))
-        if span is not None:
-            spans.append(span)
+        read_as_one = _read_whole(gap, signs, choices=len(middles))
+        if read_as_one is not None:
+            spans.append(read_as_one)
     return spans
 
 
