@@ -47,11 +47,17 @@ class ContentFinding:
 
 
 def compare_content(
-    in_hand: Prints, mark: WatermarkFacts, credentials: Credentials, *, by_sound: bool = False
+    in_hand: Prints,
+    mark: WatermarkFacts,
+    credentials: Credentials,
+    *,
+    by_sound: bool = False,
+    changed: bool = False,
 ) -> ContentFinding:
     """What the fingerprints of the file say about its mark and its credentials.
 
-    ``by_sound``: the mark was read in the sound, or there are no pictures.
+    ``by_sound``: the mark was read in the sound, or there are no pictures. ``changed``: the mark is
+    missing in so much of the picture that what replaced it explains another fingerprint.
     """
     marked, signed = _references(mark, credentials)
     if marked is None and signed is None:
@@ -63,7 +69,7 @@ def compare_content(
         return _skipped("too little of the file was looked at to compare it")
     by_mark = _match(_marked_part(in_hand, mark), marked, by_sound=by_sound)
     by_manifest = _match(in_hand, signed, by_sound=by_sound)
-    reason = None if by_sound else _incomparable(mark)
+    reason = None if by_sound else _incomparable(mark, changed=changed)
     results = [found for found in (by_mark, by_manifest) if found is not None]
     if any(found.same is False for found in results) and reason is not None:
         return _skipped(reason)
@@ -159,8 +165,10 @@ def _match(in_hand: Prints, reference: Prints | None, *, by_sound: bool) -> Fing
     return match(in_hand.video, reference.video)
 
 
-def _incomparable(mark: WatermarkFacts) -> str | None:
+def _incomparable(mark: WatermarkFacts, *, changed: bool) -> str | None:
     """Why pictures that are the same might not be recognised."""
+    if changed:
+        return "the mark is missing in much of the picture: what is left is not compared"
     geometry = mark.geometry
     if geometry is None:
         return None

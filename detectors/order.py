@@ -33,6 +33,7 @@ def order_of(mark: WatermarkFacts, *, complete: bool) -> tuple[tuple[Tampering, 
         return (), Check(name=name, state="failed", detail=detail)
     read_s = sum(run.end_s - run.start_s for run in runs)
     runs = tuple(_trimmed(run, mark.segments) for run in runs)
+    runs = tuple(run for index, run in enumerate(runs) if _is_beside(runs, index))
     usual = usual_speed(runs)
     if abs(usual - 1) > ORDINARY_SPEED:
         usual = 1.0
@@ -89,6 +90,23 @@ def _trimmed(run: ClockFacts, segments: tuple[SegmentFacts, ...]) -> ClockFacts:
     return run
 
 
+def _is_beside(runs: tuple[ClockFacts, ...], index: int) -> bool:
+    """Whether a picture that seems to be held is what was shown just before or is shown just after.
+
+    Else little was read there: where a scene stands still, a faint clock seems to stand still, too.
+    """
+    run = runs[index]
+    if abs(run.speed) >= _HELD:
+        return True
+    shown_s = [run.original_start_s]
+    if index:
+        before = runs[index - 1]
+        shown_s.append(before.original_start_s + before.speed * (before.end_s - before.start_s))
+    if index + 1 < len(runs):
+        shown_s.append(runs[index + 1].original_start_s)
+    return any(abs(other_s - shown_s[0]) <= CLOCK_TOLERANCE_S for other_s in shown_s[1:])
+
+
 def _changed(run: ClockFacts, usual: float) -> Tampering | None:
     """``run`` as a part that goes on in another way than most of the video."""
     sign = partial(Tampering, start_s=run.start_s, end_s=run.end_s)
@@ -119,6 +137,8 @@ def _break(
     ahead_s = run.original_start_s - expected_s
     foreign_s = _overlap_s(segments, "unmarked", before.end_s, run.start_s)
     tolerance_s = LEAP_TOLERANCE_S if run.goes_on else CLOCK_TOLERANCE_S
+    if before.speed < _BACKWARDS:
+        tolerance_s += CLOCK_TOLERANCE_S  # where that ends is seen less well
     # Where foreign material lies between, the original may stand still meanwhile or run on.
     if -foreign_s * pace - tolerance_s <= ahead_s <= tolerance_s:
         return None

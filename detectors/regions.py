@@ -12,12 +12,14 @@ from detectors.result import Check, Tampering, TamperMap
 
 if TYPE_CHECKING:
     from detectors.result import FileFacts
-    from provenance.watermark.detection import AbsenceMap, MissingRegion
+    from provenance.watermark.detection import AbsenceMap, Detection, MissingRegion
 
 NAME = "picture_regions"
 TOLD = 0.5  # share of picture and time of which something must be known for the check to count
-# In untampered video (see docs/measurements.md) the largest sum was about this.
-_CHANCE_NATS = 10.0
+MUCH = 0.15  # of the picture, without the mark
+_GONE = 0.9
+# In untampered video (see docs/measurements.md) the largest sum not sorted out was below this.
+_CHANCE_NATS = 12.0
 
 
 def regions_of(
@@ -35,6 +37,25 @@ def regions_of(
     detail = "the mark was looked for in every part of the picture; nothing can be told in "
     detail += f"{100 * (1 - told):.0f} % of it, nor of what is smaller than about a seventh of it"
     return found, Check(name=NAME, state="done", detail=detail)
+
+
+def much_missing(detection: Detection) -> bool:
+    """Whether the mark is missing in so much of the picture that other pictures are no surprise.
+
+    A mark that was copied onto another video is everywhere in it.
+    """
+    boxes = [region.box for region in detection.missing or ()]
+    if any(width * height >= MUCH for _, _, width, height in boxes):
+        return True
+    return _share_missing(detection.absence) >= MUCH
+
+
+def _share_missing(absence: AbsenceMap | None) -> float:
+    """Share of what can be told of the picture in which the mark rather is missing."""
+    if absence is None:
+        return 0.0
+    told = absence.grid[~np.isnan(absence.grid)]
+    return float((told > _GONE).mean()) if told.size else 0.0
 
 
 def _sign(region: MissingRegion, width: int, height: int) -> Tampering:

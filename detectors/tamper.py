@@ -62,45 +62,56 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examination:
-    """``tampered``: True, False, or None where too little could be checked to say either."""
+    """``tampered``: True, False, or None where too little could be checked to say either.
+
+    ``as_signed``: somebody trusted signed these very bytes, so nothing was changed since.
+    """
 
     tampered: bool | None
     tampering: tuple[Tampering, ...]
     modified: tuple[str, ...]
     checks: tuple[Check, ...]
+    as_signed: bool = False
 
 
 def examine(evidence: Evidence) -> Examination:
     """Signs of tampering and of ordinary handling in ``evidence``, and what was not checked."""
     binding, binding_check = _binding(evidence.manifest)
+    if is_as_signed(evidence.manifest):
+        # What looks like a cut, a caption or a part without the mark is in the video that was
+        # signed. Anybody else may have signed what he changed.
+        return Examination(
+            tampered=False, tampering=(), modified=(), checks=(binding_check,), as_signed=True
+        )
     parts, parts_check = _parts(evidence)
     order, order_check = order_of(evidence.watermark, complete=evidence.complete)
     regions, regions_check = regions_of(evidence.missing, evidence.absence, evidence.file)
     length, modified_length, length_check = _length(evidence)
     tampering = (*binding, *regions, *parts, *order, *length)
-    # One of two things rules tampering out as far as it is checked: the bytes are those that
-    # somebody trusted signed (anybody else may have signed what he changed), or the mark runs
-    # through every part of the video.
-    intact = binding_check.state == "done" and evidence.manifest.state == "trusted"
     # Credentials that are there and cannot be used may be what was tampered with.
     unusable = evidence.manifest.present and evidence.manifest.state == "invalid"
     # Where pictures were not asked (there are none, or they are not marked), time is all.
     told = parts_check.state == "done" and regions_check.state != "failed"
     covered = told and not unusable
-    untouched = intact and not binding
     return Examination(
-        tampered=True if tampering else (False if intact or covered else None),
+        tampered=True if tampering else (False if covered else None),
         tampering=tampering,
-        modified=() if untouched else (*_handling(evidence), *modified_length),
+        modified=(*_handling(evidence), *modified_length),
         checks=(
             binding_check,
             parts_check,
             order_check,
             length_check,
-            *(() if untouched and regions_check.state == "skipped" else (regions_check,)),
-            *(() if untouched else _UNCHECKED),
+            regions_check,
+            *_UNCHECKED,
         ),
     )
+
+
+def is_as_signed(manifest: ManifestFacts) -> bool:
+    """Whether the bytes are those that somebody trusted signed."""
+    binding, check = _binding(manifest)
+    return check.state == "done" and not binding and manifest.state == "trusted"
 
 
 _UNCHECKED = (

@@ -14,7 +14,7 @@ from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials
 from detectors.quality import QualityWatch
-from detectors.regions import tamper_map
+from detectors.regions import much_missing, tamper_map
 from detectors.result import Check, Failure, FileFacts, Result, Tampering, WatermarkFacts
 from detectors.signals import signals_of
 from detectors.sound import (
@@ -147,7 +147,10 @@ def verify(
             with bench.timed("content"):
                 by_sound = read.by_sound or found is NO_PICTURES
                 prints = taker.finish()
-                content = compare_content(prints, read.mark, credentials, by_sound=by_sound)
+                changed = not by_sound and much_missing(found.detection)
+                content = compare_content(
+                    prints, read.mark, credentials, by_sound=by_sound, changed=changed
+                )
                 other_sound = None if by_sound else match_sound(prints, credentials)
         except InputError as error:
             return _unreadable(facts, error, bench)
@@ -269,7 +272,9 @@ def _judge(
             absence=read.search.detection.absence,
         )
     )
-    tampering = (*content.tampering, *examination.tampering, *beside.tampering, *sound)
+    tampering = (*content.tampering, *examination.tampering)
+    if not examination.as_signed:
+        tampering = (*tampering, *beside.tampering, *sound)
     has_pictures = read.search is not NO_PICTURES
     verdict = decide(signals_of(mark, manifest, _medium(read), content.signal))
     stopped_early = fast and mark.detected
@@ -296,7 +301,9 @@ def _judge(
         ),
         error=None if damage is None else _failure(_incomplete(facts.path, damage)),
         timings_ms=bench.finish(),
-        tamper_map=tamper_map(read.search.detection.absence, facts),
+        tamper_map=None
+        if examination.as_signed
+        else tamper_map(read.search.detection.absence, facts),
     )
 
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 SURE_NATS = {2: 36.0, 4: 24.0}
 """What a rectangle needs in stretches of so many windows. The shorter, the more rectangles there
 are, and the more a codec does from frame to frame."""
-SURE_LONGER_NATS = 14.0
+SURE_LONGER_NATS = 16.0
+SURE_WEAK_NATS, WEAK = 24.0, 0.8
+"""Where less than this share of what is due elsewhere is due, that is known less well."""
 _LINK_NATS, _LINK_COST = 8.0, 7.0
 _LINKED_FROM = 4  # windows in a stretch: in shorter ones a codec makes chains
 _TELLING = 0.12  # what has to be due on average for a stretch to tell anything
@@ -34,7 +36,11 @@ _FINEST = 2  # windows in the shortest stretch
 _MOST_REGIONS = 6  # in a stretch
 _SCANNED_ROWS = 30  # the scan takes H² W steps: of a finer grid, spots are joined
 _SMALLEST = 6  # spots a side
-_SEEN_LEVELS, _ENDS = 3.0, 2
+_SEEN_LEVELS, _SEEN_TIMES, _SEEN_BESIDE = 3.0, 2.0, 1.5
+"""Change of brightness with which something begins: beside what is usual in its place, and beside
+the rest of the picture."""
+_ENDS = 2
+_NEAR = 2  # windows from a change to where the mark is seen to be missing
 _FIRST_SHARE = 0.65  # of what is sure: so much is left out when it is learned anew what is due
 _GAP = 3  # spots between rectangles that are one region
 _SAME_TIME = 0.6
@@ -64,7 +70,12 @@ def missing_regions(spots: Sequence[Spots]) -> list[Missing]:
         found = _pass(section, gone, 1.0)
         single = stretches(section, [(w, w + 1) for w in range(len(spots))], gone)
         found = [_timed(part, single) for part in _distinct(found)]
-        found = [part for part in found if _appears(part, section)]
+        found = [
+            lasting
+            for part in found
+            if (lasting := _between_changes(part, section, gone)) is not None
+        ]
+        found = _distinct(found)
     return _grouped(found)
 
 
@@ -168,17 +179,50 @@ def _shared(one: Rectangle, other: Rectangle) -> float:
     return max(0, height) * max(0, width) / min(one.area, other.area)
 
 
-def _appears(part: Missing, section: Section) -> bool:
-    """Whether the picture changes where ``part`` begins and ends: what lays something over it, or
-    takes it away, is seen to. Where nothing changes, a codec has dropped the mark for a while.
+def _between_changes(part: Missing, section: Section, gone: NDArray[np.bool_]) -> Missing | None:
+    """``part`` from the change of the picture in its place that begins it to the one that ends it.
+
+    What lays something over a place, or takes it away, is seen there and not all over the picture;
+    between two such changes, or an end of all there is, the mark is missing all the time. Else a
+    codec, or what is shown, has dropped it for a while: None.
     """
-    shown = section.motion[(slice(None), *part.place.slices)].mean((1, 2))
+    count = len(section.evidence)
+    edges = _changes(section.brightness, part.place)
+    first = max((at for at in edges if at <= part.first + _NEAR), default=0)
+    last = min((at for at in edges if at >= part.last - _NEAR and at > first + 1), default=count)
+    length = last - first
+    for stretch in stretches(section, [(first, last)], gone):
+        due, ratio = stretch.due[part.place.slices], stretch.ratio[part.place.slices]
+        total = float(stretch.nats[part.place.slices].sum())
+        needed = next(
+            (nats for most, nats in SURE_NATS.items() if length <= most), SURE_LONGER_NATS
+        )
+        if due.mean() < WEAK * stretch.due.mean():
+            needed = max(needed, SURE_WEAK_NATS)
+        there = float((due * ratio).sum()) >= _STILL_THERE * float((due * due).sum())
+        if total >= needed and not there:
+            return Missing(first, last, part.place._replace(total=total))
+    return None
+
+
+def _changes(brightness: NDArray[np.float32], place: Rectangle) -> list[int]:
+    """Windows with which ``place`` begins to show something else, not the whole picture."""
+    change = np.abs(np.diff(brightness, axis=0))
+    here = change[(slice(None), *place.slices)].mean((1, 2))
+    whole = change.mean((1, 2))
+    outside = max(1, change[0].size - place.area)
+    around = (whole * change[0].size - here * place.area) / outside
+    usual = float(np.median(here)) if len(here) else 0.0
+    stands_out = (
+        (here >= _SEEN_LEVELS) & (here >= _SEEN_TIMES * usual) & (here >= _SEEN_BESIDE * around)
+    )
+    count = len(brightness)
     # A window or two at the ends of all there is say little: what misses them lasts throughout.
-    ends = [at for at in (part.first, part.last) if _ENDS < at < len(shown) - _ENDS]
-    if not ends:
-        return True
-    change = max(float(shown[at - 1 : at + 1].max()) for at in ends)
-    return change >= _SEEN_LEVELS
+    return [
+        0,
+        *(int(at) + 1 for at in np.flatnonzero(stands_out) if _ENDS <= at < count - 1 - _ENDS),
+        count,
+    ]
 
 
 def _timed(part: Missing, windows: Sequence[Stretch]) -> Missing:

@@ -15,12 +15,19 @@ the threshold keeps the probability of any false run in a file below ``FALSE_RUN
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from provenance.watermark.clock_windows import (
+    Windows,
+    line_gain,
+    line_through,
+    prepared,
+    score_of,
+)
 from provenance.watermark.course import SPEEDS, STEP_S, Piece, pieces
 from provenance.watermark.detection import ClockSpan
 from provenance.watermark.tile import CLOCK_CELLS, SLOT_S
@@ -41,29 +48,10 @@ _MOST_AGAIN = 0.4
 _LINES, _COURSES = (25 + len(SPEEDS)) * SLOT_S / STEP_S, (1 + len(SPEEDS)) * SLOT_S / STEP_S
 FALSE_RUNS = 1e-3  # probability of any run that is not there, in a file
 _BLOCK = 512  # windows that are searched at once: bounds the memory for hours of video
-_SPEEDS = (0.5, 2.0)
-_STEADY_S = 3.0  # the picture's own share in the cells is known, and removed, from so much on
-_STEADY_SHARE = 0.5  # of the mean: all of it would take the clock along where seconds are few
 _BACK_NATS = 6.0  # for going back by a second: what runs backwards does so again and again
 _JUMP_MARGIN = 4.0  # nats on top of ln(slots) for a jump: what a cut has to be worth
-# Nats that another speed than 1 has to be worth: a codec that is slow to follow looks a bit slow.
-_SPEED_MARGIN = 8.0
+_LEAST_GAP_S = 1.0
 _PHASES = 10  # positions within a second at which the whole is tried as one run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Windows:
-    """``start``, ``end``: (W,) seconds. ``values``: (W, 96) clock cells, unit length each.
-
-    ``fit``: (W, slots) correlation with each second's signs, of variance 1 where nothing is.
-    ``level``: what that correlation is where the clock is.
-    """
-
-    start: NDArray[np.float64]
-    end: NDArray[np.float64]
-    values: NDArray[np.float32]
-    fit: NDArray[np.float32]
-    level: float
 
 
 def clock_table(tile: Tile, slots: int = SLOTS) -> NDArray[np.float32]:
@@ -122,43 +110,46 @@ def _spans(
     whole: ClockSpan | None = None
     for first in range(0, len(track), _BLOCK):
         part = slice(first, first + _BLOCK)
-        windows = _prepare(tile, track[part], cells[part], pattern, signs)
+        windows = prepared(tile, track[part], cells[part], pattern, signs)
         for begin, end, slots in _runs(windows):
             found += _read_run(windows, begin, end, slots, signs, len(track))
         if len(track) <= _BLOCK:
             whole = _read_whole(windows, signs)
-    return [whole] if not found and whole is not None else found
+            if found:
+                found += _read_gaps(windows, found, signs)
+    return [whole] if not found and whole is not None else sorted(found, key=lambda s: s.start_s)
 
 
-def _prepare(
-    tile: Tile,
-    track: Sequence[Heard],
-    cells: NDArray[np.float32],
-    pattern: NDArray[np.float32],
-    signs: NDArray[np.float32],
-) -> _Windows:
-    values = cells[:, tile.clock]
-    start = np.array([piece.start_s for piece in track])
-    # A single picture may last for no time at all.
-    end = np.maximum([piece.end_s for piece in track], start + 1e-3)
-    if end[-1] - start[0] >= _STEADY_S:
-        # A picture that stands still says the same all the time, the clock does not.
-        values = values - np.float32(_STEADY_SHARE) * values.mean(0)
-    length = np.linalg.norm(values, axis=1, keepdims=True)
-    values = np.asarray(values / np.where(length > 0, length, 1), np.float32)
-    steady = pattern.reshape(-1)
-    noise = np.maximum(cells.std(1), 1e-9)
-    level = float(np.median((cells @ steady) / noise)) / float(np.abs(steady).sum())
-    return _Windows(
-        start=start,
-        end=end,
-        values=values,
-        fit=values @ signs.T,
-        level=max(level, 0.02) * float(np.sqrt(CLOCK_CELLS)),
-    )
+def _read_gaps(
+    windows: Windows, found: Sequence[ClockSpan], signs: NDArray[np.float32]
+) -> list[ClockSpan]:
+    """What lies between and beside the runs ``found``, each as one run at the original's speed.
+
+    That is one question for each gap, so less is enough than for runs that could lie anywhere.
+    """
+    middles = (windows.start + windows.end) / 2
+    read = np.zeros(len(middles), bool)
+    for span in found:
+        read |= (span.start_s <= middles) & (middles < span.end_s)
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], read, [True]])))
+    spans = []
+    for begin, end in edges.reshape(-1, 2).tolist():
+        if windows.end[end - 1] - windows.start[begin] < _LEAST_GAP_S:
+            continue
+        gap = replace(
+            windows,
+            start=windows.start[begin:end],
+            end=windows.end[begin:end],
+            values=windows.values[begin:end],
+            fit=windows.fit[begin:end],
+        )
+        read_as_one = _read_whole(gap, signs, choices=len(middles))
+        if read_as_one is not None:
+            spans.append(read_as_one)
+    return spans
 
 
-def _runs(windows: _Windows) -> list[tuple[int, int, list[int]]]:
+def _runs(windows: Windows) -> list[tuple[int, int, list[int]]]:
     """(first window, last + 1, second of each) of the runs of the most likely course."""
     count, slots = windows.fit.shape
     gain = windows.level * windows.fit - windows.level**2 / 2
@@ -195,7 +186,7 @@ def _runs(windows: _Windows) -> list[tuple[int, int, list[int]]]:
 
 
 def _read_run(
-    windows: _Windows,
+    windows: Windows,
     begin: int,
     end: int,
     slots: list[int],
@@ -203,13 +194,13 @@ def _read_run(
     total: int,
 ) -> list[ClockSpan]:
     """The run from window ``begin`` to ``end``: one span for each way in which it goes on."""
-    position, speed = _line(windows, begin, end, slots)
+    position, speed = line_through(windows, begin, end, slots)
     start, stop = windows.start[begin:end], windows.end[begin:end]
 
     news = _news(windows.values[begin:end], signs[slots])
 
     def gains(speed: float, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
-        gain = news * _gain(windows, start - start[0], stop - start[0], begin, speed, offsets)
+        gain = news * line_gain(windows, start - start[0], stop - start[0], begin, speed, offsets)
         # Nothing was shown before the original began.
         early = offsets[:, None] + speed * (start - start[0]) < -_EARLY_S
         return np.where(early, -1e6, gain)
@@ -225,7 +216,7 @@ def _read_run(
         ]
     )
     seconds = np.clip(np.floor(shown / SLOT_S), 0, len(signs) - 1).astype(int)
-    score = _score(windows.values[begin:end], seconds.tolist(), signs)
+    score = score_of(windows.values[begin:end], seconds.tolist(), signs)
     # What there was to choose from: every second to start in, every pair of windows to begin and
     # end with, and every line through them (digital lines of n points are fewer than n³, and not
     # more than were tried), anew for every piece.
@@ -266,8 +257,13 @@ def _threshold(candidates: float) -> float:
     return float(np.sqrt(2 * np.log(candidates / (FALSE_RUNS / 4))))
 
 
-def _read_whole(windows: _Windows, signs: NDArray[np.float32]) -> ClockSpan | None:
-    """All of ``windows`` as one run at the original's speed: few candidates, so the faintest."""
+def _read_whole(
+    windows: Windows, signs: NDArray[np.float32], *, choices: int = 1
+) -> ClockSpan | None:
+    """All of ``windows`` as one run at the original's speed: few candidates, so the faintest.
+
+    ``choices``: how many beginnings there were to choose from.
+    """
     middles = (windows.start + windows.end) / 2 - windows.start[0]
     which = np.arange(len(middles))[:, None]
     best: tuple[float, float] = (-np.inf, 0.0)
@@ -280,10 +276,10 @@ def _read_whole(windows: _Windows, signs: NDArray[np.float32]) -> ClockSpan | No
         top = int(sums.argmax())
         best = max(best, (float(sums[top]), top + float(phase)))
     seconds = np.floor(middles / SLOT_S + best[1]).astype(int).tolist()
-    score = _score(windows.values, seconds, signs)
-    if score < _threshold(len(signs) * _PHASES):
+    score = score_of(windows.values, seconds, signs)
+    if score < _threshold(len(signs) * _PHASES * choices):
         return None
-    position, speed = _line(windows, 0, len(middles), seconds, speeds=False)
+    position, speed = line_through(windows, 0, len(middles), seconds, speeds=False)
     return ClockSpan(
         start_s=float(windows.start[0]),
         end_s=float(windows.end[-1]),
@@ -291,74 +287,6 @@ def _read_whole(windows: _Windows, signs: NDArray[np.float32]) -> ClockSpan | No
         speed=speed,
         score=score,
     )
-
-
-def _score(values: NDArray[np.float32], slots: list[int], signs: NDArray[np.float32]) -> float:
-    """Standard deviations, by the energy that the signs could have summed up to at random."""
-    sums: dict[int, NDArray[np.float32]] = {}
-    for value, slot in zip(values, slots, strict=True):
-        sums[slot] = sums.get(slot, np.float32(0)) + value
-    energy = sum(float(np.dot(part, part)) for part in sums.values())
-    total = sum(float(np.dot(part, signs[slot])) for slot, part in sums.items())
-    return total / float(np.sqrt(energy)) if energy > 0 else 0.0
-
-
-def _line(
-    windows: _Windows, begin: int, end: int, slots: list[int], *, speeds: bool = True
-) -> tuple[float, float]:
-    """(position in the original at the run's start, speed) of the most likely line."""
-    start, stop = windows.start[begin:end], windows.end[begin:end]
-    pivot = float((start[0] + stop[-1]) / 2)
-    length = float(stop[-1] - start[0])
-    middles = (start + stop) / 2 - pivot
-    around = (float(np.mean(slots)) + 0.5) * SLOT_S
-    offsets = around + np.arange(-1.5, 1.51, 0.05)
-    step = min(0.1, 0.2 / max(length, 0.5))
-    slope = float(np.polyfit(middles, slots, 1)[0]) * SLOT_S if len(slots) > 4 else 1.0
-    # A run of two hours tells the speed to parts in a million: look only where it can be.
-    near = np.clip(slope, *_SPEEDS) + np.arange(-12, 13) * step
-    tried = np.unique(np.clip(np.append(near, 1.0), *_SPEEDS)) if speeds else np.ones(1)
-    gains = np.stack(
-        [
-            _gain(windows, start - pivot, stop - pivot, begin, float(s), offsets).sum(1)
-            for s in tried
-        ]
-    )
-    best = gains.max(1)
-    normal = int(np.flatnonzero(tried == 1.0)[0])
-    which = int(best.argmax())
-    if best[which] - best[normal] < _SPEED_MARGIN:
-        which = normal
-    weight = np.exp(gains[which] - gains[which].max())
-    # Where nothing tells the positions apart, the middle of them is the least wrong.
-    position = float((weight * offsets).sum() / weight.sum())
-    speed = float(tried[which])
-    return max(0.0, position + speed * float(start[0] - pivot)), speed
-
-
-def _gain(
-    windows: _Windows,
-    start: NDArray[np.float64],
-    stop: NDArray[np.float64],
-    begin: int,
-    speed: float,
-    offsets: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """(offsets, W) log-likelihood ratio of each line; ``start``, ``stop`` are from its pivot on."""
-    edges = (offsets[:, None] + speed * start) / SLOT_S, (offsets[:, None] + speed * stop) / SLOT_S
-    # Nothing was shown before the original began.
-    low = np.maximum(np.minimum(*edges), 0.0)
-    high = np.maximum(np.maximum(*edges), low + 1e-3)
-    which = begin + np.arange(len(start))
-    signal, energy = np.zeros(low.shape), np.zeros(low.shape)
-    # At double speed a window of half a second reaches into three seconds at most.
-    for step in range(3):
-        slot = np.floor(low) + step
-        share = np.clip(np.minimum(high, slot + 1) - np.maximum(low, slot), 0, None) / (high - low)
-        index = np.clip(slot, 0, windows.fit.shape[1] - 1).astype(np.intp)
-        signal += share * windows.fit[which, index]
-        energy += share**2
-    return np.asarray(windows.level * signal - windows.level**2 / 2 * energy, np.float64)
 
 
 def _joined(spans: list[ClockSpan]) -> list[ClockSpan]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from detectors import verify
-from detectors.content import compare_content
+from detectors.content import _incomparable, compare_content
 from detectors.manifest import Credentials
 from detectors.result import ManifestFacts, SegmentFacts
 from provenance.clip import VideoSpec
@@ -192,3 +192,8 @@ def test_nothing_to_compare_with_says_so():
     assert (found.match, found.checks[0].state) == (None, "skipped")
     short = Prints(video=seen(scene(1)[:8]))
     assert compare_content(short, mark(), credentials(6)).match is None
+
+
+def test_what_was_replaced_in_the_picture_explains_another_fingerprint():
+    assert _incomparable(mark(), changed=True) is not None
+    assert _incomparable(mark(), changed=False) is None

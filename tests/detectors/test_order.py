@@ -32,6 +32,12 @@ def test_parts_that_go_on_in_another_way(runs, expected):
     assert kinds(in_one(*runs)) == expected
 
 
+@pytest.mark.parametrize("after", [(), ((2, 5, 2),)])
+def test_a_scene_that_stands_still_is_not_called_frozen(after):
+    # The faint clock of a still scene reads as held, though the original went on meanwhile.
+    assert kinds(in_one((0, 2, 0, 0.0), *after)) == []
+
+
 def test_runs_that_were_read_apart_need_a_second():
     assert kinds(clock((0, 2, 0), (2, 5, 2.7))) == []
 

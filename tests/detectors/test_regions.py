@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from detectors.regions import regions_of, sure, tamper_map
-from provenance.watermark.detection import AbsenceMap, MissingRegion
+from detectors.regions import much_missing, regions_of, sure, tamper_map
+from provenance.watermark.detection import AbsenceMap, Detection, MissingRegion
 from tests.result_facts import file
 
 MISSING = MissingRegion(start_s=1.0, end_s=3.0, box=(0.25, 0.5, 0.5, 0.25), nats=30.0, still=False)
@@ -50,3 +52,11 @@ def test_the_map_of_the_result():
     shown = tamper_map(seen(), file(width=640, height=360))
     assert shown is not None
     assert (shown.width, shown.height, shown.times_s) == (640, 360, (0.0, 1.0, 2.0))
+
+
+def test_a_large_region_or_much_of_the_map_is_much():
+    large, small = (replace(MISSING, box=(0.0, 0.0, side, side)) for side in (0.5, 0.2))
+    assert much_missing(Detection(detected=True, missing=(large,)))
+    assert not much_missing(Detection(detected=True, missing=(small,), absence=seen()))
+    gone = replace(seen(), grid=np.ones((2, 4, 10), np.float32))
+    assert much_missing(Detection(detected=True, missing=(), absence=gone))

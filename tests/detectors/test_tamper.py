@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from detectors.result import ManifestFacts, WatermarkFacts
 from detectors.tamper import Evidence, Original, examine
+from provenance.watermark.detection import AbsenceMap, MissingRegion
 from tests.result_facts import clock, file, geometry, manifest, mark, segments, unread_mark
 
 NO_MANIFEST = ManifestFacts(present=False)
@@ -222,3 +224,18 @@ def test_length_against_the_original(duration_s, modified, expected):
     found = look(file=file(duration_s=duration_s))
     assert found.modified == modified
     assert kinds(found) == expected
+
+
+def test_nothing_is_missing_from_bytes_that_somebody_trusted_signed():
+    missing = MissingRegion(start_s=1, end_s=3, box=(0.2, 0.2, 0.3, 0.3), nats=90.0, still=False)
+    absence = AbsenceMap(times_s=(0.0, 5.0), grid=np.zeros((1, 4, 4), np.float32))
+    looks_changed = {
+        "watermark": mark(clock=clock((0, 2, 0), (2, 5, 9)), segments=segments("mmumm")),
+        "missing": (missing,),
+        "absence": absence,
+    }
+    assert set(kinds(look(**looks_changed))) >= {"region_replaced", "inserted", "cut"}
+    found = look(manifest=manifest(), **looks_changed)
+    assert (found.tampered, found.tampering, found.as_signed) == (False, (), True)
+    # Anybody may sign what he changed.
+    assert kinds(look(manifest=manifest(state="valid"), **looks_changed))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,18 +14,24 @@ GRID = (40, 70)
 PLACE = (slice(10, 26), slice(20, 44))
 
 
-def windows(count=16, *, due=0.5, place=None, times=None, seed=0, held=False):
-    """Spots as a marked clip gives them, without the mark at ``place`` in windows ``times``."""
+def windows(count=16, *, due=0.5, place=None, times=None, seed=0, held=False, seen=True):
+    """Spots as a marked clip gives them, without the mark at ``place`` in windows ``times``.
+
+    ``seen``: something brighter is laid over it; else the picture shows what it did.
+    """
     rng = np.random.default_rng(seed)
     activity = np.tile(rng.uniform(1, 20, (5, 7)), (8, 10)).astype(np.float32)
+    scene = np.tile(rng.integers(60, 180, (5, 7)), (8, 10))
     made = []
     for index in range(count):
         mean = due * (1 + activity) ** -0.2
-        shown = rng.integers(40, 200, GRID)
+        shown = scene + rng.integers(-20, 20, GRID)
         if place is not None and (times is None or index in times):
             mean[place] = 0
             if held:
                 shown[place] = 90
+            elif seen:
+                shown[place] += 30
         made.append(
             Spots(
                 start_s=index / 4,
@@ -66,6 +74,17 @@ def test_it_is_found_when_it_is():
     assert abs(found.first - 5) <= 2
     assert abs(found.last - 12) <= 2
     assert overlap(found.place, PLACE) > 0.7
+
+
+def test_a_mark_that_is_lost_for_a_while_where_the_picture_goes_on_is_no_finding():
+    lost = windows(place=PLACE, times=range(5, 12), seen=False)
+    assert missing_regions(lost) == []
+    # Nor where all of the picture changes, as it does at a cut.
+    brighter = [
+        replace(each, brightness=each.brightness + np.uint8(30 * (5 <= index < 12)))
+        for index, each in enumerate(lost)
+    ]
+    assert missing_regions(brighter) == []
 
 
 def test_what_is_due_falls_with_activity_and_never_grows():
