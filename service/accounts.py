@@ -27,6 +27,7 @@ Scope: TypeAlias = Literal[
 ]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _SECRET_BYTES = 32
+_NAME_LENGTH = 100
 
 
 class QuotaExceeded(Exception):
@@ -92,7 +93,12 @@ class Accounts:
     def create_tenant(
         self, name: str, *, quota: Quota, policy: str | None = None, webhook_url: str | None = None
     ) -> Tenant:
-        """Raises :class:`~provenance.errors.OptionError` when the name is taken."""
+        """Raises :class:`~provenance.errors.OptionError` when the name is taken, or is none."""
+        if not name.strip() or not name.isprintable() or len(name) > _NAME_LENGTH:
+            raise OptionError(
+                f"{name!r} is no name of a tenant",
+                hint=f"give up to {_NAME_LENGTH} characters that can be printed",
+            )
         tenant = f"ten_{secrets.token_hex(8)}"
         secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
         with self._database.writing() as transaction:
@@ -138,9 +144,7 @@ class Accounts:
         Raises :class:`~provenance.errors.OptionError` for an unknown scope.
         """
         chosen = sorted(set(scopes))
-        for scope in chosen:
-            if scope not in SCOPES:
-                raise OptionError(f"unknown scope {scope!r}", hint=f"known: {', '.join(SCOPES)}")
+        check_scopes(chosen)
         key, secret = f"{secrets.token_hex(6)}", secrets.token_urlsafe(_SECRET_BYTES)
         now = self._clock()
         with self._database.writing() as transaction:
@@ -191,6 +195,13 @@ class Accounts:
         if row["disabled"] or any(end <= self._clock() for end in ends):
             return None
         return Caller(tenant=_tenant(row), key=key, scopes=frozenset(row["scopes"].split()))
+
+
+def check_scopes(scopes: Iterable[str]) -> None:
+    """Raises :class:`~provenance.errors.OptionError` for an unknown scope."""
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise OptionError(f"unknown scope {scope!r}", hint=f"known: {', '.join(SCOPES)}")
 
 
 def _digest(secret: str) -> str:

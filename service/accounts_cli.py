@@ -25,7 +25,9 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "show_defaul
 @click.argument("tenant")
 @click.option("--key", help="Id of the key to revoke: between ltx_ and the next _.")
 @click.option("--scope", multiple=True, help="What the key may do; default: everything.")
-@click.option("--days", type=click.FloatRange(min=0), help="After which the key ends.")
+@click.option(
+    "--days", type=click.FloatRange(min=0, min_open=True), help="After which the key ends."
+)
 @click.option("--daily-scans", type=click.IntRange(1))
 @click.option("--daily-mib", type=click.IntRange(1))
 @click.option("--per-minute", type=click.IntRange(1), help="Requests.")
@@ -38,16 +40,34 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "show_defaul
 @click.version_option(package_name="everyframe")
 def main(action: str, tenant: str, **given: Any) -> None:
     """Make tenants and API keys. A key is shown once, on standard output."""
+    import math
     import time
     from pathlib import Path
 
     from provenance.errors import OptionError
-    from service.accounts import SCOPES, Accounts, Quota
+    from service.accounts import SCOPES, Accounts, Quota, check_scopes
     from service.database import open_database
+    from service.decision import open_policy
     from service.settings import MIB, Settings
+    from service.webhooks.guard import ForbiddenTarget, check_form
 
+    # All of it before anything is made: half a tenant would be in the way of the next try.
+    scopes, days, policy = given["scope"] or SCOPES, given["days"], given["policy"]
+    check_scopes(scopes)
+    if days is not None and not math.isfinite(days):
+        raise OptionError("--days must be a number", hint="leave it out for a key without end")
+    if policy is not None:
+        open_policy(Path(policy))
+    if given["webhook"] is not None:
+        try:  # what --private-targets allows is allowed: this does not know the server's settings
+            check_form(given["webhook"], private=True)
+        except ForbiddenTarget as error:
+            raise OptionError(
+                f"nothing can be sent to {given['webhook']}: {error}",
+                hint="give a public https:// address",
+            ) from error
     settings = Settings(data=Path(given["data"]), database=given["database"])
-    database = open_database(settings.database_address)
+    database = open_database(settings.database_address, create=action == "create")
     try:
         accounts = Accounts(database, clock=time.time)
         if action == "create":
@@ -59,7 +79,7 @@ def main(action: str, tenant: str, **given: Any) -> None:
                     daily_bytes=None if daily is None else daily * MIB,
                     per_minute=given["per_minute"],
                 ),
-                policy=None if given["policy"] is None else str(Path(given["policy"]).absolute()),
+                policy=None if policy is None else str(Path(policy).absolute()),
                 webhook_url=given["webhook"],
             )
             click.echo(f"webhook secret: {made.webhook_secret}", err=True)
@@ -71,10 +91,7 @@ def main(action: str, tenant: str, **given: Any) -> None:
             if not accounts.revoke_key(found.id, given["key"] or "", actor=actor):
                 raise OptionError("there is no such key in use", hint="give its id with --key")
             return
-        days = given["days"]
         expires = None if days is None else time.time() + days * 86_400
-        click.echo(
-            accounts.create_key(found.id, given["scope"] or SCOPES, expires=expires, actor=actor)
-        )
+        click.echo(accounts.create_key(found.id, scopes, expires=expires, actor=actor))
     finally:
         database.close()

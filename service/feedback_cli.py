@@ -37,7 +37,7 @@ def main(limit: int, form: str, **given: Any) -> None:
     from service.settings import Settings
 
     settings = Settings(data=Path(given["data"]), database=given["database"])
-    database = open_database(settings.database_address)
+    database = open_database(settings.database_address, create=False)
     try:
         for entry in Feedback(database, clock=time.time).entries(limit=limit):
             if form == "jsonl":

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from provenance.errors import OptionError
 from service.settings import MIB, Bounds, ScanSettings, Settings
 
 if TYPE_CHECKING:
@@ -118,7 +120,16 @@ def service_options(command: Command) -> Command:
 
 
 def settings_from(given: dict[str, Any]) -> Settings:
-    """``given``: the options' values by name."""
+    """``given``: the options' values by name.
+
+    Raises :class:`~provenance.errors.OptionError` for a time that is no number: none compares
+    with it, so that the bound it stands for would never be met.
+    """
+    for name, value in given.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise OptionError(
+                f"--{name.replace('_', '-')} must be a number", hint="leave it out for the default"
+            )
     policy = given["policy"]
     return Settings(
         data=Path(given["data"]),

@@ -122,7 +122,7 @@ def load_policy(path: Path) -> Policy:
     if len(data) > MAX_BYTES:
         raise OptionError(f"{path} is too large for a policy", hint=f"at most {MAX_BYTES} bytes")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # some editors begin files with a mark of their order
     except UnicodeDecodeError as error:
         raise OptionError(f"{path} is not UTF-8 text", hint="save it as UTF-8") from error
     return parse_policy(text, where=str(path), name=path.stem)

@@ -11,6 +11,7 @@ from service.accounts import Accounts
 from service.accounts_cli import main as accounts_command
 from service.cli import serve, worker
 from service.database import open_database
+from service.feedback_cli import main as feedback_command
 from service.options import TABLE, service_options, settings_from
 
 
@@ -87,6 +88,9 @@ def test_help(command):
         (["--data", "/dev/null/x"], 4),
         (["--database", "text"], 4),
         (["--storage", "ftp://x/"], 2),
+        (["--database", "mysql://x/y"], 2),
+        (["--scan-seconds", "nan"], 2),
+        (["--public-hours", "inf"], 2),
     ],
 )
 def test_what_cannot_work_ends_it_at_once_and_says_why(arguments, code, tmp_path, monkeypatch):
@@ -120,3 +124,44 @@ def test_tenants_and_keys_are_made_and_ended(tmp_path, monkeypatch):
     assert run("revoke", "acme", "--key", "x").exit_code == 2
     assert Accounts(database, clock=lambda: 4e9).caller(key) is None
     database.close()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create", ""],
+        ["create", "a\n\x1b[31m"],
+        ["create", "n" * 101],
+        ["create", "acme", "--scope", "everything"],
+        ["create", "acme", "--webhook", "ftp://example.org/"],
+        ["create", "acme", "--policy", "bad.toml"],
+        ["create", "acme", "--days", "nan"],
+        ["create", "acme", "--days", "0"],
+        ["create", "acme", "--database", "mysql://x/y"],
+    ],
+)
+def test_a_tenant_is_made_wholly_or_not_at_all(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.toml").write_text('default = "perhaps"\n')
+    wrong = CliRunner().invoke(accounts_command, arguments)
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    right = CliRunner().invoke(accounts_command, ["create", "acme"])
+    assert right.exit_code == 0, right.output
+    assert {entry.name for entry in tmp_path.iterdir()} == {"bad.toml", "ltx-service"}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        (accounts_command, ["key", "acme"]),
+        (accounts_command, ["revoke", "acme", "--key", "x"]),
+        (feedback_command, []),
+    ],
+)
+def test_looking_where_no_service_is_makes_none(command, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 4
+    assert "there is no service" in result.output
+    assert "hint:" in result.output
+    assert not list(tmp_path.iterdir())

@@ -116,3 +116,9 @@ def test_files_that_are_no_policy(tmp_path):
     (tmp_path / "huge.toml").write_bytes(b"#" * ((1 << 20) + 1))
     with pytest.raises(OptionError, match="too large"):
         load_policy(tmp_path / "huge.toml")
+
+
+def test_a_policy_of_an_editor_that_marks_its_files_is_read(tmp_path):
+    path = tmp_path / "marked.toml"
+    path.write_bytes(b'\xef\xbb\xbfversion = "7"\r\ndefault = "block"\r\n')
+    assert load_policy(path).version == "7"
