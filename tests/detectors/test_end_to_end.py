@@ -368,7 +368,7 @@ def sign_remotely(desk: Desk, url: str) -> Path:
     import c2pa
 
     from provenance.keys import load_identity
-    from provenance.manifest.signing import _signer
+    from provenance.manifest.signing_call import SigningCall
 
     identity = load_identity(desk.keys)
     remote = desk.folder / "remote.mp4"
@@ -393,7 +393,7 @@ def sign_remotely(desk: Desk, url: str) -> Path:
         builder.set_no_embed()
         builder.set_remote_url(url)
         with desk.clip.open("rb") as source:
-            builder.sign(_signer(identity), "video/mp4", source, target)
+            builder.sign(SigningCall(identity).signer, "video/mp4", source, target)
     return remote
 
 
