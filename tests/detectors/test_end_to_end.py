@@ -393,7 +393,7 @@ def sign_remotely(desk: Desk, url: str) -> Path:
         builder.set_no_embed()
         builder.set_remote_url(url)
         with desk.clip.open("rb") as source:
-            builder.sign(SigningCall(identity).signer, "video/mp4", source, target)
+            builder.sign(SigningCall(identity, time_url=None).signer, "video/mp4", source, target)
     return remote
 
 
