@@ -49,7 +49,7 @@ def main(action: str, tenant: str, **given: Any) -> None:
     from service.database import open_database
     from service.decision import open_policy
     from service.settings import MIB, Settings
-    from service.webhooks.guard import ForbiddenTarget, check_form
+    from service.guard import ForbiddenTarget, check_form
 
     # All of it before anything is made: half a tenant would be in the way of the next try.
     scopes, days, policy = given["scope"] or SCOPES, given["days"], given["policy"]
