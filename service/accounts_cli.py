@@ -48,8 +48,8 @@ def main(action: str, tenant: str, **given: Any) -> None:
     from service.accounts import SCOPES, Accounts, Quota, check_scopes
     from service.database import open_database
     from service.decision import open_policy
-    from service.settings import MIB, Settings
     from service.guard import ForbiddenTarget, check_form
+    from service.settings import MIB, Settings
 
     # All of it before anything is made: half a tenant would be in the way of the next try.
     scopes, days, policy = given["scope"] or SCOPES, given["days"], given["policy"]
