@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from detectors.files import expand, listed
 from detectors.policy import FACTS, load_policy, parse_requirements
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from provenance.sandbox import SandboxMode
+
+
+_NOT_WITH_RECEIPT = ("output", "require", "policy_file", "receipt_out")
 
 
 @click.command(
@@ -185,6 +189,13 @@ def main(
         from detectors.batch import trust_of_run
         from detectors.receipt_cli import check_receipts
 
+        source = click.get_current_context().get_parameter_source
+        # A settings file may well set them for other runs.
+        if any(source(name) is ParameterSource.COMMANDLINE for name in _NOT_WITH_RECEIPT):
+            raise OptionError(
+                "--receipt checks receipts, and writes and judges nothing else",
+                hint="leave -o, --require, --policy and --receipt-out out",
+            )
         trust = trust_of_run(keys, trust_settings, trust_anchor, default_trust=not no_default_trust)
         sys.exit(check_receipts(receipt_file, named, trust, form=form))
     _check_usage(bool(named or lists), form, output, receipt_out, resume=resume)
@@ -242,6 +253,14 @@ def _check_usage(
             "--resume needs a file of results that can be added to",
             hint="use --format jsonl -o results.jsonl",
         )
+    if receipt_out == "-":
+        raise OptionError("--receipt-out needs a file", hint="--receipt-out receipts.jws")
+    if receipt_out is not None and output not in {None, "-"}:
+        here, there = (Path(name).resolve() for name in (receipt_out, output))
+        if here == there:
+            raise OptionError(
+                f"{output} is also to hold the receipts", hint="choose another name for one of them"
+            )
     if resume and receipt_out is not None:
         raise OptionError(
             "--resume writes no receipts: those of the results from before would be missing",

@@ -15,6 +15,7 @@ from detectors.result import Check, FileFacts, Result, WatermarkFacts
 from detectors.verdict import Signals, decide
 from provenance.errors import UnreadableMedia
 from provenance.manifest import container_of
+from provenance.regular_file import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,5 +63,5 @@ def judge_by_credentials(
 
 
 def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
+    with open_regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

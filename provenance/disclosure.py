@@ -18,6 +18,7 @@ from urllib.parse import quote
 from provenance.errors import ManifestError, UnsupportedMedia
 from provenance.manifest import read_manifest
 from provenance.manifest.extraction import extract_manifest
+from provenance.regular_file import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,5 +153,5 @@ def _rendering(
 
 
 def _sha256(video: Path) -> str:
-    with video.open("rb") as file:
+    with open_regular(video) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

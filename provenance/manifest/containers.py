@@ -7,11 +7,13 @@ File names lie, and a wrong MIME type makes the library refuse or misread a file
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from provenance.errors import InputEmpty, InputForbidden, InputMissing
+from provenance.errors import InputEmpty
+from provenance.regular_file import open_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,15 +167,8 @@ def embedded_bytes(path: Path, container: Container) -> int | None:
 
 
 def open_input(path: Path) -> BinaryIO:
-    """The file opened for reading; raises :class:`InputMissing` or :class:`InputForbidden`."""
-    try:
-        return path.open("rb")
-    except FileNotFoundError as error:
-        raise InputMissing(f"{path} does not exist", hint="check the path") from error
-    except OSError as error:
-        raise InputForbidden(
-            f"cannot read {path}: {error.strerror}", hint="check that it is a file you may read"
-        ) from error
+    """The file opened for reading; raises what :func:`open_regular` raises."""
+    return io.BufferedReader(open_regular(path))
 
 
 def _c2pa_boxes_bytes(file: BinaryIO) -> int:

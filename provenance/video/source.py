@@ -6,22 +6,16 @@ mixed with another, and FFmpeg has no name to resolve others against.
 
 from __future__ import annotations
 
-import io
 import os
-import stat
 from typing import TYPE_CHECKING
 
-from provenance.errors import (
-    InputEmpty,
-    InputForbidden,
-    InputMissing,
-    MediaTooLarge,
-    UnsupportedMedia,
-)
+from provenance.errors import InputEmpty, MediaTooLarge
+from provenance.regular_file import open_regular
 from provenance.video.completeness import missing_bytes
 from provenance.video.sniff import HEAD_BYTES, Kind, sniff
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable
     from pathlib import Path
 
@@ -40,7 +34,7 @@ class SourceFile:
         self, path: Path, limits: Limits, *, sniffed: Callable[[bytes, str], Kind] = sniff
     ) -> None:
         self.name = str(path)
-        self._file = _open(path)
+        self._file = open_regular(path)
         try:
             self.size = _checked_size(self.name, os.fstat(self._file.fileno()).st_size, limits)
             self.kind: Kind = sniffed(os.pread(self._file.fileno(), HEAD_BYTES, 0), self.name)
@@ -94,27 +88,6 @@ class Cursor:
 
     def tell(self) -> int:
         return self._position
-
-
-def _open(path: Path) -> io.FileIO:
-    try:
-        # Without O_NONBLOCK a named pipe would hang here until somebody writes to it.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputMissing(
-            f"{path} does not exist", hint="check the name and the folder"
-        ) from error
-    except OSError as error:
-        message = f"{path} cannot be opened: {error.strerror}"
-        raise InputForbidden(message, hint="check its permissions") from error
-    except ValueError as error:  # a zero byte in the name
-        raise InputMissing(f"{path!r} is not a file name", hint="check the name") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise UnsupportedMedia(
-            f"{path} is not a regular file", hint="give the path of a video file"
-        )
-    return io.FileIO(descriptor, "rb")
 
 
 def _checked_size(name: str, size: int, limits: Limits) -> int:

@@ -288,3 +288,24 @@ def test_a_file_that_kills_its_process_harms_no_other(studio):
     assert deadly.result.error.code == "sandbox.crashed"
     assert "died" in deadly.result.error.message
     assert last.result.verdict == "no_evidence"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--receipt-out", "out.txt", "-o", "./out.txt"], "is also to hold the receipts"),
+        (["--receipt-out", "-"], "--receipt-out needs a file"),
+        (
+            ["--receipt", "r.jws", "-o", "out.txt"],
+            "leave -o, --require, --policy and --receipt-out",
+        ),
+        (["--receipt", "r.jws", "--require", "marked"], "writes and judges nothing else"),
+    ],
+)
+def test_receipts_and_results_do_not_take_each_others_place(options, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clip.mp4").write_bytes(b"no clip")
+    done = CliRunner().invoke(main, ["clip.mp4", *options])
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
