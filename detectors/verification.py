@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -28,6 +27,7 @@ from detectors.sound import (
 )
 from detectors.storyboard import Storyboard
 from detectors.tamper import Evidence, Original, examine
+from detectors.timings import Timings
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
 from provenance.errors import (
@@ -94,7 +94,7 @@ def verify(
     file = Path(path)
     tried = _keys(keys)
     with _store(store) as open_one:
-        bench = _Bench()
+        bench = Timings()
         seen = Storyboard() if storyboard else None
         judged = QualityWatch() if quality else None
         taker = PrintTaker(None)
@@ -251,7 +251,7 @@ def _judge(
     *,
     damage: str | None,
     fast: bool,
-    bench: _Bench,
+    bench: Timings,
 ) -> Result:
     manifest, stored, mark = credentials.manifest, credentials.stored, read.mark
     beside = Comparison() if read.search is NO_PICTURES else compare(read.pictures, read.sound)
@@ -324,7 +324,7 @@ def _watermark_check(found: Search) -> Check:
     return Check(name=name, state="done", detail=detail)
 
 
-def _unreadable(facts: FileFacts, error: InputError, bench: _Bench) -> Result:
+def _unreadable(facts: FileFacts, error: InputError, bench: Timings) -> Result:
     verdict = decide(Signals(readable=False))
     return Result(
         file=facts,
@@ -380,26 +380,3 @@ def _store(store: StoreLike) -> Iterator[Store | None]:
     with open_store(location, create=False) as opened:
         # A store that was never made answers nothing; saying "not found" would claim a look.
         yield None if isinstance(opened, EmptyStore) else opened
-
-
-@dataclass(slots=True)
-class _Bench:
-    """Wall time of each step and of all, in milliseconds."""
-
-    started: float = field(default_factory=time.perf_counter)
-    steps: dict[str, float] = field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.steps[step] = _ms(start)
-
-    def finish(self) -> dict[str, float]:
-        return {**self.steps, "total": _ms(self.started)}
-
-
-def _ms(start: float) -> float:
-    return round((time.perf_counter() - start) * 1000, 1)

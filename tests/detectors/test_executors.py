@@ -13,6 +13,11 @@ from detectors.executors import EXECUTORS, Died, executor
 from provenance.errors import DiskFull, OptionError
 
 
+@pytest.fixture(autouse=True)
+def lonely() -> None:
+    """The home of whoever runs it: Ray keeps its token in the first that it sees in a process."""
+
+
 def nothing() -> None:
     """Goes on."""
 

@@ -48,7 +48,8 @@ def uploads(tmp_path_factory, studio, clip):
     }
 
 
-@pytest.fixture(scope="session")
+# Playwright's loop runs as long as it does, and tests of other modules run loops of their own.
+@pytest.fixture(scope="module")
 def browser():
     with chromium() as opened:
         yield opened
