@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from detectors.order import ORDINARY_SPEED, SPEED_TOLERANCE, order_of, span, usual_speed
+from detectors.regions import NAME as REGIONS
 from detectors.regions import regions_of
 from detectors.result import Check, Tampering
 
@@ -85,7 +86,11 @@ def examine(evidence: Evidence) -> Examination:
         )
     parts, parts_check = _parts(evidence)
     order, order_check = order_of(evidence.watermark, complete=evidence.complete)
+    handling = _handling(evidence)
     regions, regions_check = regions_of(evidence.missing, evidence.absence, evidence.file)
+    if regions and {"padded", "rotated"} & set(handling):
+        # Filmed off a screen, or put into another picture: what is around it has no mark.
+        regions, regions_check = (), _SURROUNDED
     length, modified_length, length_check = _length(evidence)
     tampering = (*binding, *regions, *parts, *order, *length)
     # Credentials that are there and cannot be used may be what was tampered with.
@@ -96,7 +101,7 @@ def examine(evidence: Evidence) -> Examination:
     return Examination(
         tampered=True if tampering else (False if covered else None),
         tampering=tampering,
-        modified=(*_handling(evidence), *modified_length),
+        modified=(*handling, *modified_length),
         checks=(
             binding_check,
             parts_check,
@@ -114,6 +119,11 @@ def is_as_signed(manifest: ManifestFacts) -> bool:
     return check.state == "done" and not binding and manifest.state == "trusted"
 
 
+_SURROUNDED = Check(
+    name=REGIONS,
+    state="failed",
+    detail="the picture was turned, or lies in another: what has no mark may be around it",
+)
 _UNCHECKED = (
     Check(
         name="short_replacements",

@@ -239,3 +239,26 @@ def test_nothing_is_missing_from_bytes_that_somebody_trusted_signed():
     assert (found.tampered, found.tampering, found.as_signed) == (False, (), True)
     # Anybody may sign what he changed.
     assert kinds(look(manifest=manifest(state="valid"), **looks_changed))
+
+
+@pytest.mark.parametrize(
+    ("change", "size"),
+    [({"shown": 1.3}, (1664, 936)), ({"rotation_deg": 1.5}, (1280, 720))],
+    ids=["in another picture", "turned"],
+)
+def test_what_lies_around_a_filmed_picture_is_not_taken_for_a_part_of_it(change, size):
+    missing = MissingRegion(start_s=0, end_s=5, box=(0.7, 0.8, 0.3, 0.2), nats=90.0, still=False)
+    seen = {
+        "missing": (missing,),
+        "absence": AbsenceMap(times_s=(0.0, 5.0), grid=np.zeros((1, 4, 4), np.float32)),
+    }
+    plain = look(**seen)
+    assert (plain.tampered, kinds(plain)) == (True, ["region_replaced"])
+    filmed = look(
+        file=file(width=size[0], height=size[1]),
+        watermark=mark(geometry=geometry(**change)),
+        **seen,
+    )
+    assert (filmed.tampered, kinds(filmed)) == (None, [])
+    check = next(check for check in filmed.checks if check.name == "picture_regions")
+    assert check.state == "failed"
