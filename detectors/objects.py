@@ -63,7 +63,7 @@ def objects_at(address: str, wanted: Callable[[str], bool]) -> list[str]:
     keys = []
     try:
         # Batch by batch: a bucket has more names than one answer of its store.
-        for batch in obstore.list(_store(root), prefix=fixed.rstrip("/") or None):
+        for batch in obstore.list(connect(root), prefix=fixed.rstrip("/") or None):
             keys += [str(one["path"]) for one in batch]
     except (OSError, ValueError, obstore.exceptions.BaseError):
         return []  # whoever fetches it is told why
@@ -80,7 +80,7 @@ def object_digest(address: str) -> str:
     obstore = _obstore()
     root, key = _split(address)
     try:
-        return _tag(obstore.head(_store(root), key))
+        return _tag(obstore.head(connect(root), key))
     except (OSError, ValueError, obstore.exceptions.BaseError):
         return ""
 
@@ -98,7 +98,7 @@ def fetched(address: str, *, most_bytes: int = MOST_BYTES) -> Iterator[Fetched]:
     with tempfile.TemporaryDirectory(prefix="everyframe-") as folder:
         file = Path(folder) / (PurePosixPath(key).name[-200:] or "object")
         try:
-            found = obstore.get(_store(root), key)
+            found = obstore.get(connect(root), key)
             size = found.meta["size"]
             if size > most_bytes:
                 raise MediaTooLarge(
@@ -138,7 +138,8 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     return bool(parts) and fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
 
 
-def _store(root: str) -> Any:
+def connect(root: str) -> Any:
+    """The store at ``root``, ``s3://bucket/`` or ``file:///``; its limits let large files pass."""
     from obstore.store import from_url
 
     options: Any = {} if root.startswith("file:") else _NETWORK

@@ -6,6 +6,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from detectors.objects import connect
 from provenance.errors import InputForbidden, InputMissing, MediaTooLarge, PackageMissing
 
 if TYPE_CHECKING:
@@ -24,14 +25,13 @@ def fetch(address: str, *, scratch: Path, most_bytes: int) -> BinaryIO:
     try:
         import obstore
         from obstore.exceptions import BaseError
-        from obstore.store import from_url
     except ImportError as error:
         raise PackageMissing(
             "scanning objects needs obstore", hint="pip install 'everyframe[scale]'"
         ) from error
     root, key, options = split(address)
     try:
-        store: Any = from_url(root)
+        store: Any = connect(root)
         wanted: Any = options or None
         found = obstore.get(store, key, options=wanted)
         if found.meta["size"] > most_bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,15 +12,15 @@ if TYPE_CHECKING:
     from detectors.result import Result
 
 
-class Fact:
+class Fact(ABC):
     """A condition of one word; what it asks is in :meth:`missing`."""
 
     __slots__ = ()
     word: ClassVar[str]
 
+    @abstractmethod
     def missing(self, result: Result) -> str | None:
         """None where ``result`` fulfils it, else what is missing."""
-        raise NotImplementedError
 
     def failures(self, result: Result) -> tuple[str, ...]:
         missing = self.missing(result)
