@@ -17,3 +17,10 @@ def psnr_db(reference: Tensor, other: Tensor, *, data_range: float) -> Tensor:
     """
     error = (reference.double() - other.double()).pow(2).flatten(1).mean(dim=1)
     return 10 * torch.log10(data_range**2 / error)
+
+
+def pooled_psnr_db(made: Tensor, wanted: Tensor) -> Tensor:
+    """One figure for a whole batch of pictures in [-1, 1], on the device, as training logs it;
+    ``made`` is clipped first.
+    """
+    return -10 * torch.log10((made.clamp(-1, 1) - wanted).square().mean() / 4 + 1e-10)

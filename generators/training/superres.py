@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from generators.metrics.psnr import pooled_psnr_db
 from generators.scenes import draw_scene, render_video
 from generators.superres import SuperResolution, Upscaler, enlarge
 from generators.training.clips import RATES
@@ -133,8 +134,10 @@ def objective(net: nn.Module, pool: StagePool, batch: int) -> tuple[Tensor, Figu
         with torch.no_grad():
             plain = enlarge(small.transpose(1, 2).flatten(0, 1))
             plain = torch.unflatten(plain, 0, (batch, -1)).transpose(1, 2)
-            figures[f"{name}_db"] = _psnr(result, wanted)
-            figures[f"{name}_gain_db"] = _psnr(result, wanted) - _psnr(plain, wanted)
+            figures[f"{name}_db"] = pooled_psnr_db(result, wanted)
+            figures[f"{name}_gain_db"] = pooled_psnr_db(result, wanted) - pooled_psnr_db(
+                plain, wanted
+            )
     return loss, figures
 
 
@@ -144,10 +147,6 @@ def _error(made: Tensor, wanted: Tensor) -> Tensor:
     later = error[:, :, 1:] - error[:, :, :-1]
     total = (error.square() + 1e-4).sqrt().mean()
     return total + _EDGES * (across.abs().mean() + down.abs().mean()) + _STEADY * later.abs().mean()
-
-
-def _psnr(made: Tensor, wanted: Tensor) -> Tensor:
-    return -10 * torch.log10((made.clamp(-1, 1) - wanted).square().mean() / 4 + 1e-10)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from generators.metrics.psnr import pooled_psnr_db
 from generators.residual import Residual
 from generators.training.clips import PairPool
 from generators.training.trainer import Figures, finish, parse_run, save, say, start, work
@@ -51,7 +52,7 @@ def picture_objective(net: nn.Module, pool: PairPool, batch: int) -> tuple[Tenso
         pictures.device.type, dtype=torch.bfloat16, enabled=pictures.device.type == "cuda"
     ):
         made = codec.appearance_decoder(codec.appearance_encoder(pictures, noise=_NOISE)).picture
-    return _error(made, pictures), {"still_psnr": _psnr(made.detach(), pictures)}
+    return _error(made, pictures), {"still_psnr": pooled_psnr_db(made.detach(), pictures)}
 
 
 def objective(net: nn.Module, pool: PairPool, batch: int) -> tuple[Tensor, Figures]:
@@ -75,9 +76,9 @@ def objective(net: nn.Module, pool: PairPool, batch: int) -> tuple[Tensor, Figur
     loss = key_error + frame_error + _ALIGN * align + _SMOOTH * smooth
     with torch.no_grad():
         figures = {
-            "key_psnr": _psnr(out.keys, keys),
-            "psnr": _psnr(out.frames[known > 0], rest[known > 0]),
-            "moved_psnr": _psnr(out.frames[known == 0], rest[known == 0]),
+            "key_psnr": pooled_psnr_db(out.keys, keys),
+            "psnr": pooled_psnr_db(out.frames[known > 0], rest[known > 0]),
+            "moved_psnr": pooled_psnr_db(out.frames[known == 0], rest[known == 0]),
             "align": align.detach(),
             "flow_px": out.motion.from_start.abs().mean(),
         }
@@ -125,11 +126,6 @@ def _alignment(
         smooth = smooth + rough + (flows[..., 1:, :] - flows[..., :-1, :]).abs().mean()
     assert batch * chunks * CHUNK == flows.shape[0]
     return total, smooth
-
-
-def _psnr(made: Tensor, wanted: Tensor) -> Tensor:
-    error = (made.clamp(-1, 1) - wanted).square().mean()
-    return -10 * torch.log10(error / 4 + 1e-10)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
