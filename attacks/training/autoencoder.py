@@ -28,7 +28,7 @@ from provenance.errors import InputEmpty
 from provenance.watermark.net import channels_last
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _HELD_BACK = 16  # every 16th picture
 _KEPT = (1, 2, 4, 6, 8, 12, 16)
@@ -82,9 +82,16 @@ def loss_of(drawn: Tensor, pictures: Tensor) -> Tensor:
 
 
 def train(
-    pictures: Tensor, *, seconds: float, batch: int, side: int, rate: float, seed: int
+    pictures: Tensor,
+    *,
+    seconds: float,
+    batch: int,
+    side: int,
+    rate: float,
+    seed: int,
+    clock: Callable[[], float] = time.monotonic,
 ) -> tuple[Autoencoder, int]:
-    """The averaged model, and the steps that it took."""
+    """The averaged model, and the steps that it took by ``clock``."""
     device = pictures.device
     torch.manual_seed(seed)
     random = torch.Generator(device).manual_seed(seed)
@@ -93,8 +100,8 @@ def train(
     channels_last(model)
     average = copy.deepcopy(model).requires_grad_(requires_grad=False)
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.0)
-    started, step, told = time.monotonic(), 0, 0.0
-    while (gone := (time.monotonic() - started) / seconds) < 1:
+    started, step, told = clock(), 0, 0.0
+    while (gone := (clock() - started) / seconds) < 1:
         for group in optimizer.param_groups:
             warm = min(1.0, (step + 1) / 200)
             group["lr"] = rate * warm * (0.505 + 0.495 * math.cos(math.pi * gone))
