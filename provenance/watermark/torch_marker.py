@@ -37,7 +37,7 @@ def _resizing(length: int, target: int, interpolation: int) -> NDArray[np.float3
 class TorchClipMarker:
     """Marks the luma of one clip on ``device``, frame by frame, in display order.
 
-    As :class:`~provenance.watermark.marker.ClipMarker` with the embedder that needs no net, and
+    As :class:`~provenance.watermark.marker.ClipMarker` with its usual embedder, and
     with the same errors; 8 bits a sample.
     """
 
