@@ -26,8 +26,8 @@ FLAT_LEVELS = 0.85
 TEXTURE_SLOPE = 1 / 6  # levels for each level of local deviation
 ROUGH = 20.0  # deviation from which texture costs more than it is worth: half is taken back there
 NOISE_FLOOR = 6.0  # levels², as that of who listens
-HEARD_IN_MOTION = 0.3  # least share of a mark that a codec leaves where the picture moves
-ENOUGH = 0.35  # evidence for its noise, of a mean pixel, from which quiet places are enough
+HEARD_IN_MOTION = 0.3  # least share of a mark, and of the picture itself, heard where it moves
+ENOUGH = 0.28  # evidence for its noise, of a mean pixel, from which quiet places are enough
 
 
 class Manner(NamedTuple):
@@ -60,13 +60,15 @@ def visibility_bound(
     # What the extractor makes of a level, and of the picture itself, in each place.
     energy = power / 2
     worth = 1 / (energy + np.float32(NOISE_FLOOR))
-    noise = float(np.sqrt((energy * worth * worth).mean())) + 1e-6
+    noise = energy * worth * worth
     if previous is not None:
         moved = np.asarray(cv2.blur(cv2.absdiff(luma, previous), (7, 7)), np.float32)
-        still = (1 - HEARD_IN_MOTION) / (1 + (moved / SPARING.motion_levels) ** 2)
-        worth = worth * (HEARD_IN_MOTION + still)
+        still = HEARD_IN_MOTION + (1 - HEARD_IN_MOTION) / (1 + (moved / SPARING.motion_levels) ** 2)
+        # In motion less of the mark is left, and what the picture itself says averages out.
+        worth, noise = worth * still, noise * still
+    spread = float(np.sqrt(noise.mean())) + 1e-6
     sparing, full = (_bound(deviation, moved, manner) for manner in (SPARING, FULL))
-    least, most = (float((bound * worth).mean()) / noise for bound in (sparing, full))
+    least, most = (float((bound * worth).mean()) / spread for bound in (sparing, full))
     share = min(max((ENOUGH - least) / max(most - least, 1e-6), 0.0), 1.0)
     return np.asarray(cv2.blur(sparing + np.float32(share) * (full - sparing), (5, 5)), np.float32)
 

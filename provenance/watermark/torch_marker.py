@@ -136,13 +136,15 @@ def visibility_bound(luma: Tensor, previous: Tensor | None) -> Tensor:
     full = _bound(deviation, moved, perception.FULL)
     energy = power / 2
     worth = 1 / (energy + perception.NOISE_FLOOR)
-    noise = (energy * worth * worth).mean().sqrt() + 1e-6
+    noise = energy * worth * worth
     if moved is not None:
         heard = perception.HEARD_IN_MOTION
         moving = moved / perception.SPARING.motion_levels
-        worth = worth * (heard + (1 - heard) / (1 + moving * moving))
+        still = heard + (1 - heard) / (1 + moving * moving)
+        worth, noise = worth * still, noise * still
+    spread = noise.mean().sqrt() + 1e-6
     # All of it stays on the device: a number that is waited for stops the queue.
-    least, most = (sparing * worth).mean() / noise, (full * worth).mean() / noise
+    least, most = (sparing * worth).mean() / spread, (full * worth).mean() / spread
     share = ((perception.ENOUGH - least) / (most - least).clamp_min(1e-6)).clamp(0, 1)
     return _blur(sparing + share * (full - sparing), 5)
 
