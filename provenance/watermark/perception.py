@@ -57,28 +57,53 @@ def visibility_bound(
     # Erosion keeps the texture of one side of an edge from raising the bound on its flat side.
     deviation = np.asarray(cv2.erode(np.sqrt(power), np.ones((3, 3), np.uint8)), np.float32)
     moved: NDArray[np.float32] | None = None
+    if previous is not None:
+        moved = np.asarray(cv2.blur(cv2.absdiff(luma, previous), (7, 7)), np.float32)
+    share = _share(power, deviation, moved)
+    bound = _bound(deviation, moved, SPARING if share < 1 else FULL)
+    if 0 < share < 1:
+        bound += np.float32(share) * (_bound(deviation, moved, FULL) - bound)
+    return np.asarray(cv2.blur(bound, (5, 5)), np.float32)
+
+
+def _share(
+    power: NDArray[np.float32], deviation: NDArray[np.float32], moved: NDArray[np.float32] | None
+) -> float:
+    """How far from ``SPARING`` to ``FULL`` the bound has to go to be heard, 0…1."""
+    # Every other row and column tells as much of a mean.
+    every = slice(None, None, 2)
+    power, deviation = power[every, every], deviation[every, every]
     # What the extractor makes of a level, and of the picture itself, in each place.
     energy = power / 2
     worth = 1 / (energy + np.float32(NOISE_FLOOR))
     noise = energy * worth * worth
-    if previous is not None:
-        moved = np.asarray(cv2.blur(cv2.absdiff(luma, previous), (7, 7)), np.float32)
+    if moved is not None:
+        moved = moved[every, every]
         still = HEARD_IN_MOTION + (1 - HEARD_IN_MOTION) / (1 + (moved / SPARING.motion_levels) ** 2)
         # In motion less of the mark is left, and what the picture itself says averages out.
         worth, noise = worth * still, noise * still
     spread = float(np.sqrt(noise.mean())) + 1e-6
-    sparing, full = (_bound(deviation, moved, manner) for manner in (SPARING, FULL))
-    least, most = (float((bound * worth).mean()) / spread for bound in (sparing, full))
-    share = min(max((ENOUGH - least) / max(most - least, 1e-6), 0.0), 1.0)
-    return np.asarray(cv2.blur(sparing + np.float32(share) * (full - sparing), (5, 5)), np.float32)
+    least, most = (
+        float((_bound(deviation, moved, manner) * worth).mean()) / spread
+        for manner in (SPARING, FULL)
+    )
+    return min(max((ENOUGH - least) / max(most - least, 1e-6), 0.0), 1.0)
 
 
 def _bound(
     deviation: NDArray[np.float32], moved: NDArray[np.float32] | None, manner: Manner
 ) -> NDArray[np.float32]:
-    texture = np.minimum(deviation * TEXTURE_SLOPE, manner.texture_levels)
-    bound = FLAT_LEVELS + texture / (1 + (deviation / ROUGH) ** 2)
+    texture = np.minimum(deviation * np.float32(TEXTURE_SLOPE), np.float32(manner.texture_levels))
+    rough = cv2.multiply(deviation, deviation, scale=1 / ROUGH**2)
+    rough += 1
+    bound = np.asarray(cv2.divide(texture, rough), np.float32)
+    bound += np.float32(FLAT_LEVELS)
     if moved is not None:
-        floor = manner.motion_floor
-        bound *= floor + (1 - floor) / (1 + (moved / manner.motion_levels) ** 2)
-    return np.asarray(bound, np.float32)
+        taken = np.asarray(
+            cv2.multiply(moved, moved, scale=1 / manner.motion_levels**2), np.float32
+        )
+        taken += 1
+        left = np.asarray(cv2.divide(1 - manner.motion_floor, taken), np.float32)
+        left += np.float32(manner.motion_floor)
+        bound *= left
+    return bound

@@ -134,19 +134,24 @@ def visibility_bound(luma: Tensor, previous: Tensor | None) -> Tensor:
     moved = None if previous is None else _blur((luma - previous).abs(), 7)
     sparing = _bound(deviation, moved, perception.SPARING)
     full = _bound(deviation, moved, perception.FULL)
+    worth, noise = _heard(power[::2, ::2], None if moved is None else moved[::2, ::2])
+    spread = noise.mean().sqrt() + 1e-6
+    # All of it stays on the device: a number that is waited for stops the queue.
+    least, most = ((bound[::2, ::2] * worth).mean() / spread for bound in (sparing, full))
+    share = ((perception.ENOUGH - least) / (most - least).clamp_min(1e-6)).clamp(0, 1)
+    return _blur(sparing + share * (full - sparing), 5)
+
+
+def _heard(power: Tensor, moved: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What a level of the mark is worth in each place, and the power of the picture itself."""
     energy = power / 2
     worth = 1 / (energy + perception.NOISE_FLOOR)
     noise = energy * worth * worth
-    if moved is not None:
-        heard = perception.HEARD_IN_MOTION
-        moving = moved / perception.SPARING.motion_levels
-        still = heard + (1 - heard) / (1 + moving * moving)
-        worth, noise = worth * still, noise * still
-    spread = noise.mean().sqrt() + 1e-6
-    # All of it stays on the device: a number that is waited for stops the queue.
-    least, most = (sparing * worth).mean() / spread, (full * worth).mean() / spread
-    share = ((perception.ENOUGH - least) / (most - least).clamp_min(1e-6)).clamp(0, 1)
-    return _blur(sparing + share * (full - sparing), 5)
+    if moved is None:
+        return worth, noise
+    floor, moving = perception.HEARD_IN_MOTION, moved / perception.SPARING.motion_levels
+    still = floor + (1 - floor) / (1 + moving * moving)
+    return worth * still, noise * still
 
 
 def _bound(deviation: Tensor, moved: Tensor | None, manner: perception.Manner) -> Tensor:
