@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOOK_S = 36.0
 """How much of a track is searched to know whether it is marked: three sections of the search."""
+_TELLING_S = 6.0  # of sound in which a mark would have been found
 
 
 def keys_of(identity: Identity) -> list[CarrierKey]:
@@ -58,17 +59,21 @@ def hear(
 def bare_tracks(
     path: Path, keys: Sequence[CarrierKey], *, alive: Callable[[], None]
 ) -> tuple[int, ...]:
-    """The numbers of the sound tracks that could carry a mark and show none where it was sought."""
+    """The numbers of the sound tracks that carry no mark, and long enough to say so."""
     try:
         with open_sound(path) as media:
-            tracks = media.info.sound
+            count = len(media.info.sound)
     except NoVideo:
         return ()
+    looked = (
+        hear(path, keys, track=track, most_s=LOOK_S, fast=False, alive=alive)
+        for track in range(count)
+    )
     return tuple(
-        number
-        for number, track in enumerate(tracks)
-        if track.audio.sample_rate >= LOWEST_RATE
-        and not hear(path, keys, track=number, most_s=LOOK_S, alive=alive).detected
+        track
+        for track, found in enumerate(looked)
+        # Of silence there is no probability: nothing was looked at.
+        if not found.detected and found.presence_p is not None and found.seconds_used >= _TELLING_S
     )
 
 

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from scipy import fft
 
+from provenance.audio_watermark.coarse import CoarseMaps
 from provenance.audio_watermark.tile import COLUMN_S, COLUMNS, ROWS, band_edges
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Section:
     def __init__(self, mono: NDArray[np.float32], rate: int) -> None:
         self._mono, self._rate = mono, rate
         self._maps: dict[Stretch, NDArray[np.float32]] = {}
+        self.coarse = CoarseMaps(mono, rate)
 
     def map_at(self, stretch: Stretch) -> NDArray[np.float32]:
         """See :func:`soft_map`."""
@@ -97,7 +100,7 @@ def _bands(
     starts = np.rint((np.arange(count) + 0.5) * spot_s * rate).astype(np.intp)
     padded = np.pad(mono, (size // 2, size))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[starts]
-    spectrum = np.fft.rfft(frames * np.hanning(size + 1)[:-1].astype(np.float32), axis=1)
+    spectrum = fft.rfft(frames * np.hanning(size + 1)[:-1].astype(np.float32), axis=1)
     edges = np.interp(np.arange(ROWS * GRAIN + 1) / GRAIN, np.arange(ROWS + 1), band_edges())
     powers = np.square(np.abs(spectrum)) @ _mixing(size, rate, round(pitch, 6), tuple(edges))
     return np.asarray(powers.T, np.float32)
