@@ -15,17 +15,14 @@ import cv2
 import numpy as np
 from scipy import fft
 
-from provenance.audio_watermark.tile import COLUMN_S, COLUMNS, band_edges
+from provenance.audio_watermark.softmap import SPOT_S, SPOTS, WINDOW_S
+from provenance.audio_watermark.tile import band_edges
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-_GRAIN = 2  # spots of the map a cell, in time
-_SPOT_S = COLUMN_S / _GRAIN
-_SPOTS = COLUMNS * _GRAIN
-_WINDOW_S = 0.05
 _HOPS = 6  # of the spectrogram, a window
 _HIGHEST_HZ = 13_500.0  # of the highest band in sound of twice the speed
 _HALVED_FROM = 32_000  # samples a second that are twice as many as needed
@@ -61,14 +58,14 @@ class CoarseMaps:
     def _bands(self, time: float, pitch: float) -> NDArray[np.float32]:
         """(44, T) mean power of the bands at the middles of the spots."""
         turn = round(2 * np.log2(time)) / 2
-        size = 2 * round(self._rate * _WINDOW_S * 2.0**turn / 2)
-        count = int(len(self._mono) / (self._rate * _SPOT_S * time))
+        size = 2 * round(self._rate * WINDOW_S * 2.0**turn / 2)
+        count = int(len(self._mono) / (self._rate * SPOT_S * time))
         powers = self._unturned.get(size) if pitch == 1 else None
         if powers is None:
             powers = self._banded(size, pitch)
             if pitch == 1:
                 self._unturned[size] = powers
-        at = (np.arange(count) + 0.5) * _SPOT_S * time * self._rate / _hop(size)
+        at = (np.arange(count) + 0.5) * SPOT_S * time * self._rate / _hop(size)
         return powers[:, np.minimum(np.rint(at).astype(np.intp), powers.shape[1] - 1)]
 
     def _banded(self, size: int, pitch: float) -> NDArray[np.float32]:
@@ -117,12 +114,14 @@ def _whitened(powers: NDArray[np.float32]) -> NDArray[np.float32]:
     if not powers.size:
         return powers
     logarithm = np.log(powers + (_QUIET * float(powers.mean()) + 1e-12))
-    out = np.zeros_like(logarithm)
+    out = np.zeros(powers.shape, np.float32)
     for window in (_TIME, _FREQUENCY):
         passed = logarithm - _mean(logarithm, window)
         out += passed / (_mean(passed * passed, _AROUND) + _LEAST_ENERGY)
     deviation = float(out.std())
-    return np.clip(out / deviation, -_CLIP, _CLIP) if deviation else out
+    if not deviation:
+        return out
+    return np.asarray(np.clip(out / deviation, -_CLIP, _CLIP), np.float32)
 
 
 def _mean(values: NDArray[np.float32], window: tuple[int, int]) -> NDArray[np.float32]:
@@ -135,8 +134,9 @@ def fold_all(soft: NDArray[np.float32], ratios: Sequence[float]) -> NDArray[np.f
     As :func:`~provenance.audio_watermark.softmap.folded`, to the nearest spot.
     """
     rows, count = soft.shape
-    tiles = int(np.ceil(count * max(ratios) / _SPOTS))
-    place = (np.arange(tiles * _SPOTS) + 0.5) / np.array(ratios)[:, None]
+    tiles = int(np.ceil(count * max(ratios) / SPOTS))
+    place = (np.arange(tiles * SPOTS) + 0.5) / np.array(ratios)[:, None]
     padded = np.concatenate([soft, np.zeros((rows, 1), np.float32)], axis=1)
     spots = padded[:, np.minimum(place.astype(np.intp), count)]
-    return spots.reshape(rows, len(ratios), tiles, _SPOTS).sum(2).transpose(1, 0, 2)
+    summed = spots.reshape(rows, len(ratios), tiles, SPOTS).sum(2)
+    return np.asarray(summed.transpose(1, 0, 2), np.float32)

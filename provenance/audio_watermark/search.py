@@ -21,7 +21,6 @@ from provenance.audio_watermark.coarse import fold_all
 from provenance.audio_watermark.softmap import (
     GRAIN,
     SPOTS,
-    Section,
     Stretch,
     cells_of,
     folded,
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.audio_watermark.section import Section
     from provenance.audio_watermark.tile import SoundTile
     from provenance.payload import Payload
 
@@ -44,11 +44,8 @@ _TIME_STEP = 0.005  # half a spot at the ends of eight seconds
 _PITCH_STEP = 0.025  # half a band
 _FAR = math.log(2.05)
 _MOST_PITCH = math.log(2) * 3.5 / 12  # three semitones and a half
-_HOPEFUL = 3.8  # standard deviations of the pilot at which its surroundings are looked at
-# What the code can correct stands at 7 or more: a cell's amplitude is then 0.4 of its noise, and
-# there are 352 in the pilot. Chance gives 4.8 in one of twenty files, in which nothing is decoded
-# below it.
-_PROMISING = 4.8
+_HOPEFUL = 3.3  # standard deviations of the pilot at which its surroundings are looked at
+_PROMISING = 3.8  # below which nothing is decoded
 _DECODED = 2
 _DOUBT = 300.0  # standard deviations that a skew has to gain to be believed
 _KEPT = 5

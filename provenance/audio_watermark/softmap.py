@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 from scipy import fft
 
-from provenance.audio_watermark.coarse import CoarseMaps
 from provenance.audio_watermark.tile import COLUMN_S, COLUMNS, ROWS, band_edges
 
 if TYPE_CHECKING:
@@ -48,25 +47,6 @@ class Stretch:
 
     time: float = 1.0
     pitch: float = 1.0
-
-
-class Section:
-    """A stretch of sound, and the maps that were made of it: all keys look at the same.
-
-    ``mono``: (N,) float32; ``rate`` in samples a second.
-    """
-
-    def __init__(self, mono: NDArray[np.float32], rate: int) -> None:
-        self._mono, self._rate = mono, rate
-        self._maps: dict[Stretch, NDArray[np.float32]] = {}
-        self.coarse = CoarseMaps(mono, rate)
-
-    def map_at(self, stretch: Stretch) -> NDArray[np.float32]:
-        """See :func:`soft_map`."""
-        found = self._maps.get(stretch)
-        if found is None:
-            found = self._maps[stretch] = soft_map(self._mono, self._rate, stretch)
-        return found
 
 
 def soft_map(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[np.float32]:
