@@ -132,12 +132,14 @@ class CausalDiT(nn.Module):
         return taken
 
     def read(self, raw: Tensor) -> Tensor:
-        """(B, M, text width) of prompts as bytes (B, M), see :func:`generators.text.encode_bytes`."""
+        """(B, M, text width) of prompts (B, M), see :func:`generators.text.encode_bytes`."""
         out: Tensor = self.text(raw)
         return out
 
     def cache(self, *, batch: int, place: Tensor, span_s: float) -> KeyCache:
-        """An empty past for streams of moments with tokens at ``place`` (P, 2), of all processes."""
+        """An empty past for streams of moments with tokens at ``place`` (P, 2), those of all
+        processes.
+        """
         config = self.config
         across = next(iter(self.streams)).look.across
         heads = config.video.heads

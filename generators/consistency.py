@@ -33,14 +33,3 @@ def few_steps(
         found = clean_of(state, velocity(state, level), state.new_tensor(level))
         state = mix(found, draw(), state.new_tensor(following)) if following else found
     return state
-
-
-def many_steps(
-    velocity: Callable[[Tensor, float], Tensor], draw: Callable[[], Tensor], steps: int
-) -> Tensor:
-    """Latents by Euler steps along the velocity, as a model that is not distilled needs them."""
-    levels = noise_levels(steps, SHIFT)
-    state = draw()
-    for level, following in zip(levels[:-1], levels[1:], strict=True):
-        state = state + (following - level) * velocity(state, level)
-    return state
