@@ -1,9 +1,9 @@
 """The streaming generator: pictures from a text, each chunk as soon as it is made.
 
-One or two looks of a causal transformer at noise give the latents of the next eight frames
-(:mod:`generators.consistency`), another one puts them into its memory
-(:mod:`generators.key_cache`), and the codec shows them. Neither time nor memory of a chunk depends on how many
-came before.
+One or two looks of a causal transformer at noise give the latents of the next eight frames (see
+:mod:`generators.consistency`), another one puts them into its memory (:mod:`generators.key_cache`),
+and the codec shows them. Neither the time nor the memory that a chunk takes depends on how many
+came before it.
 """
 
 from __future__ import annotations

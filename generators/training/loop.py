@@ -1,4 +1,4 @@
-"""The loop of a training run: pools that are renewed, steps until the time is up, a log, a state."""
+"""The loop of a training run: pools that are renewed, steps until time is up, a log, a state."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def fill(
     clips: int,
     longest_s: float,
 ) -> None:
-    """``clips`` into the pools by their shares, ``each`` at a time, if that does not take longer."""
+    """``clips`` into the pools by their shares, ``each`` at a time, for ``longest_s`` at most."""
     for pool, share in pools:
         before = time.monotonic()
         while pool.filled < max(1, min(pool.capacity, int(clips * share))):
