@@ -26,7 +26,7 @@ from generators.text import encode_bytes, unknown_words
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import load_weights
 from provenance.clip import Chunk, VideoSpec
-from provenance.errors import OptionError
+from provenance.errors import OptionError, UnreadableMedia
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,8 @@ class HeliosGenerator:
     the weights of a bundle.
 
     ``steps``: looks at noise for each chunk; for None what the bundle says. It makes no sound.
-    Raises :class:`~provenance.errors.OptionError` for steps that it cannot make.
+    Raises :class:`~provenance.errors.OptionError` for steps that it cannot make,
+    :class:`~provenance.errors.UnreadableMedia` for weights that it cannot use.
     """
 
     def __init__(self, bundle: Bundle, device: torch.device, *, steps: int | None = None) -> None:
@@ -58,7 +59,13 @@ class HeliosGenerator:
         if not 1 <= self.steps <= MOST_STEPS:
             raise OptionError(f"{self.steps} steps", hint=f"1 to {MOST_STEPS} are possible")
         self._vocabulary = bundle.vocabulary
-        self._dit = CausalDiT(streaming_from_json(bundle.size))
+        config = streaming_from_json(bundle.size)
+        if config.fold != 1:
+            raise UnreadableMedia(
+                f"{bundle.source}: tokens of {config.fold}×{config.fold} latents",
+                hint="the size of the benchmarks is not made for use: take helios-1.0-small",
+            )
+        self._dit = CausalDiT(config)
         load_packed(bundle.files["dit"].path, self._dit)
         self._video_codec = VideoCodec(VideoCodecConfig())
         load_weights(bundle.files["video_codec"].path, self._video_codec)

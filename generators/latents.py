@@ -48,17 +48,6 @@ def latents_of(tokens: Tensor, rows: int) -> Tensor:
     return grid.permute(0, 4, 1, 2, 3)
 
 
-def folded_tokens_of(latents: Tensor, fold: int) -> Tensor:
-    """(B, C, h, w) of one moment → (B, P, C·fold²), fold×fold latents a token."""
-    return torch.nn.functional.pixel_unshuffle(latents, fold).flatten(2).transpose(1, 2)
-
-
-def unfolded_latents_of(tokens: Tensor, rows: int, fold: int) -> Tensor:
-    """The inverse of :func:`folded_tokens_of` for ``rows`` rows of tokens."""
-    grid = tokens.transpose(1, 2).reshape(len(tokens), tokens.shape[2], rows, -1)
-    return torch.nn.functional.pixel_shuffle(grid, fold)
-
-
 def sound_tokens_of(latents: Tensor) -> Tensor:
     """(B, C, L) → (B, L, 1, C)."""
     return latents.transpose(1, 2)[:, :, None]

@@ -41,13 +41,13 @@ PRESETS: dict[str, DiTConfig] = {
 }
 
 STREAMING: dict[str, CausalConfig] = {
-    # 30 blocks, 4096 wide: 8.2 thousand million parameters. A token is 4×4 latents of the codec,
-    # 64×64 pixels of 8 frames: a moment of 1080p is 510 of them.
+    # 30 blocks, 4096 wide: 8.2 thousand million parameters. A token is 2×2 latents of the codec,
+    # 32×32 pixels of 8 frames, and after super-resolution 64×64: a moment of 1080p is 510 of them.
     "helios-1.0": CausalConfig(
-        video=StreamConfig(parts=(384, 256), heads=32, head_dim=128),
+        video=StreamConfig(parts=(96, 64), heads=32, head_dim=128),
         text=TextConfig(heads=20, head_dim=128, layers=5, max_bytes=1024),
         blocks=30,
-        fold=4,
+        fold=2,
         window_s=4.0,
     ),
     # The picture half of ltx-2.3-small, whose weights it starts from.
