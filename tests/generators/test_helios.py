@@ -36,6 +36,12 @@ def generator(folder):
     return HeliosGenerator(open_bundle(str(folder)), CPU)
 
 
+@pytest.fixture(scope="module")
+def plain(generator):
+    """The 17 frames of the plain request: three chunks."""
+    return frames_of(generator, asked())
+
+
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     monkeypatch.setenv("LTX_KEYS", str(tmp_path / "keys"))
@@ -44,12 +50,16 @@ def places(tmp_path, monkeypatch):
 
 
 def asked(**changes):
-    given = {"prompt": "a red ball bounces", "width": 192, "height": 128, "duration_s": 1.0}
+    given = {"prompt": "a red ball bounces", "width": 192, "height": 128, "duration_s": 0.7}
     return Request(**(given | changes))
 
 
 def frames_of(generator, request, **given):
     return np.concatenate([chunk.frames for chunk in generator.chunks(request, **given)])
+
+
+def first_frame(generator, request):
+    return next(generator.chunks(request)).frames[0]
 
 
 def pictures_of(path_or_bytes, tmp_path):
@@ -62,38 +72,39 @@ def pictures_of(path_or_bytes, tmp_path):
 
 
 def test_the_first_frame_comes_alone_and_then_eight_at_a_time(generator):
-    request = asked(rate=Fraction(30_000, 1001), duration_s=0.7)
+    request = asked(rate=Fraction(30_000, 1001), duration_s=0.4)
     sizes = [len(chunk.frames) for chunk in generator.chunks(request)]
-    assert sizes == [1, 8, 8, 4]
+    assert sizes == [1, 8, 3]
     video, audio = generator.specs(request)
     assert (video.width, video.height, video.rate, audio) == (192, 128, request.rate, None)
 
 
-def test_a_longer_clip_begins_as_the_shorter_one(generator):
+def test_a_longer_clip_begins_as_the_shorter_one(generator, plain):
     # What comes later has no say in what came before; the cache has rolled over by then.
-    long = frames_of(generator, asked(duration_s=2.0, seed=3))
-    short = frames_of(generator, asked(duration_s=1.0, seed=3))
-    assert (long[:24] == short).all()
-    assert (short != frames_of(generator, asked(seed=4))).any()
+    assert len(plain) == 17
+    assert (frames_of(generator, asked(duration_s=1.7))[:17] == plain).all()
 
 
-def test_a_prompt_may_change_on_the_way(generator):
-    said = ["a red ball bounces"] * 2 + ["a pencil"] * 9
-    told = iter(said)
-    changed = frames_of(generator, asked(), prompt=lambda: next(told))
-    plain = frames_of(generator, asked())
+def test_another_seed_makes_another_clip(generator, plain):
+    assert (first_frame(generator, asked(seed=4)) != plain[0]).any()
+
+
+def test_a_prompt_may_change_on_the_way(generator, plain):
+    said = iter(["a red ball bounces", "a red ball bounces", "a pencil"])
+    changed = frames_of(generator, asked(), prompt=lambda: next(said))
     assert (changed[:9] == plain[:9]).all()
     assert (changed[9:] != plain[9:]).any()
 
 
-def test_the_first_image_is_where_the_stream_begins(generator):
+def test_the_first_image_is_where_the_stream_begins(generator, plain):
     pixels = np.full((112, 192, 3), 200, np.uint8)
     pixels[:, :96] = 30
-    given = frames_of(generator, asked(images=(GuideImage(pixels=pixels),)))
-    plain = frames_of(generator, asked())
-    other = frames_of(generator, asked(images=(GuideImage(pixels=pixels),), seed=5))
-    assert (given[0] == other[0]).all()
-    assert (given[0] != plain[0]).any()
+    given, other = (
+        first_frame(generator, asked(images=(GuideImage(pixels=pixels),), seed=seed))
+        for seed in (0, 5)
+    )
+    assert (given == other).all()
+    assert (given != plain[0]).any()
 
 
 def test_who_stops_listening_leaves_nothing_running(generator):
@@ -130,15 +141,16 @@ def test_the_stream_has_the_pictures_of_the_file_and_both_are_marked(folder, pla
     assert b"moof" not in output.read_bytes()
 
 
-def test_a_streamed_file_has_the_frames_of_one_that_was_not_streamed(generator, places):
+def test_streaming_makes_the_frames_that_are_made_without(generator, plain, places):
     request = asked()
     sink = io.BytesIO()
-    streamed = write(generator, request, places / "a.mp4", stream=sink, watch=Watch())
-    plain = list(generator.generate(request, Watch()))
-    assert streamed.written.frames == sum(len(chunk.frames) for chunk in plain) == 24
-    chunks = np.concatenate([chunk.frames for chunk in plain])
-    assert (chunks == frames_of(generator, request)).all()
-    assert len(pictures_of(sink.getvalue(), places)) == 24
+    made = write(generator, request, places / "a.mp4", stream=sink, watch=Watch())
+    assert made.written.frames == len(plain)
+    assert len(pictures_of(sink.getvalue(), places)) == len(plain)
+    told = []
+    again = generator.generate(request, Watch(report=lambda *given: told.append(given)))
+    assert (np.concatenate([chunk.frames for chunk in again]) == plain).all()
+    assert told[-1] == ("streaming", 1.0)
 
 
 def test_a_stream_that_cannot_be_sent_leaves_no_file(generator, places):
@@ -156,11 +168,11 @@ def test_stdout_gets_the_stream_alone(folder, places):
     ran = CliRunner().invoke(
         main,
         ["--model", str(folder), "--prompt", "a zebra", "-o", str(places / "out.mp4"),
-         "--stream", "-", *SMALL],
+         "--stream", "-", *SMALL, "--duration", "0.4"],
     )  # fmt: skip
     assert ran.exit_code == 0, (ran.stderr, ran.exception)
     assert ran.stdout_bytes[4:8] == b"ftyp"
-    assert len(pictures_of(ran.stdout_bytes, places)) == 36
+    assert len(pictures_of(ran.stdout_bytes, places)) == 10
     assert "zebra" in ran.stderr
     assert "Generated:" in ran.stderr
 
@@ -197,10 +209,20 @@ def test_the_other_command_takes_a_streaming_model_too(folder, places):
     output = places / "out.mp4"
     ran = CliRunner().invoke(
         generate_command,
-        ["--model", str(folder), "--prompt", "a ball", "-o", str(output), *SMALL],
+        [
+            "--model",
+            str(folder),
+            "--prompt",
+            "a ball",
+            "-o",
+            str(output),
+            *SMALL,
+            "--duration",
+            "0.4",
+        ],
     )
     assert ran.exit_code == 0, (ran.output, ran.exception)
-    assert len(pictures_of(output, places)) == 36
+    assert len(pictures_of(output, places)) == 10
 
 
 def test_the_command_starts_without_pytorch():

@@ -191,7 +191,7 @@ def test_all_figures_are_there_beside_the_teachers(monkeypatch):
         Streamer(tiny_causal(), codecs[0], device),
         AttributeReader().eval(),
         teacher=Maker(tiny_dit(), codecs, SamplingSettings(steps=1), device),
-        looks=(1, 2), count=4, batch=2, long_s=1.0, long_clips=1,
+        looks=(1, 2), count=2, batch=2, long_s=1.0, long_clips=1,
     )  # fmt: skip
     assert set(figures["looks"]) == {"1", "2"}
     for one in figures["looks"].values():
