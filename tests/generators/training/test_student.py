@@ -59,9 +59,9 @@ def _tune(model, pool, steps: int, gap: float) -> list[float]:
 
 def test_the_loss_of_consistency_falls_from_flow_matching_to_a_small_gap():
     model, pool = tiny_causal(awake=False), _pool(4)
-    wide = _tune(model, pool, 40, 1.0)
+    wide = _tune(model, pool, 20, 1.0)
     assert wide[-1] < 0.7 * wide[0]
-    near = _tune(model, pool, 25, 0.25)
+    near = _tune(model, pool, 12, 0.25)
     assert near[-1] < 0.8 * near[0]
 
 
