@@ -31,7 +31,7 @@ from provenance.store import StoredManifest
 from provenance.video import OUTPUT_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date, datetime
     from pathlib import Path
     from types import TracebackType
@@ -174,7 +174,7 @@ class Sealing:
             with disk_errors(self.output):
                 first.write_bytes(beginning)
                 request = self._request(created, width, height, 0.0, Origin(), Prints())
-                manifest = sign_file(first, signed, request, self._identity)
+                manifest = sign_file(first, signed, request, self._identity, name=self.output)
         finally:
             for path in (first, signed):
                 path.unlink(missing_ok=True)
@@ -189,30 +189,35 @@ class Sealing:
         duration_s: float,
         origin: Origin | None = None,
         prints: Prints | None = None,
+        warnings: Sequence[str] = (),
     ) -> Sealed:
         """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name.
 
-        ``prints``: the fingerprints of it, as marked.
+        ``prints``: the fingerprints of it, as marked. ``warnings``: said with those of signing.
         """
-        origin, warnings = origin or Origin(), list[str]()
+        origin, told = origin or Origin(), list(warnings)
         statement, payload, created = self.statement, self.payload, self._now()
         request = self._request(created, width, height, duration_s, origin, prints or Prints())
         with disk_errors(self.output):
             manifest = sign_file(
-                self.unsigned, self._signed, request, self._identity, warn=warnings.append
+                self.unsigned,
+                self._signed,
+                request,
+                self._identity,
+                name=self.output,
+                warn=told.append,
             )
-            if self._fresh:
-                self._keep(
-                    self._record(
-                        manifest,
-                        container_of(self._signed).mime,
-                        created,
-                        width,
-                        height,
-                        duration_s,
-                        prints or Prints(),
-                    )
+            self._keep(
+                self._record(
+                    manifest,
+                    container_of(self._signed).mime,
+                    created,
+                    width,
+                    height,
+                    duration_s,
+                    prints or Prints(),
                 )
+            )
             size = self._signed.stat().st_size
             publish(self._signed, self.output, manifest)
             self._complete = True
@@ -222,7 +227,7 @@ class Sealing:
             payload=payload,
             prompt=statement.prompt,
             bytes=size,
-            warnings=tuple(warnings),
+            warnings=tuple(told),
         )
 
     def _request(
@@ -286,6 +291,7 @@ class Sealing:
             duration_s=duration_s,
             video_fingerprint=None if prints.video is None else prints.video.to_bytes(),
             audio_fingerprint=None if prints.sound is None else prints.sound.to_bytes(),
+            keeps_mark=not self._fresh,
         )
 
     def _new_payload(self, draw_bits: Callable[[int], int]) -> Payload:

@@ -162,11 +162,13 @@ def stamp(
                 hint="--if-marked keep leaves it as it is, --if-marked add puts a second one on it",
             )
         kept = present.payload if if_marked == "keep" else None
+        taker = PrintTaker(video.rate)
         if kept is not None:
             _check_same_container(path, target)
             _check_no_label(path, aigc_producer)
             check_same_statement(path, kept, statement)
-            check_throughout(path, kept, identity, alive=partial(_tell, progress, 0.0))
+            alive = partial(_tell, progress, 0.0)
+            check_throughout(path, kept, identity, taker=taker, alive=alive)
             statement = statement_of(kept)
         if store is None:
             store = opened.enter_context(open_store(default_store_path(os.environ)))
@@ -183,7 +185,6 @@ def stamp(
                 inputs=(path,),
             )
         )
-        taker = PrintTaker(video.rate)
         with clock.timed("encode"):
             if kept is not None:
                 carried = _copy(media, sealing.unsigned)
@@ -203,8 +204,8 @@ def stamp(
                 carried = _mark(
                     media, marker, sealing.unsigned, settings, meter, change, label, taker, progress
                 )
-                if not taker.heard and media.info.audio is not None:
-                    _hear(sealing.unsigned, taker)
+            if not taker.heard and media.info.audio is not None:
+                _hear(sealing.unsigned, taker)
         with clock.timed("read_back"):
             read = (
                 kept or look(sealing.unsigned, identity, alive=lambda: _tell(progress, 1.0)).payload

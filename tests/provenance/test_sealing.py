@@ -120,7 +120,11 @@ def test_a_mark_that_is_there_already_takes_no_id_and_keeps_its_key(
     with sealing_for(out, payload=payload, carrier="key-of-long-ago") as sealing:
         sealing.unsigned.write_bytes(plain_mp4.read_bytes())
         assert sealing.complete(**SIZE).payload == payload
-    assert store.contains(payload.content_id_hex) is False
+    # Its id is another file's; what was signed is kept beside it.
+    assert (store.facts().manifests, store.facts().editions) == (0, 1)
+    kept = store.get(payload.content_id_hex)
+    assert kept.keeps_mark
+    assert kept.manifest in out.read_bytes()
     report = read_manifest(out, TrustSettings())
     assert (report.content_id, report.carrier) == (payload.content_id_hex, "key-of-long-ago")
 
