@@ -178,7 +178,7 @@ def test_the_actions_and_the_history_are_those_of_the_edit(
 
 
 @pytest.mark.parametrize("path", [*OPERATIONS, "again"])
-def test_what_keeps_a_mark_is_found_by_a_fingerprint_of_its_own_that_fits_copies(studio, kept, path):
+def test_what_keeps_a_mark_has_a_fingerprint_of_its_own_that_fits_copies(studio, kept, path):
     name, store = kept(path)
     report = studio.report(name)
     said = Prints.from_text(report.fingerprint)
