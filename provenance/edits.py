@@ -74,7 +74,8 @@ def parse_operation(text: str) -> Operation:
     except ValueError as error:
         raise OptionError(f"{span} are no two times in seconds", hint=_HINT) from error
     last = float("inf") if operation.end_s is None else operation.end_s
-    if not 0 <= operation.start_s < last:
+    # Written so that nan is refused, too.
+    if not 0 <= operation.start_s < last or operation.end_s == float("inf"):
         raise OptionError(f"nothing lies between {span}", hint=_HINT)
     return operation
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from provenance.errors import StoreError
 from provenance.store.rows import COLUMNS, fingerprint_keys, label_of, record_of, values_of
 
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ class Editions:
         self._database = database
 
     def insert(self, records: Sequence[StoredManifest]) -> list[StoredManifest]:
-        """Keeps ``records``; those that were not here yet."""
-        fresh = [one for one in records if self._by_label(label_of(one.manifest)) is None]
+        """Keeps ``records``; those that were not here yet.
+
+        Raises :class:`StoreError` where another manifest has the label of one.
+        """
+        fresh = [one for one in records if self._is_new(one)]
         self._database.change_many(
             f"INSERT INTO editions ({COLUMNS}, manifest_id, number) "  # noqa: S608 constants only
             f"VALUES ({', '.join('?' * 15)}) ON CONFLICT DO NOTHING",
@@ -88,11 +92,19 @@ class Editions:
         self._database.change("DELETE FROM subprints WHERE content = ?", (number,))
         self._database.change("DELETE FROM editions WHERE number = ?", (number,))
 
-    def _by_label(self, manifest_id: str) -> int | None:
+    def _is_new(self, record: StoredManifest) -> bool:
+        label = label_of(record.manifest)
         found = self._database.rows(
-            "SELECT number FROM editions WHERE manifest_id = ?", (manifest_id,)
+            "SELECT manifest FROM editions WHERE manifest_id = ? UNION ALL "
+            "SELECT manifest FROM manifests WHERE manifest_id = ?",
+            (label, label),
         )
-        return found[0][0] if found else None
+        if any(bytes(row[0]) != record.manifest for row in found):
+            raise StoreError(
+                f"{self._database.name} already holds another manifest that is called {label}",
+                hint="sign the file again: each signature has a label of its own",
+            )
+        return not found
 
     def _one(self, condition: str, value: str) -> StoredManifest | None:
         found = self._database.rows(

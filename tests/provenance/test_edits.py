@@ -251,7 +251,19 @@ def test_joined_sound_follows_its_pictures(studio, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["trim", "trim=1", "trim=2:1", "trim=-1:2", "trim=a:b", "crop", "concat=2", ""]
+    "text",
+    [
+        "trim",
+        "trim=1",
+        "trim=2:1",
+        "trim=-1:2",
+        "trim=a:b",
+        "trim=0:inf",
+        "trim=0:nan",
+        "crop",
+        "concat=2",
+        "",
+    ],
 )
 def test_operations_that_make_no_sense(text):
     with pytest.raises(OptionError) as caught:

@@ -133,6 +133,17 @@ def test_edits_stand_beside_the_manifest_of_the_file_that_was_marked(store):
     assert store.facts().editions == 2
 
 
+def test_a_label_names_one_manifest(store):
+    edit = record(manifest=manifest_store("urn:c2pa:edit"), keeps_mark=True)
+    store.put(edit)
+    longer = manifest_store("urn:c2pa:edit") + b"more"
+    own = record(OTHER, manifest=manifest_store("urn:c2pa:own"))
+    with pytest.raises(StoreError, match="called urn:c2pa:edit"):
+        store.put(own, record(manifest=longer, keeps_mark=True))
+    assert store.get_manifest("urn:c2pa:edit") == edit
+    assert not store.contains(OTHER), "all or none"
+
+
 def test_edits_are_purged_by_their_own_time(store):
     early = record(
         manifest=manifest_store("urn:c2pa:early"),
