@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Self
 from provenance import __version__
 from provenance.errors import (
     DiskFull,
+    EveryframeError,
     OptionError,
     OutputError,
     OutputForbidden,
@@ -159,6 +160,9 @@ class Sealing:
         for path in (self.unsigned, self._signed):
             with suppress(OSError):  # a folder that is gone keeps nothing, and hides no error
                 path.unlink()
+        if isinstance(error, EveryframeError):
+            # What failed while the video was written: nobody knows the temporary name.
+            error.message = error.message.replace(str(self.unsigned), str(self.output))
         if not self._complete:
             self._give_back()
 

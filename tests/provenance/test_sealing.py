@@ -196,3 +196,10 @@ def test_errors_of_the_disk_are_named(tmp_path, number, error):
     with pytest.raises(error, match=r"out\.mp4") as caught, disk_errors(tmp_path / "out.mp4"):
         raise OSError(number, os.strerror(number))
     assert type(caught.value) is error
+
+
+def test_what_fails_while_the_video_is_written_names_no_temporary_file(tmp_path, sealing_for):
+    out = tmp_path / "out.mp4"
+    with pytest.raises(DiskFull) as caught, sealing_for(out) as sealing:
+        raise DiskFull(f"{sealing.unsigned} cannot be written")
+    assert caught.value.message == f"{out} cannot be written"
