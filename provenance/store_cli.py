@@ -71,7 +71,7 @@ def info(location: str | None, style: str) -> None:
 
 @main.command()
 @click.argument("model")
-@click.option("--days", type=click.IntRange(1), help="Days from signing on.")
+@click.option("--days", type=click.IntRange(1, 1_000_000_000), help="Days from signing on.")
 @click.option("--drop", is_flag=True, help="Take the rule for MODEL back.")
 @click.pass_obj
 def rule(location: str | None, model: str, days: int | None, drop: bool) -> None:

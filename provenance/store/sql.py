@@ -269,12 +269,11 @@ class SqlStore:
         )
         for content_id, manifest_id, created, keep_until, days in rows:
             if keep_until is not None:
-                end = datetime.fromisoformat(keep_until)
-            elif days is not None:
-                end = datetime.fromisoformat(created) + timedelta(days=days)
+                over = datetime.fromisoformat(keep_until) <= now
             else:
-                continue
-            if end <= now:
+                # The age, because the end may lie behind the last date that there is.
+                over = days is not None and (now - datetime.fromisoformat(created)).days >= days
+            if over:
                 yield content_id, manifest_id
 
     def _retire(self, content_id: str, now: datetime) -> None:
