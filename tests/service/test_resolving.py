@@ -85,7 +85,5 @@ def test_who_finds_no_place_is_sent_away_and_places_are_given_back(tmp_path):
 
 def test_what_it_takes_is_what_the_service_takes(ask, settings):
     sent = b"\0" * (settings.bounds.upload_bytes + 1)
-    answer = ask(
-        "POST", "/c2pa/matches/byContent", content=sent, headers={"Content-Type": "video/mp4"}
-    )
+    answer = ask("POST", "/matches/byContent", content=sent, headers={"Content-Type": "video/mp4"})
     assert answer.status_code == 413
