@@ -1,14 +1,17 @@
 """Many uploads at once, beside plain ``ltx-verify`` on the same files:
-``python -m benchmarks.service_load CLIP... --uploads 200``.
+``python -m benchmarks.service_load --uploads 200``.
 
-Each CLIP is padded to the size asked for with a box that players skip ("free", ISO/IEC 14496-12),
-so that short clips make large uploads; then all are sent at the same time.
+Without a CLIP, a few are drawn: 720p of a second and a half at a high rate of bits, some of them
+marked, so that each upload of 5 MB is searched as those of people are. Every upload is another
+file, padded to the size asked for with a box that players skip ("free", ISO/IEC 14496-12). All are
+sent at the same time; then ``ltx-verify --fast --jobs`` gets the same files.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import resource
 import struct
 import subprocess
@@ -17,20 +20,54 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import httpx
 
+from benchmarks.footage import PAYLOAD
 from benchmarks.service_chaos import free_port
 from benchmarks.service_process import ServiceProcess, percentile, running
+from provenance.keys import DEFAULT_CARRIER_KEY
+from provenance.watermark import ClipMarker
+from tests.drawn import natural_luma, write_luma
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
 PIECE = 64 * 1024
 PATIENCE_S = 3600.0
+_ACCEPTED = 202
+_AGAIN = frozenset({429, 503})
+_FRAMES, _RATE, _HEIGHT, _WIDTH = 36, 24, 720, 1280
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What a run over all files took. ``done_s``: until each result, from the start of the run."""
+
+    wall_s: float
+    cpu_s: float
+    done_s: list[float]
+
+
+def draw(folder: Path, count: int) -> list[Path]:
+    """``count`` clips that differ; every third is marked under the published key."""
+    paths = []
+    for index in range(count):
+        planes = natural_luma(_FRAMES, _HEIGHT, _WIDTH, seed=index, pan=2.5)
+        if index % 3 == 2:
+            marker = ClipMarker(
+                payload=PAYLOAD, key=DEFAULT_CARRIER_KEY, width=_WIDTH, height=_HEIGHT
+            )
+            planes = [
+                marker.mark(plane, time_s=number / _RATE, bits=8)
+                for number, plane in enumerate(planes)
+            ]
+        paths.append(write_luma(folder / f"drawn-{index}.mp4", planes, crf=13, preset="ultrafast"))
+    return paths
 
 
 def padded(clip: bytes, size: int) -> bytes:
@@ -44,13 +81,14 @@ async def send(client: httpx.AsyncClient, data: bytes) -> dict[str, Any]:
     started = time.monotonic()
     statuses: list[int] = []
     silent = 0
+    headers = {"Content-Type": "video/mp4", "Content-Length": str(len(data))}
     while True:
-        answer = await client.post(
-            "/v1/scans", content=pieces(data), headers={"Content-Type": "video/mp4"}
-        )
+        answer = await client.post("/v1/scans", content=pieces(data), headers=headers)
         statuses.append(answer.status_code)
-        if answer.status_code == 202:
+        if answer.status_code == _ACCEPTED:
             break
+        if answer.status_code not in _AGAIN:
+            raise RuntimeError(f"an upload was answered with {answer.status_code}: {answer.text}")
         silent += "retry-after" not in answer.headers
         await asyncio.sleep(float(answer.headers.get("retry-after", 1)))
     accepted = time.monotonic()
@@ -82,39 +120,45 @@ async def send_all(service: ServiceProcess, files: Sequence[bytes]) -> list[dict
         return await asyncio.gather(*(send(client, data) for data in files))
 
 
-def plain_seconds(paths: Sequence[Path], jobs: int) -> tuple[float, float]:
-    """What the command takes for the same files, stopping as early as the service does.
-
-    Seconds of the clock, and of computing.
-    """
+def plain(paths: Sequence[Path], jobs: int) -> Run:
+    """The command on the same files, stopping as early as the service does."""
     code = "from detectors.cli import main; main()"
     started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(  # noqa: S603 our own command
+    done: list[float] = []
+    with subprocess.Popen(  # noqa: S603 our own command
         [sys.executable, "-c", code, *map(str, paths), "--jobs", str(jobs), "--fast", "--quiet",
-         "--format", "jsonl", "-o", str(paths[0].parent / "plain.jsonl")],
-        check=False,
-    )  # fmt: skip
+         "--format", "jsonl"],
+        stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        done += [time.monotonic() - started for _ in process.stdout]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    computed = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.monotonic() - started, computed
+    if len(done) != len(paths):
+        raise RuntimeError(f"ltx-verify gave {len(done)} results for {len(paths)} files")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(wall_s=time.monotonic() - started, cpu_s=cpu, done_s=done)
+
+
+def tails(values: Sequence[float]) -> dict[str, float]:
+    return {"p50": round(percentile(values, 0.5), 2), "p95": round(percentile(values, 0.95), 2)}
 
 
 @click.command()
-@click.argument(
-    "clips", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
+@click.argument("clips", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--uploads", type=int, default=200, show_default=True)
 @click.option("--megabytes", type=float, default=5.0, show_default=True, help="Of each upload.")
+@click.option("--draw", "drawn", type=int, default=6, show_default=True, help="Clips, if none.")
 @click.option("--workers", type=int, default=2, show_default=True)
-def main(clips: tuple[Path, ...], uploads: int, megabytes: float, workers: int) -> None:
+def main(clips: tuple[Path, ...], uploads: int, megabytes: float, drawn: int, workers: int) -> None:
     """Send CLIPS, over and over, at the same time; compare with ltx-verify --jobs."""
     size = int(megabytes * 1e6)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        sources = list(clips) or draw(folder, drawn)
         paths = []
         for index in range(uploads):
             # Each file is another one, so that nothing is found in a cache.
-            data = padded(clips[index % len(clips)].read_bytes(), size) + struct.pack(
+            data = padded(sources[index % len(sources)].read_bytes(), size) + struct.pack(
                 ">I4sI", 12, b"free", index
             )
             paths.append(folder / f"{index:04d}.mp4")
@@ -130,32 +174,47 @@ def main(clips: tuple[Path, ...], uploads: int, megabytes: float, workers: int) 
 
         with running(service):
             # A service runs for long: that its workers load their libraries is not counted.
-            asyncio.run(send_all(service, [clips[0].read_bytes()] * workers))
+            asyncio.run(send_all(service, [sources[0].read_bytes()] * workers))
             watcher = threading.Thread(target=watch)
             watcher.start()
-            started, idle_cpu = time.monotonic(), service.cpu_s()
+            started, idle_cpu, own_cpu = time.monotonic(), service.cpu_s(), time.process_time()
             outcomes = asyncio.run(send_all(service, files))
             took, cpu = time.monotonic() - started, service.cpu_s() - idle_cpu
+            own_cpu = time.process_time() - own_cpu
             over.set()
             watcher.join()
-        plain, plain_cpu = plain_seconds(paths, workers)
-    accepted = [outcome["accepted_s"] for outcome in outcomes]
-    done = [outcome["done_s"] for outcome in outcomes]
+        beside = plain(paths, workers)
     report = {
         "uploads": uploads,
-        "megabytes_each": megabytes,
-        "accepted_s": {"p50": percentile(accepted, 0.5), "p95": percentile(accepted, 0.95)},
-        "done_s": {"p50": percentile(done, 0.5), "p95": percentile(done, 0.95)},
-        "service_s": took,
-        "service_files_per_s": uploads / took,
-        "ltx_verify_s": plain,
-        "overhead": took / plain - 1,
-        "service_cpu_s": cpu,
-        "ltx_verify_cpu_s": plain_cpu,
-        # Of computing alone, and so hardly changed by what else the machine does.
-        "cpu_overhead": cpu / plain_cpu - 1,
-        "server_peak_mb": max(server for server, _ in peaks),
-        "worker_peak_mb": max(worker for _, worker in peaks),
+        "megabytes_each": {
+            "least": round(min(map(len, files)) / 1e6, 2),
+            "most": round(max(map(len, files)) / 1e6, 2),
+        },
+        "different_clips": len(sources),
+        "service": {
+            "wall_s": round(took, 2),
+            "cpu_s": round(cpu, 2),
+            "files_per_s": round(uploads / took, 3),
+            "accepted_s": tails([one["accepted_s"] for one in outcomes]),
+            "done_s": tails([one["done_s"] for one in outcomes]),
+            "server_peak_mb": round(max(server for server, _ in peaks)),
+            "worker_peak_mb": round(max(worker for _, worker in peaks)),
+        },
+        "ltx_verify": {
+            "wall_s": round(beside.wall_s, 2),
+            "cpu_s": round(beside.cpu_s, 2),
+            "files_per_s": round(uploads / beside.wall_s, 3),
+            "done_s": tails(beside.done_s),
+        },
+        "overhead": {
+            "wall": round(took / beside.wall_s - 1, 4),
+            # Of computing alone, and so hardly changed by what else the machine does.
+            "cpu": round(cpu / beside.cpu_s - 1, 4),
+            "cpu_ms_an_upload": round(1000 * (cpu - beside.cpu_s) / uploads, 1),
+        },
+        # Whoever sends takes from the same cores, and so from the wall time above.
+        "senders_cpu_s": round(own_cpu, 2),
+        "load_at_the_end": round(os.getloadavg()[0], 1),
         "statuses": dict(Counter(code for one in outcomes for code in one["statuses"])),
         "refused_without_retry_after": sum(one["refused_silently"] for one in outcomes),
         "actions": dict(Counter(outcome["action"] for outcome in outcomes)),

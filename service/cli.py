@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from provenance.config import LtxCommand
+from provenance.errors import OptionError
 from service.options import TABLE, service_options, settings_from
 
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "show_default": True}
@@ -37,15 +38,16 @@ def serve(**given: Any) -> None:
     from service.resolving import open_resolver
     from service.scanning import check_scan_settings
     from service.services import open_services
-    from service.serving import run_server
+    from service.serving import listening, make_server
 
     start_logging()
     check_scan_settings(settings.scan)
     if settings.resolver:
         prepare_sandbox(("service.resolving",))
     with (
+        listening(settings.host, settings.port) as sockets,
         open_services(settings) as services,
-        open_resolver(settings.scan) if settings.resolver else nullcontext() as resolver,
+        open_resolver(settings) if settings.resolver else nullcontext() as resolver,
     ):
         if settings.public is None and not services.accounts.any_tenant():
             click.echo(
@@ -58,7 +60,7 @@ def serve(**given: Any) -> None:
         # signal meanwhile must not end this process before them.
         signal.signal(signal.SIGTERM, lambda *_: None)
         with workers(settings, settings.workers):
-            run_server(app, settings, services.draining)
+            make_server(app, settings, services.draining).run(sockets)
 
 
 @click.command(
@@ -73,6 +75,11 @@ def serve(**given: Any) -> None:
 def worker(**given: Any) -> None:
     """Scan what waits in the database, on this machine; --workers files at a time."""
     settings = settings_from(given)
+    if settings.workers == 0:
+        raise OptionError(
+            "--workers 0 leaves this command nothing to do",
+            hint="say how many files to scan at a time; ltx-serve alone can do without workers",
+        )
 
     import threading
 
@@ -83,7 +90,7 @@ def worker(**given: Any) -> None:
 
     start_logging()
     check_scan_settings(settings.scan)
-    if settings.workers <= 1:
+    if settings.workers == 1:
         work(settings)
         return
     stop, told = threading.Event(), Signals()

@@ -27,21 +27,27 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from provenance.keys import CarrierKey
-    from service.settings import ScanSettings
+    from service.settings import ScanSettings, Settings
 
 _MOST_READ = 2
 """Uploads read at a time: each may take a core and the memory of a scan, and needs no key."""
 
 
 @contextmanager
-def open_resolver(settings: ScanSettings) -> Iterator[APIRouter]:
-    """The router over the manifest store of ``settings``, for reading alone."""
-    location = settings.store or str(default_store_path(os.environ))
-    directory = Path(settings.keys) if settings.keys else default_keys_directory(os.environ)
+def open_resolver(settings: Settings) -> Iterator[APIRouter]:
+    """The router over the manifest store of ``settings``, for reading alone; it takes what the
+    service takes.
+    """
+    scan, bounds = settings.scan, settings.bounds
+    limits = ResolverLimits(content_bytes=bounds.upload_bytes, json_bytes=bounds.json_bytes)
+    location = scan.store or str(default_store_path(os.environ))
+    directory = Path(scan.keys) if scan.keys else default_keys_directory(os.environ)
     pool = StorePool(location, writable=False)
     try:
         places = threading.BoundedSemaphore(_MOST_READ)
-        yield resolver_router(pool, read=reader(settings, carrier_keys(directory), places))
+        yield resolver_router(
+            pool, limits=limits, read=reader(scan, carrier_keys(directory), places)
+        )
     finally:
         pool.close()
 

@@ -7,15 +7,21 @@ listening and finishes what it has begun. A second signal, or Ctrl-C, skips the 
 
 from __future__ import annotations
 
+import errno
 import signal
+import socket
 import threading
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from provenance.errors import OptionError
 from service.os_signals import Signals
+from service.patience import PatientProtocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
     from fastapi import FastAPI
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 
 GRACE_S = 30
 """For requests that are under way when it stops listening."""
+_BACKLOG = 2048
 
 
 class DrainingServer(uvicorn.Server):
@@ -58,19 +65,55 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
 
-def run_server(app: FastAPI, settings: Settings, draining: threading.Event) -> None:
-    """Serves ``app`` until a signal; returns when the last request is answered."""
+@contextmanager
+def listening(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """Sockets that listen at each address of ``host``.
+
+    Raises :class:`~provenance.errors.OptionError` where that cannot be: before anything else is
+    begun, and with what to do about it.
+    """
+    where = f"{host or '*'} port {port}"
+    failed: OSError | None = None
+    with ExitStack() as opened:
+        sockets = []
+        try:
+            found = socket.getaddrinfo(
+                host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+        except OSError as error:
+            raise OptionError(
+                f"--host {host} is no address of this machine", hint="127.0.0.1, or 0.0.0.0 for all"
+            ) from error
+        for family, _, _, _, address in dict.fromkeys(found):
+            try:
+                one = socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+            except OSError as error:
+                failed = error
+                continue
+            sockets.append(opened.enter_context(one))
+        taken = failed is not None and failed.errno == errno.EADDRINUSE
+        if failed is not None and (taken or not sockets):
+            hint = (
+                "another program listens there, perhaps this service itself; --port chooses another"
+                if taken
+                else "--host and --port choose where; ports below 1024 need a privilege"
+            )
+            raise OptionError(f"cannot listen at {where}: {failed.strerror}", hint=hint) from failed
+        yield sockets
+
+
+def make_server(app: FastAPI, settings: Settings, draining: threading.Event) -> DrainingServer:
+    """A server of ``app``; ``run(sockets)`` returns when the last request is answered."""
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
+        http=PatientProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=True,
         forwarded_allow_ips=list(settings.trusted_proxies),
-        timeout_keep_alive=15,
+        timeout_keep_alive=settings.bounds.head_s,
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=32 * 1024,
     )
-    DrainingServer(config, draining=draining, drain_s=settings.drain_s).run()
+    return DrainingServer(config, draining=draining, drain_s=settings.drain_s)

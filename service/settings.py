@@ -19,8 +19,10 @@ class Bounds:
 
     ``upload_bytes``: of one file. ``uploads``: bodies that arrive at the same time. ``waiting``:
     scans not yet finished, beyond which new ones are turned away. ``idle_s``: the longest silence
-    of a client that sends; ``upload_s``: the longest time for a whole body. ``wait_s``: the longest
-    ``Prefer: wait``.
+    of a client that sends; ``upload_s``: the longest time for a whole body; ``least_bytes_s``: what
+    must have come on average once ``idle_s`` are over, or few clients that send a byte now and then
+    would hold all places. ``head_s``: for the head of a request, and between requests. ``wait_s``:
+    the longest ``Prefer: wait``.
     """
 
     upload_bytes: int = 512 * MIB
@@ -28,6 +30,8 @@ class Bounds:
     waiting: int = 10_000
     idle_s: float = 30.0
     upload_s: float = 3600.0
+    least_bytes_s: int = 1024
+    head_s: int = 15
     wait_s: float = 60.0
     json_bytes: int = 64 * 1024
     tus_days: float = 1.0

@@ -26,7 +26,7 @@ from service.routes.responses import problems
 from service.routes.scans import MEDIA, check_room
 from service.scans import NewScan
 from service.services import Services
-from service.uploads.receiving import BLOCK, check_kind, taken_by_the_disk, too_large
+from service.uploads.receiving import BLOCK, Pace, check_kind, taken_by_the_disk, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,7 +202,7 @@ async def _append(
 
 
 async def _pour(request: Request, tail: _Tail, bounds: Bounds) -> None:
-    blocks = request.stream().__aiter__()
+    blocks, pace, size = request.stream().__aiter__(), Pace(bounds), 0
     async with asyncio.timeout(bounds.upload_s):
         while True:
             async with asyncio.timeout(bounds.idle_s):
@@ -210,6 +210,8 @@ async def _pour(request: Request, tail: _Tail, bounds: Bounds) -> None:
             if block is None:
                 break
             tail.add(block)
+            size += len(block)
+            pace.check(size)
             if len(tail.pending) >= BLOCK:
                 await anyio.to_thread.run_sync(tail.write)
         await anyio.to_thread.run_sync(tail.write)

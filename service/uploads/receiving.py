@@ -75,9 +75,24 @@ def taken_by_the_disk(folder: Path) -> Iterator[None]:
         raise Problem(code, retry_after_s=30) from error
 
 
+class Pace:
+    """Whether a body comes fast enough. Made when its first byte is awaited."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+
+    def check(self, size: int) -> None:
+        """Raises ``TimeoutError`` when ``size`` bytes are too few by now."""
+        took = self._clock() - self._began
+        if took > self._bounds.idle_s and size < took * self._bounds.least_bytes_s:
+            raise TimeoutError
+
+
 async def _copy(stream: AsyncIterator[bytes], file: _File, bounds: Bounds) -> Received:
     digest, size, pending, sniffed = hashlib.sha256(), 0, bytearray(), False
-    blocks = stream.__aiter__()
+    blocks, pace = stream.__aiter__(), Pace(bounds)
     while True:
         try:
             async with asyncio.timeout(bounds.idle_s):
@@ -85,6 +100,7 @@ async def _copy(stream: AsyncIterator[bytes], file: _File, bounds: Bounds) -> Re
         except StopAsyncIteration:
             break
         size += len(block)
+        pace.check(size)
         if size > bounds.upload_bytes:
             raise too_large(bounds)
         pending += block

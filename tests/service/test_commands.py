@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import click
 import pytest
 from click.testing import CliRunner
@@ -99,6 +101,26 @@ def test_what_cannot_work_ends_it_at_once_and_says_why(arguments, code, tmp_path
     result = CliRunner().invoke(serve, arguments)
     assert result.exit_code == code, result.output
     assert "hint:" in result.output
+
+
+def test_a_worker_that_may_not_work_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(worker, ["--workers", "0"])
+    assert result.exit_code == 2
+    assert "--workers 0" in result.output
+    assert "hint:" in result.output
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_port_that_is_taken_ends_it_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        result = CliRunner().invoke(serve, ["--port", port])
+    assert result.exit_code == 2
+    assert f"port {port}" in result.output
+    assert "--port chooses another" in result.output
+    assert not list(tmp_path.iterdir())
 
 
 def test_tenants_and_keys_are_made_and_ended(tmp_path, monkeypatch):

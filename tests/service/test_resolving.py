@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import anyio
 import httpx
@@ -34,7 +35,7 @@ def ask(tmp_path, settings, services):
             )
         )
     scan = ScanSettings(store=str(store), keys=str(tmp_path / "keys"))
-    with open_resolver(scan) as resolver:
+    with open_resolver(replace(settings, scan=scan)) as resolver:
         app = create_app(settings, opened=services, resolver=resolver)
 
         def ask(method, path, **more):
@@ -80,3 +81,9 @@ def test_who_finds_no_place_is_sent_away_and_places_are_given_back(tmp_path):
     with pytest.raises(Problem) as caught:
         read(bad)
     assert (caught.value.status, caught.value.code) == (503, "resolver.busy")
+
+
+def test_what_it_takes_is_what_the_service_takes(ask, settings):
+    sent = b"\0" * (settings.bounds.upload_bytes + 1)
+    answer = ask("POST", "/matches/byContent", content=sent, headers={"Content-Type": "video/mp4"})
+    assert answer.status_code == 413

@@ -86,7 +86,7 @@ def test_the_image_keeps_the_rules_that_linters_have(image):
 
 
 def test_what_the_image_copies_is_there_and_is_let_in(image):
-    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert ignored[0] == "*"
     for name, rest in image:
         if name == "COPY" and not rest.startswith("--from"):

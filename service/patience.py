@@ -1,0 +1,49 @@
+"""HTTP with an end to waiting: uvicorn waits for ever for the head of a first request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class PatientProtocol(H11Protocol):
+    """Closes a connection whose next head is not whole within ``timeout_keep_alive`` seconds, from
+    the connection's beginning or the head's first byte on: a byte now and then gains no time
+    ("slow loris").
+    """
+
+    _until: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._look()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._look()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        """Starts the clock while a head is awaited, and stops it once it is there."""
+        if self.conn.their_state is not h11.IDLE:
+            self._stop()
+        elif self._until is None:
+            self._until = self.loop.call_later(self.timeout_keep_alive, self._end)
+
+    def _stop(self) -> None:
+        if self._until is not None:
+            self._until.cancel()
+            self._until = None
+
+    def _end(self) -> None:
+        self._until = None
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            self.transport.close()
