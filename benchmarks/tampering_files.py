@@ -78,7 +78,7 @@ class TamperedFiles:
         return key_of(
             clips=[file_digest(path) for path in (source.clip, source.other, *source.sounds)],
             name=name,
-            seconds=self._seconds,
+            seconds=float(self._seconds),
             short=self._short,
             preset=self._preset,
             code=code,
