@@ -4,11 +4,14 @@ Each clip is stamped as ltx-stamp does (marks in pictures and sound, credentials
 with, encoded without its credentials, and verified with the store at hand. The same clips, merely
 encoded again, resized, cropped, trimmed and filtered, must give no finding.
 
-"kind" counts where the right kind was found and, beside what must follow from it, no other; "named"
-where it was found, whatever else was. "overlap" counts findings of regions with an intersection over
-union of 0.5 or more with the box around what was changed meanwhile, on average over the time that
-was changed. "time" counts where every moment at which the origin of the material changes has a
-finding that begins or ends within half a second.
+"kind" counts where the right kind was found and, beside what must follow from it, no other;
+"named" where it was found, whatever else was. "overlap" counts findings of regions with an
+intersection over union of 0.5 or more with the box around what was changed meanwhile, on average
+over the time that was changed. "time" counts where every moment at which the origin of the material
+changes has a finding that begins or ends within half a second.
+
+A run that was cut off goes on where it was: with --cache files are made once, with --output they
+are verified once. Change the verification, and they are verified again.
 """
 
 from __future__ import annotations
@@ -21,8 +24,11 @@ from typing import Any
 
 import click
 
-from benchmarks.tampering_files import TamperedFiles, names, sources
+from attacks.content_key import code_digest, key_of
+from benchmarks.tampering_files import Source, TamperedFiles, names, sources
 from benchmarks.tampering_score import report, score
+from detectors import verify
+from provenance.watermark import ClipDetector
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -40,7 +46,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=_FILE,
     help="Sound for clips that have none, for the kinds that need it; may be repeated.",
 )
-@click.option("--kinds", default="", metavar="NAMES", help="Kinds and controls, by commas: only these.")
+@click.option(
+    "--kinds", default="", metavar="NAMES", help="Kinds and controls, by commas: only these."
+)
 @click.option("--clips", "only", default="", metavar="NAMES", help="Of the clips, only these.")
 @click.option("--preset", default="veryfast", help="Of x264.")
 @click.option(
@@ -53,7 +61,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Lines of JSON, one for each file verified; what is there already is not done again.",
+    help="Lines of JSON, one for each file verified by this code; those are not verified again.",
 )
 def main(
     clips: tuple[Path, ...],
@@ -71,7 +79,8 @@ def main(
         raise click.UsageError("name at least two clips: one is what the other is replaced by")
     wanted = _chosen(names(), kinds)
     chosen = _chosen([clip.stem for clip in clips], only)
-    lines = _lines(output)
+    code = key_of(detectors=code_digest(verify), provenance=code_digest(ClipDetector))
+    lines = [line for line in _lines(output) if line["code"] == code]
     with tempfile.TemporaryDirectory() as scratch:
         files = TamperedFiles(
             cache or Path(scratch) / "files", seconds=seconds, short=short, preset=preset
@@ -86,6 +95,7 @@ def main(
                 line = _verified(files, source, name, make_only=make_only)
                 if line is None:
                     continue
+                line["code"] = code
                 lines.append(line)
                 if output is not None:
                     with output.open("a", encoding="utf-8") as stream:
@@ -95,10 +105,8 @@ def main(
 
 
 def _verified(
-    files: TamperedFiles, source: Any, name: str, *, make_only: bool
+    files: TamperedFiles, source: Source, name: str, *, make_only: bool
 ) -> dict[str, Any] | None:
-    from detectors import verify
-
     made = files.file(source, name)
     if made is None or make_only:
         return None
@@ -120,7 +128,12 @@ def _chosen(there: list[str], wanted: str) -> list[str]:
 def _lines(output: Path | None) -> list[dict[str, Any]]:
     if output is None or not output.exists():
         return []
-    return [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    text = output.read_text(encoding="utf-8")
+    # What follows the last end of a line was being written when it was cut off.
+    whole, _, broken = text.rpartition("\n")
+    if broken:
+        output.write_text(f"{whole}\n" if whole else "", encoding="utf-8")
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 if __name__ == "__main__":

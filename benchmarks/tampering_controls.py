@@ -1,4 +1,4 @@
-"""What is done to videos all day and is no tampering: encoded, resized, cropped, trimmed, filtered."""
+"""What is no tampering and done to videos all day: encoded, resized, cropped, trimmed, filtered."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from benchmarks.tampering_kinds import PICTURE_KINDS, SOUND_KINDS, Material, Tru
 from provenance.watermark.marker import ClipMarker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray

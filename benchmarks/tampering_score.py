@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 OVERLAP, TIME_S = 0.5, 0.5
 # What follows from a change is no second finding: what was added makes the file longer, and sound
-# that was cut along with its pictures is cut, too. Where most of the picture is another one, it is
-# not the one that was marked.
-FOLLOWS = frozenset(
-    {"lengthened", "audio_replaced", "audio_shifted", "audio_muted", "watermark_copied"}
-)
+# that was cut along with its pictures is cut, too.
+CUT_FOLLOWS = frozenset({"lengthened", "audio_replaced", "audio_shifted", "audio_muted"})
+# Where most of the picture is another one, it is not the one that was marked.
+REPLACED_FOLLOWS = frozenset({"watermark_copied"})
+MOST = 0.5
 
 
 def score(result: Result, truth: Truth | None) -> dict[str, Any]:
@@ -36,13 +36,22 @@ def score(result: Result, truth: Truth | None) -> dict[str, Any]:
     if truth is None:
         return line | {"clean": not found}
     kinds = {sign.kind for sign in result.tampering}
-    line["kind"] = truth.kind in kinds and kinds <= FOLLOWS | {truth.kind}
+    line["kind"] = truth.kind in kinds and kinds <= _following(result, truth) | {truth.kind}
     line["named"] = truth.kind in kinds
     if truth.places:
         line["overlap"] = overlap(result.tampering, truth)
     if truth.cuts:
         line["error_s"] = [near(result.tampering, cut) for cut in truth.cuts]
     return line
+
+
+def _following(result: Result, truth: Truth) -> frozenset[str]:
+    """The kinds that a change as ``truth`` says brings along."""
+    if truth.cuts:
+        return CUT_FOLLOWS
+    whole = (result.file.width or 0) * (result.file.height or 0)
+    widest = max((box[2] * box[3] for _, _, box in truth.places), default=0)
+    return REPLACED_FOLLOWS if widest > MOST * whole else frozenset()
 
 
 def overlap(signs: Sequence[Tampering], truth: Truth) -> float:
@@ -123,4 +132,3 @@ def _told(lines: Sequence[dict[str, Any]]) -> list[list[bool]]:
 
 def _share(told: Sequence[bool]) -> str:
     return f"{100 * sum(told) / len(told):.1f} %" if told else "-"
-
