@@ -25,6 +25,7 @@ from typing import Any
 import click
 
 from attacks.content_key import code_digest, key_of
+from benchmarks.tampering_controls import CONTROLS
 from benchmarks.tampering_files import Source, TamperedFiles, names, sources
 from benchmarks.tampering_score import report, score
 from detectors import verify
@@ -77,7 +78,7 @@ def main(
 ) -> None:
     if len(clips) < 2:
         raise click.UsageError("name at least two clips: one is what the other is replaced by")
-    wanted = _chosen(names(), kinds)
+    wanted = _chosen(names(), kinds.replace("controls", ",".join(CONTROLS)))
     chosen = _chosen([clip.stem for clip in clips], only)
     code = key_of(detectors=code_digest(verify), provenance=code_digest(ClipDetector))
     lines = [line for line in _lines(output) if line["code"] == code]

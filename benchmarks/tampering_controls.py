@@ -91,7 +91,7 @@ CONTROLS: dict[str, tuple[Callable[[Take], Take], int | None]] = {
     "cropped to 80 %": (cropped, 23),
     "cropped to 60 %": (cropped_to_60, 23),
     "trimmed": (trimmed, 23),
-    "cropped and trimmed, CRF 28": (cropped_and_trimmed, 28),
+    "cropped and trimmed at CRF 28": (cropped_and_trimmed, 28),
     "blurred": (blurred, 23),
     "sharpened": (sharpened, 23),
     "brighter": (brighter, 23),

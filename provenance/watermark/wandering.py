@@ -1,0 +1,124 @@
+"""Something without the mark that moves through the picture: a path of boxes, window by window.
+
+Track before detect by dynamic programming (Barniv 1985, doi:10.1109/TAES.1985.310548): what a box
+says in a window is added to the best that a box near it came to in the window before. No window
+has to be sure alone; together they have to be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import cv2
+import numpy as np
+
+from provenance.watermark.rectangles import Rectangle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+SURE_NATS = 22.0
+_STEP = 2  # spots between places that are tried
+_REACH = 3  # steps that a box moves from a window to the next, at most
+_STEP_NATS = 2.0  # what each window more has to be worth
+_HEIGHTS, _WIDTHS = (12, 18, 26, 38), (12, 18, 26, 38, 56)  # spots
+_LARGEST = 0.2  # of the picture: what is larger does not move through it
+_MOVED = 1.0  # of its own height or width, at least
+_SHORTEST = 4  # windows
+
+Path = dict[int, Rectangle]
+"""Where it is in which window; ``total`` is what the box says then, in nats."""
+
+
+class _Best(NamedTuple):
+    total: float
+    rows: int
+    columns: int
+    values: list[NDArray[np.float32]]
+
+
+def wandering(nats: NDArray[np.float32]) -> Path:
+    """The path that says most for "missing" in (T, h, w) ``nats``; empty where it does not suffice.
+
+    What stays in its place is no such path.
+    """
+    count, height, width = nats.shape
+    rows, columns = height // _STEP, width // _STEP
+    joined = nats[:, : rows * _STEP, : columns * _STEP]
+    joined = joined.reshape(count, rows, _STEP, columns, _STEP).sum((2, 4))
+    sums = [cv2.integral(plane) for plane in joined]
+    best: _Best | None = None
+    for size in _sizes(rows, columns):
+        values = _values(sums, *size)
+        total = max(float(plane.max()) for plane in values)
+        if best is None or total > best.total:
+            best = _Best(total, *size, values)
+    if best is None or best.total < SURE_NATS:
+        return {}
+    path = _traced(best, sums)
+    first, last = path[min(path)], path[max(path)]
+    moved = max(
+        abs(last.top - first.top) / (best.rows * _STEP),
+        abs(last.left - first.left) / (best.columns * _STEP),
+    )
+    return path if moved >= _MOVED and len(path) >= _SHORTEST else {}
+
+
+def _sizes(rows: int, columns: int) -> Iterator[tuple[int, int]]:
+    for tall in _HEIGHTS:
+        for wide in _WIDTHS:
+            size = (tall // _STEP, wide // _STEP)
+            if (
+                size[0] < rows
+                and size[1] < columns
+                and size[0] * size[1] <= _LARGEST * rows * columns
+            ):
+                yield size
+
+
+def _values(
+    sums: Sequence[NDArray[np.float64]], rows: int, columns: int
+) -> list[NDArray[np.float32]]:
+    """For each window the best path of such boxes that ends at each place, by its top-left."""
+    near = np.ones((2 * _REACH + 1,) * 2, np.uint8)
+    values: list[NDArray[np.float32]] = []
+    for total in sums:
+        told = _boxes(total, rows, columns)
+        if values:
+            told += np.maximum(cv2.dilate(values[-1], near) - _STEP_NATS, 0)
+        values.append(told)
+    return values
+
+
+def _boxes(total: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float32]:
+    lower, upper = total[rows:], total[:-rows]
+    told = lower[:, columns:] - lower[:, :-columns] - upper[:, columns:] + upper[:, :-columns]
+    return np.asarray(told, np.float32)
+
+
+def _traced(best: _Best, sums: Sequence[NDArray[np.float64]]) -> Path:
+    """The path that came to most, back from where it ends."""
+    window = int(np.argmax([plane.max() for plane in best.values]))
+    values = best.values[window]
+    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    path = {}
+    while True:
+        told = float(_boxes(sums[window], best.rows, best.columns)[row, column])
+        path[window] = Rectangle(
+            int(row) * _STEP,
+            int(column) * _STEP,
+            (int(row) + best.rows) * _STEP,
+            (int(column) + best.columns) * _STEP,
+            told,
+        )
+        if window == 0:
+            return path
+        window -= 1
+        top, left = max(0, row - _REACH), max(0, column - _REACH)
+        around = best.values[window][top : row + _REACH + 1, left : column + _REACH + 1]
+        if around.max() <= _STEP_NATS:
+            return path
+        down, across = np.unravel_index(int(around.argmax()), around.shape)
+        row, column = top + down, left + across
