@@ -7,6 +7,8 @@ has to be sure alone; together they have to be.
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -19,13 +21,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SURE_NATS = 22.0
+SURE_NATS = 20.0
 _STEP = 2  # spots between places that are tried
 _REACH = 3  # steps that a box moves from a window to the next, at most
 _STEP_NATS = 2.0  # what each window more has to be worth
+_MOST_NATS = 5.0  # that one window counts for: what moves is there in all of them
 _HEIGHTS, _WIDTHS = (12, 18, 26, 38), (12, 18, 26, 38, 56)  # spots
 _LARGEST = 0.2  # of the picture: what is larger does not move through it
-_MOVED = 1.0  # of its own height or width, at least
+_MOVED = 1.5  # of its own height or width, at least
+_STRIDE, _STRAIGHT = 6, 0.8  # windows; of its way in such strides: chance goes to and fro
 _SHORTEST = 4  # windows
 
 Path = dict[int, Rectangle]
@@ -58,12 +62,24 @@ def wandering(nats: NDArray[np.float32]) -> Path:
     if best is None or best.total < SURE_NATS:
         return {}
     path = _traced(best, sums)
-    first, last = path[min(path)], path[max(path)]
+    return path if len(path) >= _SHORTEST and _goes_on(path) else {}
+
+
+def _goes_on(path: Path) -> bool:
+    """Whether ``path`` leads somewhere else, without detours."""
+    places = [path[window] for window in sorted(path)]
+    first, last = places[0], places[-1]
     moved = max(
-        abs(last.top - first.top) / (best.rows * _STEP),
-        abs(last.left - first.left) / (best.columns * _STEP),
+        abs(last.top - first.top) / (first.bottom - first.top),
+        abs(last.left - first.left) / (first.right - first.left),
     )
-    return path if moved >= _MOVED and len(path) >= _SHORTEST else {}
+    # In strides: from window to window the evidence pulls it about.
+    way = sum(_distance(one, other) for one, other in pairwise([*places[::_STRIDE], last]))
+    return moved >= _MOVED and _distance(first, last) >= _STRAIGHT * way
+
+
+def _distance(one: Rectangle, other: Rectangle) -> float:
+    return math.hypot(one.top - other.top, one.left - other.left)
 
 
 def _sizes(rows: int, columns: int) -> Iterator[tuple[int, int]]:
@@ -85,7 +101,7 @@ def _values(
     near = np.ones((2 * _REACH + 1,) * 2, np.uint8)
     values: list[NDArray[np.float32]] = []
     for total in sums:
-        told = _boxes(total, rows, columns)
+        told = np.minimum(_boxes(total, rows, columns), _MOST_NATS)
         if values:
             told += np.maximum(cv2.dilate(values[-1], near) - _STEP_NATS, 0)
         values.append(told)
