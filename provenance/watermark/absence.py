@@ -30,6 +30,7 @@ SURE_NATS = {2: 18.0, 4: 16.0, 8: 14.0}
 there are, and the more a codec does from frame to frame."""
 SURE_LONGER_NATS = 13.0
 _LEAST_NATS = 7.0  # of a rectangle that is looked at at all
+_WORTH_EDGING = 0.8  # of that, with spots joined: what edges spot by spot add is less than the rest
 _TELLING = 0.12  # what has to be due on average for a stretch to tell anything
 _STILL_THERE = 0.4  # share of what is due above which a region is not missing the mark
 _FINEST = 2  # windows in the shortest stretch
@@ -42,6 +43,7 @@ the rest of the picture."""
 _ENDS = 2
 _NEAR = 2  # windows from a change to where the mark is seen to be missing
 _FIRST_SHARE = 0.65  # of what is sure: so much is left out when it is learned anew what is due
+_MUCH = 0.1  # of picture and time that is gone: so much changes what seems to be due
 _CHUNK = 4  # windows of what moves that are told as one
 _GAP = 3  # spots between rectangles that are one region
 _SAME_TIME = 0.6
@@ -66,8 +68,9 @@ def missing_regions(spots: Sequence[Spots]) -> list[Missing]:
     if not found:
         return _paths(section, found)
     # Without them, what is due is seen better: more of the same may come to light.
-    found = _pass(section, _places(section, found), _FIRST_SHARE)
     gone = _places(section, found)
+    if gone.mean() >= _MUCH:
+        gone = _places(section, _pass(section, gone, _FIRST_SHARE))
     found = _pass(section, gone, 1.0)
     single = stretches(section, [(w, w + 1) for w in range(len(spots))], gone)
     found = [_timed(part, single) for part in _distinct(found)]
@@ -178,6 +181,8 @@ def _scan(nats: NDArray[np.float32]) -> Rectangle:
     rows, columns = height // step, width // step
     joined = nats[: rows * step, : columns * step].reshape(rows, step, columns, step).sum((1, 3))
     found = largest_sum(joined, shortest=max(2, _SMALLEST // step))
+    if found.total < _WORTH_EDGING * _LEAST_NATS:
+        return found
     return _edged(nats, [step * side for side in found[:4]], step)
 
 
