@@ -14,7 +14,7 @@ import numpy as np
 
 from provenance.watermark.rectangles import Rectangle, largest_sum
 from provenance.watermark.regions import Section, Stretch, section_of, stretches
-from provenance.watermark.stillness import stands_still
+from provenance.watermark.stillness import drawn_places, stands_still
 from provenance.watermark.wandering import wandering
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ SURE_NATS = {2: 18.0, 4: 16.0, 8: 14.0}
 """What a rectangle needs in stretches of up to so many windows. The shorter, the more rectangles
 there are, and the more a codec does from frame to frame."""
 SURE_LONGER_NATS = 13.0
+SURE_DRAWN_NATS = 5.0
+"""What a place needs that stands still while the picture does not: there are few of them."""
 _LEAST_NATS = 7.0  # of a rectangle that is looked at at all
 _WORTH_EDGING = 0.8  # of that, with spots joined: what edges spot by spot add is less than the rest
 _TELLING = 0.12  # what has to be due on average for a stretch to tell anything
@@ -64,13 +66,14 @@ class Missing(NamedTuple):
 def missing_regions(spots: Sequence[Spots]) -> list[Missing]:
     """The regions of ``spots``, windows that follow each other, in which the mark is missing."""
     section = section_of(spots)
-    found = _pass(section, None, _FIRST_SHARE)
+    drawn = [Missing(*part) for part in drawn_places(spots)]
+    found = [*_pass(section, None, _FIRST_SHARE), *drawn]
     if not found:
         return _paths(section, found)
     # Without them, what is due is seen better: more of the same may come to light.
     gone = _places(section, found)
     if gone.mean() >= _MUCH:
-        gone = _places(section, _pass(section, gone, _FIRST_SHARE))
+        gone = _places(section, [*_pass(section, gone, _FIRST_SHARE), *drawn])
     found = _pass(section, gone, 1.0)
     single = stretches(section, [(w, w + 1) for w in range(len(spots))], gone)
     found = [_timed(part, single) for part in _distinct(found)]
@@ -78,7 +81,10 @@ def missing_regions(spots: Sequence[Spots]) -> list[Missing]:
         _between_changes(part, section, gone) or _drawn(part, spots, section, gone)
         for part in found
     ]
-    kept = _distinct([part for part in lasting if part is not None])
+    # What was drawn is where and when it is seen to be.
+    seen = [_held(part, section, gone, sure=SURE_DRAWN_NATS) for part in drawn]
+    told = [part for part in seen if part is not None]
+    kept = _distinct([part for part in lasting if part is not None], told)
     return _paths(section, _grouped(kept))
 
 
@@ -235,13 +241,18 @@ def _drawn(
     return _held(part, section, gone)
 
 
-def _held(part: Missing, section: Section, gone: NDArray[np.bool_]) -> Missing | None:
-    """``part`` with what it says all in all; None where that is too little."""
+def _held(
+    part: Missing, section: Section, gone: NDArray[np.bool_], *, sure: float | None = None
+) -> Missing | None:
+    """``part`` with what it says all in all; None where that is too little.
+
+    ``sure``: what is enough, by default what a rectangle needs that was looked for everywhere.
+    """
     first, last, length = part.first, part.last, part.last - part.first
     for stretch in stretches(section, [(first, last)], gone):
         due, ratio = stretch.due[part.place.slices], stretch.ratio[part.place.slices]
         total = float(stretch.nats[part.place.slices].sum())
-        needed = next(
+        needed = sure or next(
             (nats for most, nats in SURE_NATS.items() if length <= most), SURE_LONGER_NATS
         )
         there = float((due * ratio).sum()) >= _STILL_THERE * float((due * due).sum())
@@ -316,15 +327,15 @@ def touching(one: Box, other: Box) -> float:
     return common / (one[2] * one[3] + other[2] * other[3] - common)
 
 
-def _distinct(found: Sequence[Missing]) -> list[Missing]:
-    """``found`` without what others, that are surer, say already."""
-    kept: list[Missing] = []
+def _distinct(found: Sequence[Missing], told: Sequence[Missing] = ()) -> list[Missing]:
+    """``told``, and ``found`` without what that or others, that are surer, say already."""
+    kept = list(told)
     for part in sorted(found, key=lambda part: -part.place.total):
-        told = 0.0
+        covered = 0.0
         for other in kept:
             common = min(part.last, other.last) - max(part.first, other.first)
             if common > 0 and _shared(part.place, other.place) > 0.3:
-                told += common / (part.last - part.first)
-        if told < 0.5:
+                covered += common / (part.last - part.first)
+        if covered < 0.5:
             kept.append(part)
     return sorted(kept, key=lambda part: (part.first, part.last, part.place))
