@@ -29,8 +29,10 @@ SURE_NATS = {2: 18.0, 4: 16.0, 8: 14.0}
 """What a rectangle needs in stretches of up to so many windows. The shorter, the more rectangles
 there are, and the more a codec does from frame to frame."""
 SURE_LONGER_NATS = 13.0
-SURE_DRAWN_NATS = 5.0
-"""What a place needs that stands still while the picture does not: there are few of them."""
+SURE_DRAWN_NATS, SURE_LONG_DRAWN_NATS = 10.0, 4.0
+"""What a place needs that stands still while the picture does not: there are few of them. The
+latter from this many windows on:"""
+_LONG_DRAWN = 8
 _LEAST_NATS = 7.0  # of a rectangle that is looked at at all
 _WORTH_EDGING = 0.8  # of that, with spots joined: what edges spot by spot add is less than the rest
 _TELLING = 0.12  # what has to be due on average for a stretch to tell anything
@@ -82,7 +84,15 @@ def missing_regions(spots: Sequence[Spots]) -> list[Missing]:
         for part in found
     ]
     # What was drawn is where and when it is seen to be.
-    seen = [_held(part, section, gone, sure=SURE_DRAWN_NATS) for part in drawn]
+    seen = [
+        _held(
+            part,
+            section,
+            gone,
+            sure=SURE_LONG_DRAWN_NATS if part.last - part.first >= _LONG_DRAWN else SURE_DRAWN_NATS,
+        )
+        for part in drawn
+    ]
     told = [part for part in seen if part is not None]
     kept = _distinct([part for part in lasting if part is not None], told)
     return _paths(section, _grouped(kept))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SURE_NATS = 20.0
+SURE_NATS = 23.0
 _STEP = 2  # spots between places that are tried
 _REACH = 3  # steps that a box moves from a window to the next, at most
 _STEP_NATS = 2.0  # what each window more has to be worth
