@@ -65,9 +65,12 @@ class Missing(NamedTuple):
     place: Rectangle
 
 
-def missing_regions(spots: Sequence[Spots]) -> list[Missing]:
-    """The regions of ``spots``, windows that follow each other, in which the mark is missing."""
-    section = section_of(spots)
+def missing_regions(spots: Sequence[Spots], section: Section | None = None) -> list[Missing]:
+    """The regions of ``spots``, windows that follow each other, in which the mark is missing.
+
+    ``section``: what they say, where that was worked out already.
+    """
+    section = section or section_of(spots)
     drawn = [Missing(*part) for part in drawn_places(spots)]
     found = [*_pass(section, None, _FIRST_SHARE), *drawn]
     if not found:
@@ -145,9 +148,8 @@ def _around(places: Sequence[Rectangle]) -> Rectangle:
     )
 
 
-def _bins(count: int) -> Iterator[list[tuple[int, int]]]:
-    """(first, last) of the windows that are added up: by twos, by fours … all of them."""
-    length = _FINEST
+def _bins(count: int, length: int) -> Iterator[list[tuple[int, int]]]:
+    """(first, last) of the windows that are added up: by ``length``, twice that … all of them."""
     while True:
         starts = list(range(0, max(1, count - length // 2), length))
         yield [(a, b) for a, b in zip(starts, [*starts[1:], count], strict=True)]
@@ -162,8 +164,9 @@ def _pass(
     share: float,
 ) -> list[Missing]:
     found: list[Missing] = []
-    length = _FINEST
-    for bins in _bins(len(section.evidence)):
+    # A first look is for what lasts a second.
+    length = _FINEST if gone is not None else 2 * _FINEST
+    for bins in _bins(len(section.evidence), length):
         sure = share * SURE_NATS.get(length, SURE_LONGER_NATS)
         suspects = [
             suspect

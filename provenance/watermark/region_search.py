@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.watermark.regions import Section
     from provenance.watermark.spots import Spots
 
 _SECTION = 128  # windows, half a minute: bounds the memory for hours of video
@@ -61,18 +62,19 @@ class RegionSearch:
 
     def _look(self) -> None:
         section, self._section = self._section, []
+        if not section:
+            return
+        told = section_of(section)
         for run in _present(section):
-            missing = missing_regions(run)
+            missing = missing_regions(run, told if len(run) == len(section) else None)
             self._found += [_region(run, part) for part in missing]
-        self._maps += _mapped(section)
+        self._maps += _mapped(section, told)
         while len(self._maps) > _MOST_MAPS:
             self._maps = [_joined(pair) for pair in _pairs(self._maps)]
 
 
 def _present(section: Sequence[Spots]) -> Iterator[list[Spots]]:
     """The runs of windows that carry the mark at all: of others, time is what there is to say."""
-    if not section:
-        return
     told = np.array([in_strengths(each.evidence.astype(np.float32)).mean() for each in section])
     usual = _PRESENT * float(np.quantile(told, 0.9))
     sigma = 1 / np.sqrt(section[0].evidence.size)
@@ -109,11 +111,8 @@ def _region(run: Sequence[Spots], part: Missing) -> MissingRegion:
     )
 
 
-def _mapped(section: Sequence[Spots]) -> list[_Mapped]:
+def _mapped(section: Sequence[Spots], told: Section) -> list[_Mapped]:
     """The map of a section: 0 where the mark is, 1 where it is missing, NaN where none is due."""
-    if not section:
-        return []
-    told = section_of(section)
     starts = [0]
     for index, each in enumerate(section):
         if each.start_s - section[starts[-1]].start_s >= _MAP_S - 1e-6:

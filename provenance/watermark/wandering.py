@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SURE_NATS = 23.0
-_STEP = 2  # spots between places that are tried
+_STEP, _ROWS = 2, 40  # spots between places that are tried, at least, and as many rows of them
 _REACH = 3  # steps that a box moves from a window to the next, at most
 _STEP_NATS = 2.0  # what each window more has to be worth
 _MOST_NATS = 5.0  # that one window counts for: what moves is there in all of them
@@ -40,6 +40,7 @@ class _Best(NamedTuple):
     total: float
     rows: int
     columns: int
+    step: int
     values: list[NDArray[np.float32]]
 
 
@@ -49,16 +50,17 @@ def wandering(nats: NDArray[np.float32]) -> Path:
     What stays in its place is no such path.
     """
     count, height, width = nats.shape
-    rows, columns = height // _STEP, width // _STEP
-    joined = nats[:, : rows * _STEP, : columns * _STEP]
-    joined = joined.reshape(count, rows, _STEP, columns, _STEP).sum((2, 4))
+    step = max(_STEP, height // _ROWS)
+    rows, columns = height // step, width // step
+    joined = nats[:, : rows * step, : columns * step]
+    joined = joined.reshape(count, rows, step, columns, step).sum((2, 4))
     sums = [cv2.integral(plane) for plane in joined]
     best: _Best | None = None
-    for size in _sizes(rows, columns):
+    for size in _sizes(rows, columns, step):
         values = _values(sums, *size)
         total = max(float(plane.max()) for plane in values)
         if best is None or total > best.total:
-            best = _Best(total, *size, values)
+            best = _Best(total, *size, step, values)
     if best is None or best.total < SURE_NATS:
         return {}
     path = _traced(best, sums)
@@ -82,10 +84,10 @@ def _distance(one: Rectangle, other: Rectangle) -> float:
     return math.hypot(one.top - other.top, one.left - other.left)
 
 
-def _sizes(rows: int, columns: int) -> Iterator[tuple[int, int]]:
+def _sizes(rows: int, columns: int, step: int) -> Iterator[tuple[int, int]]:
     for tall in _HEIGHTS:
         for wide in _WIDTHS:
-            size = (tall // _STEP, wide // _STEP)
+            size = (tall // step, wide // step)
             if (
                 size[0] < rows
                 and size[1] < columns
@@ -123,10 +125,10 @@ def _traced(best: _Best, sums: Sequence[NDArray[np.float64]]) -> Path:
     while True:
         told = float(_boxes(sums[window], best.rows, best.columns)[row, column])
         path[window] = Rectangle(
-            int(row) * _STEP,
-            int(column) * _STEP,
-            (int(row) + best.rows) * _STEP,
-            (int(column) + best.columns) * _STEP,
+            int(row) * best.step,
+            int(column) * best.step,
+            (int(row) + best.rows) * best.step,
+            (int(column) + best.columns) * best.step,
             told,
         )
         if window == 0:
