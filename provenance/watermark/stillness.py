@@ -61,8 +61,8 @@ def drawn_places(run: Sequence[Spots]) -> list[Drawn]:
     if float(np.mean(np.median(change, axis=0))) < _MOVING_LEVELS:
         return []
     first, length = _longest(change <= _HELD_LEVELS)
-    held = (length >= _SHORTEST - 1).astype(np.uint8)
-    held = cv2.morphologyEx(held, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    long = (length >= _SHORTEST - 1).astype(np.uint8)
+    held = cv2.morphologyEx(long, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     count, labels, stats, _ = cv2.connectedComponentsWithStats(held, connectivity=4)
     found = []
     for label in range(1, count):

@@ -120,15 +120,15 @@ def _traced(best: _Best, sums: Sequence[NDArray[np.float64]]) -> Path:
     """The path that came to most, back from where it ends."""
     window = int(np.argmax([plane.max() for plane in best.values]))
     values = best.values[window]
-    row, column = np.unravel_index(int(values.argmax()), values.shape)
+    row, column = divmod(int(values.argmax()), values.shape[1])
     path = {}
     while True:
         told = float(_boxes(sums[window], best.rows, best.columns)[row, column])
         path[window] = Rectangle(
-            int(row) * best.step,
-            int(column) * best.step,
-            (int(row) + best.rows) * best.step,
-            (int(column) + best.columns) * best.step,
+            row * best.step,
+            column * best.step,
+            (row + best.rows) * best.step,
+            (column + best.columns) * best.step,
             told,
         )
         if window == 0:
@@ -138,5 +138,5 @@ def _traced(best: _Best, sums: Sequence[NDArray[np.float64]]) -> Path:
         around = best.values[window][top : row + _REACH + 1, left : column + _REACH + 1]
         if around.max() <= _STEP_NATS:
             return path
-        down, across = np.unravel_index(int(around.argmax()), around.shape)
+        down, across = divmod(int(around.argmax()), around.shape[1])
         row, column = top + down, left + across
