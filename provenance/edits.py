@@ -31,7 +31,7 @@ from provenance.present_mark import (
     statement_of,
 )
 from provenance.sealing import Origin, Sealing, check_output, state
-from provenance.stamping import IfMarked, Stamped
+from provenance.stamped import IfMarked, Stamped
 from provenance.store import default_store_path, open_store
 from provenance.video import open_media
 from provenance.watermark import ClipMarker

@@ -11,7 +11,7 @@ import os
 import secrets
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from provenance import __version__
 from provenance.errors import (
@@ -24,11 +24,11 @@ from provenance.errors import (
 )
 from provenance.fingerprint import Prints
 from provenance.manifest import ManifestRequest, container_of, publish, sign_file
-from provenance.manifest.public import TITLES
+from provenance.manifest.public import SOUND_TITLES, TITLES
 from provenance.payload import SOURCES, Payload, new_content_id
 from provenance.prompt import prompt_digest
 from provenance.store import StoredManifest
-from provenance.video import OUTPUT_SUFFIXES
+from provenance.video import OUTPUT_SUFFIXES, SOUND_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from provenance.payload import Model, Source
     from provenance.prompt import PromptDigest
     from provenance.store import Store
+
+Medium: TypeAlias = Literal["video", "sound"]
 
 _DRAWS = 64  # two in a row taken by chance is already one in a billion
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -115,7 +117,7 @@ class Sealing:
     Write the marked, unsigned video to :attr:`unsigned`, with :attr:`payload` in its mark; then
     call :meth:`complete`. Leaving the block without it removes what was written and gives the
     content id back. ``payload`` given means that the mark is already in the pictures, under the
-    key named ``carrier`` (default: the identity's).
+    key named ``carrier`` (default: the identity's). ``medium``: what kind of file it is.
 
     Raises what :func:`check_output` raises, and :class:`StoreError`.
     """
@@ -132,8 +134,10 @@ class Sealing:
         payload: Payload | None = None,
         carrier: str | None = None,
         inputs: tuple[Path, ...] = (),
+        medium: Medium = "video",
     ) -> None:
-        check_output(output, inputs)
+        check_output(output, inputs, medium=medium)
+        self._medium = medium
         self.output = output
         self.statement = statement
         self._identity = identity
@@ -237,7 +241,7 @@ class Sealing:
         statement = self.statement
         return ManifestRequest(
             model=statement.model,
-            title=TITLES[statement.source],
+            title=(TITLES if self._medium == "video" else SOUND_TITLES)[statement.source],
             created=created,
             source=statement.source,
             prompt=statement.prompt,
@@ -306,7 +310,7 @@ class Sealing:
                 self._store.release(self.payload.content_id_hex)
 
 
-def check_output(output: Path, inputs: tuple[Path, ...] = ()) -> None:
+def check_output(output: Path, inputs: tuple[Path, ...] = (), *, medium: Medium = "video") -> None:
     """Refuse a place that cannot be written before any work is done for it.
 
     Raises :class:`OptionError` for the suffix of a file that we do not write (an input's own is
@@ -318,10 +322,11 @@ def check_output(output: Path, inputs: tuple[Path, ...] = ()) -> None:
         raise OutputForbidden(
             f"{output} cannot be written: {error.strerror}", hint="choose another name or folder"
         ) from error
-    if output.suffix.lower() not in {*OUTPUT_SUFFIXES, *(path.suffix.lower() for path in inputs)}:
+    written = OUTPUT_SUFFIXES if medium == "video" else SOUND_SUFFIXES
+    if output.suffix.lower() not in {*written, *(path.suffix.lower() for path in inputs)}:
         raise OptionError(
             f"{output} has no suffix of a container that we write",
-            hint=f"use one of {', '.join(OUTPUT_SUFFIXES)}",
+            hint=f"use one of {', '.join(written)}",
         )
 
 
