@@ -161,6 +161,10 @@ def main(
 ) -> None:
     """Mark every frame of INPUT, or all of its sound, and sign the result."""
     _check_usage(edits, model, input_paths, psnr=psnr, vmaf=vmaf)
+    given = click.get_current_context().get_parameter_source("aigc_producer")
+    # In a settings file or the environment it may stand for the files that are to have a label.
+    if not aigc and given is ParameterSource.COMMANDLINE:
+        raise OptionError("--aigc-producer without --aigc writes no label", hint="give --aigc too")
     if strength is not None and psnr is not None:
         raise OptionError("--strength and --psnr exclude each other", hint="give one of them")
     # Imported here, so that --help does not pay for FFmpeg and OpenCV.
@@ -202,7 +206,7 @@ def main(
             "settings": settings,
             "if_marked": if_marked,
             "audio_mark": not no_audio_mark,
-            "aigc_producer": aigc_producer or identity.name if aigc else None,
+            "aigc_producer": _producer(aigc_producer, identity) if aigc else None,
             "progress": _progress(check_interrupt, quiet=quiet),
         }
         if operation is None:
@@ -234,6 +238,10 @@ def _check_usage(
             raise click.UsageError("Several inputs are for --edit concat.")
     elif psnr is not None or vmaf:
         raise OptionError("--psnr and --vmaf are not for --edit", hint="leave them out")
+
+
+def _producer(named: str | None, identity: Identity) -> str:
+    return identity.name if named is None else named
 
 
 def _signer(

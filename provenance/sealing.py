@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 from provenance import __version__
 from provenance.errors import (
     DiskFull,
+    EveryframeError,
     OptionError,
     OutputError,
     OutputForbidden,
@@ -31,7 +32,7 @@ from provenance.store import StoredManifest
 from provenance.video import OUTPUT_SUFFIXES, SOUND_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date, datetime
     from pathlib import Path
     from types import TracebackType
@@ -163,6 +164,9 @@ class Sealing:
         for path in (self.unsigned, self._signed):
             with suppress(OSError):  # a folder that is gone keeps nothing, and hides no error
                 path.unlink()
+        if isinstance(error, EveryframeError):
+            # What failed while the video was written: nobody knows the temporary name.
+            error.message = error.message.replace(str(self.unsigned), str(self.output))
         if not self._complete:
             self._give_back()
 
@@ -178,7 +182,7 @@ class Sealing:
             with disk_errors(self.output):
                 first.write_bytes(beginning)
                 request = self._request(created, width, height, 0.0, Origin(), Prints())
-                manifest = sign_file(first, signed, request, self._identity)
+                manifest = sign_file(first, signed, request, self._identity, name=self.output)
         finally:
             for path in (first, signed):
                 path.unlink(missing_ok=True)
@@ -193,30 +197,35 @@ class Sealing:
         duration_s: float,
         origin: Origin | None = None,
         prints: Prints | None = None,
+        warnings: Sequence[str] = (),
     ) -> Sealed:
         """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name.
 
-        ``prints``: the fingerprints of it, as marked.
+        ``prints``: the fingerprints of it, as marked. ``warnings``: said with those of signing.
         """
-        origin, warnings = origin or Origin(), list[str]()
+        origin, told = origin or Origin(), list(warnings)
         statement, payload, created = self.statement, self.payload, self._now()
         request = self._request(created, width, height, duration_s, origin, prints or Prints())
         with disk_errors(self.output):
             manifest = sign_file(
-                self.unsigned, self._signed, request, self._identity, warn=warnings.append
+                self.unsigned,
+                self._signed,
+                request,
+                self._identity,
+                name=self.output,
+                warn=told.append,
             )
-            if self._fresh:
-                self._keep(
-                    self._record(
-                        manifest,
-                        container_of(self._signed).mime,
-                        created,
-                        width,
-                        height,
-                        duration_s,
-                        prints or Prints(),
-                    )
+            self._keep(
+                self._record(
+                    manifest,
+                    container_of(self._signed).mime,
+                    created,
+                    width,
+                    height,
+                    duration_s,
+                    prints or Prints(),
                 )
+            )
             size = self._signed.stat().st_size
             publish(self._signed, self.output, manifest)
             self._complete = True
@@ -226,7 +235,7 @@ class Sealing:
             payload=payload,
             prompt=statement.prompt,
             bytes=size,
-            warnings=tuple(warnings),
+            warnings=tuple(told),
         )
 
     def _request(
@@ -290,6 +299,7 @@ class Sealing:
             duration_s=duration_s,
             video_fingerprint=None if prints.video is None else prints.video.to_bytes(),
             audio_fingerprint=None if prints.sound is None else prints.sound.to_bytes(),
+            keeps_mark=not self._fresh,
         )
 
     def _new_payload(self, draw_bits: Callable[[int], int]) -> Payload:

@@ -87,11 +87,12 @@ def stamp_video(path: Path, target: Path, how: Stamping, asked: PictureStamping)
                 hint="--if-marked keep leaves it as it is, --if-marked add puts a second one on it",
             )
         kept = present.payload if how.if_marked == "keep" else None
+        taker, sound_marked = PrintTaker(video.rate), 0
         if kept is not None:
             check_same_container(path, target)
             _check_no_label(path, asked.aigc_producer)
             check_same_statement(path, kept, statement)
-            check_throughout(path, kept, identity, alive=alive)
+            check_throughout(path, kept, identity, taker=taker, alive=alive)
             statement = statement_of(kept)
         sealing = opened.enter_context(
             Sealing(
@@ -106,7 +107,6 @@ def stamp_video(path: Path, target: Path, how: Stamping, asked: PictureStamping)
                 inputs=(path,),
             )
         )
-        taker, sound_marked = PrintTaker(video.rate), 0
         with clock.timed("encode"):
             if kept is not None:
                 key = present.key if asked.audio_mark else None
@@ -118,8 +118,8 @@ def stamp_video(path: Path, target: Path, how: Stamping, asked: PictureStamping)
                 shift = _ADDED_SHIFT if present.detected else (0, 0)
                 marker = new_marker(payload=sealing.payload, shift=shift)
                 carried = _mark(media, marker, sealing, how, asked, taker)
-                if not taker.heard and media.info.audio is not None:
-                    _hear(sealing.unsigned, taker)
+            if not taker.heard and media.info.audio is not None:
+                _hear(sealing.unsigned, taker)
         with clock.timed("read_back"):
             read = kept or look(sealing.unsigned, identity, alive=partial(how.tell, 1.0)).payload
         with clock.timed("sign"):
