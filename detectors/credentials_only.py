@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from detectors.manifest import claim_of, find_credentials
+from detectors.manifest import claim_of, find_credentials, own_credentials
 from detectors.result import Check, FileFacts, Result, WatermarkFacts
 from detectors.verdict import Signals, decide
 from provenance.errors import UnreadableMedia
@@ -32,9 +32,8 @@ def judge_by_credentials(
     error: InputError,
 ) -> Result:
     """The result for ``file``, which ``error`` says is no video; raises ``error`` without any."""
-    credentials = find_credentials(
-        file, WatermarkFacts(detected=False), None, trust, remote_hosts=remote_hosts
-    )
+    own = own_credentials(file, trust, remote_hosts=remote_hosts)
+    credentials = find_credentials(file, own, WatermarkFacts(detected=False), None, trust)
     manifest = credentials.manifest
     # Bytes that are as they were signed are not damaged: they are of a kind that is not decoded.
     whole = manifest.binding_ok is True or not isinstance(error, UnreadableMedia)

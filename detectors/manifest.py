@@ -40,20 +40,42 @@ class Credentials:
     fingerprint: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnCredentials:
+    """What is in, or beside, a file, before anything is known of its mark."""
+
+    report: ManifestReport
+    check: Check
+
+    @property
+    def manifest(self) -> ManifestFacts:
+        return _facts(self.report)
+
+
+def own_credentials(
+    path: Path, trust: TrustSettings, *, remote_hosts: tuple[str, ...] = ()
+) -> OwnCredentials:
+    """Reads the credentials in (or beside) ``path``.
+
+    Where the file only names an address, they are fetched if its host is among ``remote_hosts``.
+    What goes wrong is a failed check.
+    """
+    report, check = _own(path, trust, remote_hosts)
+    return OwnCredentials(report=report, check=check)
+
+
 def find_credentials(
     path: Path,
+    own: OwnCredentials,
     mark: WatermarkFacts,
     store: Store | None,
     trust: TrustSettings,
-    *,
-    remote_hosts: tuple[str, ...] = (),
 ) -> Credentials:
-    """Reads the credentials in (or beside) ``path``; where there are none, recovers them.
+    """The credentials of ``path`` itself; where there are none, those that its mark leads to.
 
-    Where the file only names an address, they are fetched if its host is among ``remote_hosts``.
     What goes wrong with credentials or store is a failed check: the mark still counts.
     """
-    report, check = _own(path, trust, remote_hosts)
+    report, check = own.report, own.check
     stored, store_check = _lookup(mark, store)
     checks = [check, store_check]
     if stored is not None and not report.present:

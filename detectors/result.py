@@ -31,6 +31,42 @@ QualityKind: TypeAlias = Literal[
 ]
 Action: TypeAlias = Literal["allow", "label", "review", "block"]
 
+TAMPERING_KINDS = (
+    "inserted",
+    "added_before",
+    "added_after",
+    "cut",
+    "repeated",
+    "reordered",
+    "reversed",
+    "frozen",
+    "speed_changed",
+    "lengthened",
+    "spliced",
+    "region_replaced",
+    "overlay",
+    "audio_replaced",
+    "audio_shifted",
+    "audio_muted",
+    "binding_broken",
+    "credentials_changed",
+    "watermark_copied",
+    "manifest_of_another_file",
+)
+"""What :attr:`Tampering.kind` may be."""
+MODIFIED_KINDS = (
+    "cropped",
+    "padded",
+    "resized",
+    "mirrored",
+    "rotated",
+    "trimmed",
+    "transcoded",
+    "speed_changed",
+    "credentials_removed",
+)
+"""What :attr:`Result.modified` may hold."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileFacts:
@@ -184,7 +220,8 @@ class ManifestFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tampering:
-    """One sign of tampering. Times in seconds, ``region`` (x, y, w, h) in pixels; None: all.
+    """One sign of tampering, of :data:`TAMPERING_KINDS`. Times in seconds, ``region`` (x, y, w, h)
+    in pixels; None: all.
 
     ``confidence``: one minus a bound on the probability of such a sign in a video that was not
     tampered with, where that was estimated, rounded down to four decimals; else None.

@@ -24,7 +24,7 @@ class Timings:
         try:
             yield
         finally:
-            self.steps[step] = _ms(start)
+            self.steps[step] = round(self.steps.get(step, 0.0) + _ms(start), 1)
 
     def finish(self) -> dict[str, float]:
         return {**self.steps, "total": _ms(self.started)}

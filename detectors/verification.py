@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from detectors.content import ContentFinding, compare_content, match_sound, vouched
 from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
-from detectors.manifest import find_credentials
+from detectors.manifest import find_credentials, own_credentials
 from detectors.quality import QualityWatch
 from detectors.regions import much_missing, tamper_map
 from detectors.result import Check, Failure, FileFacts, Result, Tampering, WatermarkFacts
@@ -27,7 +27,7 @@ from detectors.sound import (
 )
 from detectors.sound_tracks import HeardTracks, listen_to_all
 from detectors.storyboard import Storyboard
-from detectors.tamper import Evidence, Original, examine
+from detectors.tamper import Evidence, Original, examine, is_as_signed
 from detectors.timings import Timings
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
@@ -114,6 +114,9 @@ def verify(
                 facts = described(facts, media)
                 with bench.timed("hash"):
                     facts = hashed(facts, media)
+                trusted = _trust(trust, keys)
+                with bench.timed("credentials"):
+                    own = own_credentials(file, trusted, remote_hosts=tuple(remote_hosts))
                 if isinstance(media, MediaReader):
                     taker = PrintTaker(media.info.video.rate)
                     with bench.timed("watermark"):
@@ -121,6 +124,8 @@ def verify(
                             media,
                             tried,
                             fast=fast,
+                            # Of bytes that somebody trusted signed, no part was exchanged since.
+                            regions=not is_as_signed(own.manifest),
                             progress=_fraction(progress, facts.duration_s),
                             watchers=[*watchers, _looking(taker)],
                         )
@@ -139,13 +144,7 @@ def verify(
                 # What was not read may hold the mark: absence cannot be stated.
                 raise _incomplete(path, damage)
             with bench.timed("credentials"):
-                credentials = find_credentials(
-                    file,
-                    read.mark,
-                    open_one,
-                    _trust(trust, keys),
-                    remote_hosts=tuple(remote_hosts),
-                )
+                credentials = find_credentials(file, own, read.mark, open_one, trusted)
             with bench.timed("content"):
                 by_sound = read.by_sound or found is NO_PICTURES
                 prints = taker.finish()

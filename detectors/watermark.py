@@ -54,17 +54,21 @@ def search(
     keys: Sequence[CarrierKey],
     *,
     fast: bool = False,
+    regions: bool = True,
     progress: Callable[[float], None] | None = None,
     watchers: Sequence[Watcher] = (),
 ) -> Search:
     """As :func:`find_mark` on an open file; ``progress`` is told the seconds that are done, each of
-    ``watchers`` every picture that is looked at.
+    ``watchers`` every picture that is looked at. ``regions``: parts of the picture without the mark
+    are looked for.
     """
     video = media.info.video
     if too_small(video.width, video.height):
         reason = f"{video.width}x{video.height} pixels are too few to carry a mark"
         return Search(detection=Detection(detected=False), complete=False, skipped=reason)
-    detector = ClipDetector(keys=keys, width=video.width, height=video.height, fast=fast)
+    detector = ClipDetector(
+        keys=keys, width=video.width, height=video.height, fast=fast, regions=regions
+    )
     start, complete = media.info.start, True
     for picture in media.pictures():
         time_s = float(picture.time - start)

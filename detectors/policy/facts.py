@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from detectors.result import MODIFIED_KINDS, TAMPERING_KINDS
+from provenance.errors import OptionError
+from provenance.payload import MODELS
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from detectors.result import Result
+
+_UNREGISTERED = re.compile(r"unknown-\d+")  # as detectors.watermark.model_names calls them
 
 
 class Fact(ABC):
@@ -136,10 +144,18 @@ class Untampered(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Tampered(Fact):
-    """Signs of tampering were found; with ``kind``, that one: ``tampered("inserted")``."""
+    """Signs of tampering were found; with ``kind``, that one: ``tampered("inserted")``.
+
+    Raises :class:`~provenance.errors.OptionError` for a kind that no result can hold: a rule that
+    never applies would let pass what it was written for.
+    """
 
     word = "tampered"
     kind: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind is not None:
+            _known(self.word, self.kind, TAMPERING_KINDS)
 
     def missing(self, result: Result) -> str | None:
         if self.kind is None:
@@ -164,10 +180,17 @@ class Unchecked(Fact):
 
 @dataclass(frozen=True, slots=True)
 class Modified(Fact):
-    """The file went through ordinary handling; with ``kind``, that one: ``modified("cropped")``."""
+    """The file went through ordinary handling; with ``kind``, that one: ``modified("cropped")``.
+
+    Raises :class:`~provenance.errors.OptionError` for a kind that no result can hold.
+    """
 
     word = "modified"
     kind: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind is not None:
+            _known(self.word, self.kind, MODIFIED_KINDS)
 
     def missing(self, result: Result) -> str | None:
         if self.kind is None:
@@ -228,10 +251,18 @@ class Conflicting(_Verdict):
 
 @dataclass(frozen=True, slots=True)
 class Model(Fact):
-    """The mark, or credentials that verify, name the model ``key``: ``model("ltx-2.3")``."""
+    """The mark, or credentials that verify, name the model ``key``: ``model("ltx-2.3")``.
+
+    ``key``: of the registry, or ``unknown-7`` for a number that it does not hold. Raises
+    :class:`~provenance.errors.OptionError` for any other.
+    """
 
     word = "model"
     key: str
+
+    def __post_init__(self) -> None:
+        if _UNREGISTERED.fullmatch(self.key) is None:
+            _known(self.word, self.key, [model.key for model in MODELS])
 
     def missing(self, result: Result) -> str | None:
         named = [result.mark.model]
@@ -251,10 +282,15 @@ class Issuer(Fact):
     """The credentials verify and were signed by ``name``: ``issuer("Example Studio")``.
 
     A name proves nothing unless its signer is trusted: ``trusted and issuer("Example Studio")``.
+    Raises :class:`~provenance.errors.OptionError` for an empty name.
     """
 
     word = "issuer"
     name: str
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise OptionError("issuer of no name", hint="write the name that signed, in quotes")
 
     def missing(self, result: Result) -> str | None:
         unsigned = Signed().missing(result)
@@ -264,6 +300,14 @@ class Issuer(Fact):
 
     def __str__(self) -> str:
         return _called(self.word, self.name)
+
+
+def _known(word: str, argument: str, known: Sequence[str]) -> None:
+    if argument in known:
+        return
+    close = difflib.get_close_matches(argument.lower(), known, n=1, cutoff=0.5)
+    meant = f"did you mean {close[0]}? " if close else ""
+    raise OptionError(f"{word} of unknown {argument!r}", hint=f"{meant}known: {', '.join(known)}")
 
 
 def _called(word: str, argument: str | None) -> str:

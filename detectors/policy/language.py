@@ -151,7 +151,10 @@ class _Parser:
         if argument.kind != "text":
             self._fail(f"{word} needs text in quotes", argument, f'write {word}("…")')
         self._expect(")", "close the parenthesis")
-        return WITH_ARGUMENT[word](_ESCAPE.sub(r"\1", argument.text[1:-1]))
+        try:
+            return WITH_ARGUMENT[word](_ESCAPE.sub(r"\1", argument.text[1:-1]))
+        except OptionError as error:
+            return self._fail(error.message, argument, error.hint or "")
 
     def _expect(self, mark: str, hint: str) -> None:
         token = self._take()

@@ -45,7 +45,7 @@ def _finding(number: int, sign: Tampering, result: Result, heading: str) -> Mark
         x, y, width, height = sign.region
         where += f" · {width} × {height} pixels at ({x}, {y})"
     if sign.confidence is not None:
-        where += f" · {sign.confidence:.2%} sure"
+        where += f" · in fewer than {1 - sign.confidence:.2%} of untouched files"
     figure = ""
     if sign.region is not None:
         start_s = sign.start_s or 0.0

@@ -62,8 +62,9 @@ class ClipDetector:
     ``keys`` are tried one after the other. ``width`` and ``height`` are the frames' in pixels. With
     ``fast`` the search asks while frames come in, and ``decided`` turns true as soon as a tag
     verifies; without, all frames are listened to. ``reach`` limits what is searched in the end:
-    turned and bent pictures cost ten times as much as straight ones. Every word tried in any look
-    is counted.
+    turned and bent pictures cost ten times as much as straight ones. ``regions``: whether parts of
+    the picture without the mark are looked for, which is only done where ``reach`` is "any". Every
+    word tried in any look is counted.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class ClipDetector:
         height: int,
         fast: bool = False,
         reach: Reach = "any",
+        regions: bool = True,
         extractor: Extractor | None = None,
     ) -> None:
         if not keys:
@@ -92,7 +94,7 @@ class ClipDetector:
         self._found: _Found | None = None
         self._track: list[Heard] = []
         self._spots: SpotReader | None = None
-        self._regions = RegionSearch()
+        self._regions = RegionSearch() if regions else None
         self._next_look_s = _FIRST_LOOK_S
 
     @property
@@ -145,7 +147,9 @@ class ClipDetector:
         own = pattern - tile.pilot_pattern()
         parts = tuple(self._other_mark(part) for part in segments(self._track, own))
         tried = sum(search.tried for search in self._searches)
-        missing, absence = self._regions.finish() if self._spots is not None else (None, None)
+        missing, absence = None, None
+        if self._regions is not None and self._spots is not None:
+            missing, absence = self._regions.finish()
         return replace(
             searched,
             detected=True,
@@ -214,7 +218,7 @@ class ClipDetector:
                 fine = self._evidence.fine_map(window).astype(np.float16)
                 heeded, level = replace(window, maps=(fine,)), 0
             self._track.append(heard(heeded, level, found.placement))
-            if window.picture is not None:
+            if window.picture is not None and self._regions is not None:
                 if self._spots is None:
                     shape = heeded.maps[level].shape
                     self._spots = SpotReader(self._pattern(found), found.placement, shape)

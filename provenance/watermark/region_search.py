@@ -10,24 +10,25 @@ import numpy as np
 from provenance.watermark.absence import Missing, missing_regions, touching
 from provenance.watermark.detection import AbsenceMap, MissingRegion
 from provenance.watermark.regions import in_strengths, section_of, stretches
+from provenance.watermark.stillness import stands_still
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from provenance.watermark.rectangles import Rectangle
+    from provenance.watermark.regions import Section
     from provenance.watermark.spots import Spots
 
 _SECTION = 128  # windows, half a minute: bounds the memory for hours of video
-_PRESENT = 0.3  # share of the usual evidence below which a window as a whole is without the mark
+_PRESENT, _PRESENT_SIGMAS = 0.1, 4.0
+"""Share of the best evidence, and standard deviations over chance, below which windows as a whole
+are without the mark."""
+_AWAY = 2  # windows without it in a row: one alone may be where little is due
 _MAP_S = 1.0
 _MAP_ROWS = 20
 _TELLING = 4.0  # sum of what is due, squared, from which a block of the map tells something
 _MOST_MAPS = 600
-_STILL_LEVELS = 0.8  # usual change between windows below which a region stands still
-_STILL_SHARE = 0.25  # and beside that of the rest of the picture
-_SHARP = 24.0  # activity that only what was drawn has all over the place
 
 
 class _Mapped(NamedTuple):
@@ -61,30 +62,41 @@ class RegionSearch:
 
     def _look(self) -> None:
         section, self._section = self._section, []
+        if not section:
+            return
+        told = section_of(section)
         for run in _present(section):
-            missing = missing_regions(run)
+            missing = missing_regions(run, told if len(run) == len(section) else None)
             self._found += [_region(run, part) for part in missing]
-        self._maps += _mapped(section)
+        self._maps += _mapped(section, told)
         while len(self._maps) > _MOST_MAPS:
             self._maps = [_joined(pair) for pair in _pairs(self._maps)]
 
 
 def _present(section: Sequence[Spots]) -> Iterator[list[Spots]]:
     """The runs of windows that carry the mark at all: of others, time is what there is to say."""
-    if not section:
-        return
     told = np.array([in_strengths(each.evidence.astype(np.float32)).mean() for each in section])
-    there = told >= _PRESENT * float(np.quantile(told, 0.9))
-    run: list[Spots] = []
-    for each, present in zip(section, there.tolist(), strict=True):
-        if present:
-            run.append(each)
+    usual = _PRESENT * float(np.quantile(told, 0.9))
+    sigma = 1 / np.sqrt(section[0].evidence.size)
+    there = told >= max(usual, _PRESENT_SIGMAS * sigma)
+    start = 0
+    for first, last in _away(there):
+        # What is faint window by window may be there all in all.
+        whole = float(told[first:last].mean())
+        chance = _PRESENT_SIGMAS * sigma / np.sqrt(last - first)
+        if last - first < _AWAY or whole >= max(usual, chance):
             continue
-        if len(run) > 1:
-            yield run
-        run = []
-    if len(run) > 1:
-        yield run
+        if first - start > 1:
+            yield list(section[start:first])
+        start = last
+    if len(section) - start > 1:
+        yield list(section[start:])
+
+
+def _away(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """(first, last) of the runs that are not ``there``; last not included."""
+    edges = np.flatnonzero(np.diff(np.r_[True, there, True].astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _region(run: Sequence[Spots], part: Missing) -> MissingRegion:
@@ -99,27 +111,8 @@ def _region(run: Sequence[Spots], part: Missing) -> MissingRegion:
     )
 
 
-def stands_still(run: Sequence[Spots], place: Rectangle) -> bool:
-    """Whether ``place`` shows something drawn that stands still, as a logo or a caption does."""
-    shown = np.stack([each.brightness for each in run]).astype(np.float32)
-    sharp = np.stack([each.activity for each in run]).astype(np.float32).mean(0)
-    inside = np.zeros(shown.shape[1:], bool)
-    inside[place.slices] = True
-    if len(run) < 2 or inside.all():
-        return False
-    change = np.abs(np.diff(shown, axis=0)).mean(0)
-    # Medians: the rectangle is not cut to what was drawn to the spot.
-    here, around = float(np.median(change[inside])), float(np.median(change[~inside]))
-    if here > _STILL_LEVELS:
-        return False
-    return here < _STILL_SHARE * around or float(np.quantile(sharp[inside], 0.8)) > _SHARP
-
-
-def _mapped(section: Sequence[Spots]) -> list[_Mapped]:
+def _mapped(section: Sequence[Spots], told: Section) -> list[_Mapped]:
     """The map of a section: 0 where the mark is, 1 where it is missing, NaN where none is due."""
-    if not section:
-        return []
-    told = section_of(section)
     starts = [0]
     for index, each in enumerate(section):
         if each.start_s - section[starts[-1]].start_s >= _MAP_S - 1e-6:

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 _SHARE = 0.6  # of what is due: a region that holds at least that counts as marked
 _NEIGHBOURHOOD = 5  # spots whose strength is one
 _LEAST_DUE, _MOST_DUE = 0.05, 0.9
+_BLACK, _WHITE = 18.0, 226.0  # levels of luma in video range, a codec's errors away from the end
 _CLASSES = 5  # of activity, of motion, of brightness, by which it is learned what is due
-_LEARNED_FROM = 40_000  # spots
+_LEARNED_FROM = 12_000  # spots
 _LEAST_COUNT = 30  # spots in a class that is used
 _STEEPEST = 0.8
 _BLOCK = 8  # spots a side: of these the best tenth shows what is due where most was replaced
@@ -106,7 +107,10 @@ def stretches(
     found = []
     for (a, b), ratio, shape, keep in zip(bins, ratios, shapes, kept, strict=True):
         due = np.clip(_level_here(ratio, shape, keep, level) * shape, 0, _MOST_DUE)
-        due = np.asarray(np.where(due < _LEAST_DUE, 0, due), np.float32)
+        # Nothing can be written into white that is full, nor survives in black.
+        shown = section.brightness[a:b].mean(0)
+        none = (due < _LEAST_DUE) | (shown > _WHITE) | (shown < _BLACK)
+        due = np.asarray(np.where(none, 0, due), np.float32)
         least = _SHARE * due
         nats = np.asarray(least * least / 2 - least * ratio, np.float32)
         found.append(Stretch(first=a, last=b, ratio=ratio, due=due, nats=nats))
@@ -116,7 +120,8 @@ def stretches(
 def in_strengths(evidence: NDArray[np.float32]) -> NDArray[np.float32]:
     """(h, w) ``evidence`` in units of its own local strength."""
     power = cv2.blur(evidence * evidence, (_NEIGHBOURHOOD, _NEIGHBOURHOOD))
-    floor = 0.01 * float(np.median(power)) + 1e-12
+    # A few thousand spots are enough for a median.
+    floor = 0.01 * float(np.median(power[::2, ::2])) + 1e-12
     return np.asarray(evidence / np.sqrt(power + floor), np.float32)
 
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from detectors import verify
+from detectors.watermark import search
 from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.payload import Payload
+from provenance.video import open_media
 from provenance.watermark import ClipMarker
 from tests.drawn import natural_luma, write_luma
 
@@ -45,6 +47,15 @@ def test_untouched_footage_has_no_findings_and_a_map_without_holes(tmp_path, mar
     assert result.tampered is False
     assert result.tamper_map is not None
     assert np.nanmean(result.tamper_map.grid) < 0.2
+
+
+def test_regions_that_are_not_asked_for_are_not_looked_for(tmp_path, marked):
+    clip = write_luma(tmp_path / "clip.mp4", marked[:10], rate=Fraction(RATE), crf=20)
+    for regions in (True, False):
+        with open_media(clip) as media:
+            found = search(media, (DEFAULT_CARRIER_KEY,), regions=regions).detection
+        assert found.payload is not None
+        assert (found.missing is not None, found.absence is not None) == (regions, regions)
 
 
 def test_a_region_of_other_footage_is_found(tmp_path, footage, marked):

@@ -68,7 +68,13 @@ def test_words_with_an_argument():
     for held in (Model("ltx-2.3"), Issuer("Example Studio"), Tampered("inserted")):
         assert held.failures(changed) == ()
     assert Modified("cropped").failures(changed) == ()
-    for missed in (Model("x"), Issuer("x"), Tampered("cut"), Modified("padded")):
+    for missed in (
+        Model("helios-1.0"),
+        Model("unknown-7"),
+        Issuer("x"),
+        Tampered("cut"),
+        Modified("padded"),
+    ):
         (failure,) = missed.failures(changed)
         assert failure.startswith(f'{missed.word}("')
     unsigned = replace(changed, manifest=manifest(state="invalid"))

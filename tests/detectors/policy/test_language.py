@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from detectors.policy import FACTS, All, Any, Marked, Not, Signed, Tampered, parse_condition
+from detectors.policy import FACTS, All, Any, Issuer, Marked, Not, Signed, Tampered, parse_condition
 from provenance.errors import OptionError
 from tests.result_facts import result
 
@@ -27,7 +27,7 @@ M, S, T = Marked(), Signed(), Tampered()
         ("not (marked and signed)", Not(All(M, S))),
         ("not not marked", Not(Not(M))),
         ('tampered("inserted")', Tampered("inserted")),
-        ("tampered('a \"b\" \\'c\\' \\\\ ')", Tampered("a \"b\" 'c' \\ ")),
+        ("issuer('a \"b\" \\'c\\' \\\\ ')", Issuer("a \"b\" 'c' \\ ")),
         ("  ( ( marked ) )  ", M),
     ],
 )
@@ -85,6 +85,11 @@ def test_text_and_condition_mean_the_same():
         ("model", "model needs an argument", 'model("…")'),
         ("model(x)", "model needs text in quotes", 'model("…")'),
         ('marked("x")', "marked takes no argument", "alone"),
+        ('marked, tampered("nope")', "tampered of unknown 'nope' at column 18", "known: inserted,"),
+        ('tampered("insert")', "tampered of unknown 'insert'", "did you mean inserted?"),
+        ('modified("overlay")', "modified of unknown 'overlay'", "known: cropped,"),
+        ('model("ltx-2.2")', "model of unknown 'ltx-2.2'", "did you mean ltx-2.3?"),
+        ('issuer(" ")', "issuer of no name at column 8", "write the name"),
         ("(" * 60 + "marked" + ")" * 60, "nested too deeply", "50"),
         ("not " * 60 + "marked", "nested too deeply", "50"),
         ("marked or " * 2000 + "marked", "characters", "10000"),

@@ -15,8 +15,16 @@ import pytest
 import detectors
 from detectors.report import to_html
 from detectors.report.style import STYLE
-from detectors.report.words import CHECKS, TAMPERING, clock, moment, odds, size, when
-from detectors.result import Check, Decision, IngredientFacts, Tampering, TamperMap
+from detectors.report.words import CHECKS, MODIFIED, TAMPERING, clock, moment, odds, size, when
+from detectors.result import (
+    MODIFIED_KINDS,
+    TAMPERING_KINDS,
+    Check,
+    Decision,
+    IngredientFacts,
+    Tampering,
+    TamperMap,
+)
 from tests.detectors.report.reports import (
     ALL,
     CLEAN,
@@ -300,6 +308,8 @@ def test_every_sign_and_check_has_words():
         found = {name for text in sources for name in re.findall(pattern, text)}
         assert found
         assert found - set(words) == set()
+    assert set(TAMPERING) == set(TAMPERING_KINDS)
+    assert set(MODIFIED) == set(MODIFIED_KINDS)
 
 
 def test_words_for_numbers():
