@@ -32,7 +32,8 @@ SCHEMA = "everyframe.generate/1"
     "--model",
     default="ltx-2.3",
     metavar="NAME|FOLDER",
-    help="Weights that come with the package, or a folder that ltx-download filled.",
+    help="Weights that come with the package, a folder that ltx-download filled, or one that "
+    "diffusers saved (needs the extra diffusers).",
 )
 @click.option("--prompt", required=True, metavar="TEXT", help="What is to be seen and heard.")
 @click.option(
@@ -101,7 +102,13 @@ def main(
     # Imported here, so that --help does not pay for PyTorch and FFmpeg.
     from generators.base import Watch
     from generators.bundle import find_description
-    from generators.generation import check_room, make_request, open_generator, write
+    from generators.generation import (
+        check_room,
+        is_saved_pipeline,
+        make_request,
+        open_generator,
+        write,
+    )
     from provenance.interrupts import noted_interrupts
     from provenance.keys import default_keys_directory, ensure_identity
     from provenance.sealing import check_output
@@ -122,7 +129,8 @@ def main(
     # What can be refused at once is, before weights are read and an identity is made.
     check_output(output)
     check_room(output, request)
-    find_description(model)
+    if not is_saved_pipeline(model):
+        find_description(model)
     generator = open_generator(model, device)
     unknown = generator.unknown_words(request)
     if unknown:
