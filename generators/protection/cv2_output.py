@@ -1,0 +1,92 @@
+"""OpenCV's ``VideoWriter``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from generators.protection.recording import Recording
+from generators.protection.roads import rate_of, road
+from provenance.errors import EveryframeError, FrameError, OptionError
+
+if TYPE_CHECKING:
+    from generators.protection.orders import Orders
+
+
+def replace(cv2: Any, orders: Orders) -> None:
+    """``cv2.VideoWriter`` is a class that marks what it is given."""
+    plain = cv2.VideoWriter
+
+    class VideoWriter:
+        """``write`` takes (H, W, 3) uint8 in the order blue, green, red, or (H, W) in grey."""
+
+        fourcc = staticmethod(cv2.VideoWriter_fourcc)
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            self._recording: Recording | None = None
+            self._size: tuple[int, int] | None = None
+            if arguments or named:
+                self.open(*arguments, **named)
+
+        def open(self, filename: str, *arguments: Any, **named: Any) -> bool:
+            # (filename, fourcc, fps, size, …) or (filename, backend, fourcc, fps, size, …)
+            values = [*arguments]
+            ahead = next((n for n, v in enumerate(values) if isinstance(v, (tuple, list))), None)
+            try:
+                size = named["frameSize"] if ahead is None else values[ahead]
+                fps = named["fps"] if "fps" in named else values[(ahead or len(values)) - 1]
+                path = road(filename)
+                if path is None:
+                    raise OptionError(
+                        f"{filename} is no video that can be marked", hint="write .mp4"
+                    )
+                rate = rate_of(fps)
+            except (KeyError, IndexError) as error:
+                raise TypeError(f"VideoWriter without fps or frameSize: {error}") from error
+            except EveryframeError as error:
+                raise orders.refuse(error) from None
+            self.release()
+            self._size = (int(size[0]), int(size[1]))
+            # Many programs never release it; the library completes the file when it goes.
+            self._recording = Recording(path, orders, rate=rate, ends_itself=True)
+            return True
+
+        def isOpened(self) -> bool:  # noqa: N802  OpenCV's name
+            return self._recording is not None
+
+        def write(self, image: Any) -> None:
+            if self._recording is None:
+                return
+            frame = np.asarray(image)
+            if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
+                frame = np.repeat(frame.reshape(*frame.shape[:2], 1), 3, 2)
+            if frame.dtype != np.uint8 or frame.shape[1::-1] != self._size:
+                # OpenCV leaves such a picture out and says nothing.
+                raise orders.refuse(
+                    FrameError(
+                        f"a picture {frame.shape} of {frame.dtype} for a video of {self._size}",
+                        hint="write uint8 pictures of the size that was announced",
+                    )
+                )
+            self._recording.write(frame[..., ::-1])
+
+        def release(self) -> None:
+            recording, self._recording = self._recording, None
+            if recording is not None:
+                recording.close()
+
+        def get(self, _property: int) -> float:
+            return 0.0
+
+        def set(self, _property: int, _value: float) -> bool:
+            return False
+
+        def getBackendName(self) -> str:  # noqa: N802  OpenCV's name
+            return "EVERYFRAME"
+
+        def __del__(self) -> None:
+            self.release()
+
+    VideoWriter.__doc__ = f"{plain.__doc__}\n\nReplaced by ltx-protect."
+    cv2.VideoWriter = VideoWriter
