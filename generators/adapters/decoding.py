@@ -114,7 +114,8 @@ def decode_in_steps(
         if patch is not None:
             from diffusers.models.autoencoders.autoencoder_kl_wan import unpatchify
 
-            pictures = unpatchify(made, patch_size=patch)
+            unpatched: Any = unpatchify
+            pictures = unpatched(made, patch_size=patch)
         hand_out(pictures.clamp(-1, 1))
         return made[:, :, :0]
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from generators.adapters.chunking import chunks, frames_of, samples_of, up_to
@@ -27,6 +26,7 @@ from provenance.payload import model_by_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from generators.adapters.kinds import Kind
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 INDEX = "model_index.json"
 _OURS = frozenset(
-    "prompt height width num_frames frame_rate generator output_type return_dict image "
-    "num_videos_per_prompt callback_on_step_end conditions".split()
+    {"prompt", "height", "width", "num_frames", "frame_rate", "generator", "output_type"}
+    | {"return_dict", "image", "num_videos_per_prompt", "callback_on_step_end", "conditions"}
 )
 """What a call says that comes out of the request."""
 
@@ -125,7 +125,7 @@ def open_folder(folder: str, device: str | None = None, **call: Any) -> Diffuser
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiffusersGenerator:
-    """See :func:`protect`. One request at a time: the codec of the pipeline is replaced meanwhile."""
+    """See :func:`protect`. One request at a time: the pipeline's codec is replaced meanwhile."""
 
     pipeline: Any
     kind: Kind
@@ -147,8 +147,8 @@ class DiffusersGenerator:
         this pipeline cannot do, before it starts.
         """
         call = self._arguments(request)
-        made = pulled(
-            lambda hand, check: self._run(call, request, watch, hand, check)  # type: ignore[misc]
+        made: Iterator[Any] = pulled(
+            lambda hand, check: self._run(call, request, watch, hand, check)
         )
         first = next(made)
         rate, sound = 0, None
@@ -160,7 +160,7 @@ class DiffusersGenerator:
         try:
             yield from chunks(blocks, request, sound, rate)
         finally:
-            made.close()  # type: ignore[attr-defined]
+            made.close()  # type: ignore[attr-defined]  # a generator, as all iterators here
 
     @property
     def _sound_rate(self) -> int:

@@ -14,7 +14,7 @@ Item = TypeVar("Item")
 _LOOK_S = 0.1
 
 
-class NobodyListens(Exception):  # noqa: N818
+class NobodyListens(Exception):
     """Whoever iterated has gone: the work is to end."""
 
 
@@ -52,13 +52,17 @@ def pulled(work: Callable[[Callable[[Item], None], Callable[[], None]], None]) -
     thread = Thread(target=run, name="pipeline", daemon=True)
     thread.start()
     try:
-        while True:
-            kind, value = handed.get()
-            if kind == "end":
-                return
-            if kind == "error":
-                raise value
-            yield value
+        yield from _taken(handed)
     finally:
         gone.set()
         thread.join()
+
+
+def _taken(handed: Queue[tuple[Literal["item", "end", "error"], Any]]) -> Iterator[Any]:
+    while True:
+        kind, value = handed.get()
+        if kind == "end":
+            return
+        if kind == "error":
+            raise value
+        yield value

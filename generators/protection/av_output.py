@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from generators.protection.recording import Recording
 from generators.protection.roads import rate_of, road
 from provenance.clip import AudioSpec
 from provenance.errors import EveryframeError, OptionError
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from generators.protection.orders import Orders
+    from generators.protection.recording import Recording
 
 _FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _STAND_IN = {"video": "libx264", "audio": "aac"}
@@ -43,7 +43,7 @@ def replace(av: Any, orders: Orders) -> None:
             return plain(file, mode, *args, **settings)
         return MarkedContainer(av, plain, path, orders)
 
-    for place in (av, getattr(av, "container", None), getattr(av.container, "core", None)):
+    for place in (av, av.container, av.container.core):
         if getattr(place, "open", None) is plain:
             place.open = opened
 
@@ -67,11 +67,13 @@ class MarkedContainer:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._true, name)
 
-    def __enter__(self) -> MarkedContainer:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if kind is None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if error is None:
             self.close()
         elif self._recording is not None:
             self._recording.abort()
@@ -136,7 +138,7 @@ class MarkedContainer:
                 rate = rate_of(context.framerate or self._pictures.average_rate or 24)
             except EveryframeError as error:
                 raise self._orders.refuse(error) from None
-            self._recording = Recording(self._path, self._orders, rate=rate, sound=sound)
+            self._recording = self._orders.record(self._path, rate=rate, sound=sound)
         return self._recording
 
     def _refused(self, message: str, hint: str) -> EveryframeError:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from generators.protection.recording import Recording
 from generators.protection.roads import rate_of, road
 from provenance.errors import EveryframeError, FrameError, OptionError
 
 if TYPE_CHECKING:
     from generators.protection.orders import Orders
+    from generators.protection.recording import Recording
 
 
 def replace(cv2: Any, orders: Orders) -> None:
@@ -49,7 +49,7 @@ def replace(cv2: Any, orders: Orders) -> None:
             self.release()
             self._size = (int(size[0]), int(size[1]))
             # Many programs never release it; the library completes the file when it goes.
-            self._recording = Recording(path, orders, rate=rate, ends_itself=True)
+            self._recording = orders.record(path, rate=rate, ends_itself=True)
             return True
 
         def isOpened(self) -> bool:  # noqa: N802  OpenCV's name

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from generators.protection.recording import Recording
 from generators.protection.roads import rate_of, road
 from provenance.errors import EveryframeError, FrameError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from numpy.typing import NDArray
+
     from generators.protection.orders import Orders
+    from generators.protection.recording import Recording
 
 _CHANNELS = {"rgb24": (0, 1, 2), "bgr24": (2, 1, 0), "rgba": (0, 1, 2), "gray": (0, 0, 0)}
 _DEPTH = {"rgb24": 3, "bgr24": 3, "rgba": 4, "gray": 1}
@@ -47,7 +49,7 @@ def replace(imageio_ffmpeg: Any, orders: Orders) -> None:
                     f"the sound of {audio_path} cannot be added on the way",
                     hint="write without sound, or with PyAV",
                 )
-            recording = Recording(target, orders, rate=rate_of(fps))
+            recording = orders.record(target, rate=rate_of(fps))
         except EveryframeError as error:
             raise orders.refuse(error) from None
         return _taking(recording, (int(size[0]), int(size[1])), pix_fmt_in, orders)
@@ -58,21 +60,10 @@ def replace(imageio_ffmpeg: Any, orders: Orders) -> None:
 def _taking(
     recording: Recording, size: tuple[int, int], kind: str, orders: Orders
 ) -> Generator[None, Any, None]:
-    width, height = size
-    depth = _DEPTH[kind]
     try:
         while True:
             data = yield
-            levels = np.frombuffer(memoryview(data).cast("B"), np.uint8)
-            if levels.size != width * height * depth:
-                raise orders.refuse(
-                    FrameError(
-                        f"a picture of {levels.size} bytes for {width}×{height} {kind}",
-                        hint="send pictures of the size that was announced",
-                    )
-                )
-            frame = levels.reshape(height, width, depth)
-            recording.write(frame[..., list(_CHANNELS[kind])])
+            recording.write(_frame(data, size, kind, orders))
     except GeneratorExit as end:
         # Closed by a with block that an error ended: that file is not whole.
         if end.__context__ is not None:
@@ -82,3 +73,16 @@ def _taking(
     except BaseException:
         recording.abort()
         raise
+
+
+def _frame(data: Any, size: tuple[int, int], kind: str, orders: Orders) -> NDArray[np.uint8]:
+    (width, height), depth = size, _DEPTH[kind]
+    levels = np.frombuffer(memoryview(data).cast("B"), np.uint8)
+    if levels.size != width * height * depth:
+        raise orders.refuse(
+            FrameError(
+                f"a picture of {levels.size} bytes for {width}×{height} {kind}",
+                hint="send pictures of the size that was announced",
+            )
+        )
+    return levels.reshape(height, width, depth)[..., list(_CHANNELS[kind])]

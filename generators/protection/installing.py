@@ -47,8 +47,9 @@ def install() -> None:
     )
 
     def at_exit() -> None:
-        from generators.protection.recording import end_all
+        if orders.begun:
+            from generators.protection.recording import end_all
 
-        end_all(orders)
+            end_all(orders)
 
     atexit.register(at_exit)

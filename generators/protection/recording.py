@@ -1,8 +1,11 @@
-"""One file that a protected program writes."""
+"""One file that a protected program writes.
+
+Imported with the first file and not before: what this imports imports the libraries that are
+being replaced.
+"""
 
 from __future__ import annotations
 
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,12 +23,10 @@ if TYPE_CHECKING:
     from generators.protection.orders import Orders
     from provenance.clip import AudioSpec
 
-_open: weakref.WeakSet[Recording] = weakref.WeakSet()  # of this process, for its end
-
 
 def end_all(orders: Orders) -> None:
     """At the end of the process: what its program forgot to close, as its libraries would have."""
-    for recording in list(_open):
+    for recording in [*orders.begun]:
         if recording.ends_itself:
             recording.close()
         else:
@@ -59,7 +60,7 @@ class Recording:
         self._early: list[NDArray[np.float32]] = []
         self._failed = False
         self._done = False
-        _open.add(self)
+        orders.begun.append(self)
 
     def write(self, frame: NDArray[Any]) -> None:
         """One picture (H, W, 3) uint8 sRGB."""
@@ -89,7 +90,7 @@ class Recording:
         if self._done:
             return
         self._done = True
-        _open.discard(self)
+        self._orders.begun.remove(self)
         if self._writer is None or self._failed:
             return
         try:
@@ -110,7 +111,7 @@ class Recording:
         if self._done:
             return
         self._done = True
-        _open.discard(self)
+        self._orders.begun.remove(self)
         self._leave(OutputError(f"{self.path} was given up"))
 
     def _begin(self, frame: NDArray[Any]) -> None:

@@ -47,12 +47,9 @@ def road(target: Any, form: str | None = None) -> Path | None:
     """
     if not isinstance(target, (str, bytes, os.PathLike)):
         name = getattr(target, "name", None)
-        if isinstance(name, str) and is_video(name):
-            raise OptionError(
-                f"{name} is written through an open file, which cannot be intercepted",
-                hint="give the writer the name of the file",
-            )
-        return None  # in memory
+        if not isinstance(name, str) or not is_video(name):
+            return None  # in memory
+        target = name  # the file that is open there has another put in its place
     text = os.fsdecode(target).removeprefix("file:")
     suffix = Path(text).suffix.lower()
     if "://" in text or (suffix not in MARKED_SUFFIXES and form in _FORMATS):

@@ -25,7 +25,7 @@ def _go_on() -> None:
     sys.path[:] = [place for place in path if os.path.abspath(place or ".") != _HERE]  # noqa: PTH100
     mine = sys.modules.pop("sitecustomize", None)
     try:
-        import sitecustomize  # noqa: F401
+        __import__("sitecustomize")
     except ImportError as error:
         if error.name != "sitecustomize":
             raise
