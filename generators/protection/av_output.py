@@ -82,7 +82,7 @@ class MarkedContainer:
         """As PyAV's; an encoder that is not here has another in its place, since none is used."""
         try:
             true = self._true.add_stream(codec_name, rate, *args, **settings)
-        except Exception:
+        except (ValueError, TypeError, self._av.FFmpegError):
             audio = isinstance(rate, int) and rate >= 8000
             true = self._true.add_stream(_STAND_IN["audio" if audio else "video"], rate)
         stream = _Stream(self, true)

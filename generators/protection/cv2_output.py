@@ -10,6 +10,11 @@ from generators.protection.roads import rate_of, road
 from provenance.errors import EveryframeError, FrameError, OptionError
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
     from generators.protection.orders import Orders
     from generators.protection.recording import Recording
 
@@ -30,24 +35,11 @@ def replace(cv2: Any, orders: Orders) -> None:
                 self.open(*arguments, **named)
 
         def open(self, filename: str, *arguments: Any, **named: Any) -> bool:
-            # (filename, fourcc, fps, size, …) or (filename, backend, fourcc, fps, size, …)
-            values = [*arguments]
-            ahead = next((n for n, v in enumerate(values) if isinstance(v, (tuple, list))), None)
+            self.release()
             try:
-                size = named["frameSize"] if ahead is None else values[ahead]
-                fps = named["fps"] if "fps" in named else values[(ahead or len(values)) - 1]
-                path = road(filename)
-                if path is None:
-                    raise OptionError(
-                        f"{filename} is no video that can be marked", hint="write .mp4"
-                    )
-                rate = rate_of(fps)
-            except (KeyError, IndexError) as error:
-                raise TypeError(f"VideoWriter without fps or frameSize: {error}") from error
+                path, rate, self._size = _announced(filename, arguments, named)
             except EveryframeError as error:
                 raise orders.refuse(error) from None
-            self.release()
-            self._size = (int(size[0]), int(size[1]))
             # Many programs never release it; the library completes the file when it goes.
             self._recording = orders.record(path, rate=rate, ends_itself=True)
             return True
@@ -58,18 +50,11 @@ def replace(cv2: Any, orders: Orders) -> None:
         def write(self, image: Any) -> None:
             if self._recording is None:
                 return
-            frame = np.asarray(image)
-            if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
-                frame = np.repeat(frame.reshape(*frame.shape[:2], 1), 3, 2)
-            if frame.dtype != np.uint8 or frame.shape[1::-1] != self._size:
-                # OpenCV leaves such a picture out and says nothing.
-                raise orders.refuse(
-                    FrameError(
-                        f"a picture {frame.shape} of {frame.dtype} for a video of {self._size}",
-                        hint="write uint8 pictures of the size that was announced",
-                    )
-                )
-            self._recording.write(frame[..., ::-1])
+            try:
+                frame = _frame(image, self._size)
+            except EveryframeError as error:
+                raise orders.refuse(error) from None
+            self._recording.write(frame)
 
         def release(self) -> None:
             recording, self._recording = self._recording, None
@@ -90,3 +75,32 @@ def replace(cv2: Any, orders: Orders) -> None:
 
     VideoWriter.__doc__ = f"{plain.__doc__}\n\nReplaced by ltx-protect."
     cv2.VideoWriter = VideoWriter
+
+
+def _announced(
+    filename: str, values: tuple[Any, ...], named: dict[str, Any]
+) -> tuple[Path, Fraction, tuple[int, int]]:
+    """Of (fourcc, fps, size, …) or (backend, fourcc, fps, size, …): where, how fast, how large."""
+    ahead = next((n for n, v in enumerate(values) if isinstance(v, (tuple, list))), len(values))
+    try:
+        size = values[ahead] if ahead < len(values) else named["frameSize"]
+        fps = named["fps"] if "fps" in named else values[ahead - 1]
+    except (KeyError, IndexError) as error:
+        raise TypeError(f"VideoWriter without fps or frameSize: {error}") from error
+    path = road(filename)
+    if path is None:
+        raise OptionError(f"{filename} is no video that can be marked", hint="write .mp4")
+    return path, rate_of(fps), (int(size[0]), int(size[1]))
+
+
+def _frame(image: Any, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+    frame = np.asarray(image)
+    if frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 1):
+        frame = np.repeat(frame.reshape(*frame.shape[:2], 1), 3, 2)
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[1::-1] != size:
+        # OpenCV leaves such a picture out and says nothing.
+        raise FrameError(
+            f"a picture {frame.shape} of {frame.dtype} for a video of {size}",
+            hint="write uint8 pictures of the size that was announced",
+        )
+    return frame[..., ::-1]

@@ -24,18 +24,22 @@ def after_import(actions: Mapping[str, Callable[[ModuleType], None]]) -> None:
 class _Finder(MetaPathFinder):
     def __init__(self, actions: dict[str, Callable[[ModuleType], None]]) -> None:
         self._actions = actions
+        self._asked: set[str] = set()  # those that the other finders are being asked for
 
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        action = self._actions.pop(fullname, None)  # so that the others are asked next
-        if action is None:
+        action = self._actions.get(fullname)
+        if action is None or fullname in self._asked:
             return None
-        spec = find_spec(fullname)
-        if spec is None or spec.loader is None:
-            self._actions[fullname] = action  # not installed yet
-            return None
-        spec.loader = _Loader(spec.loader, action)
+        self._asked.add(fullname)
+        try:
+            spec = find_spec(fullname)
+        finally:
+            self._asked.discard(fullname)
+        # Asking is not importing: programs look whether a library is there, and import it later.
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, action)
         return spec
 
 
