@@ -21,60 +21,61 @@ if TYPE_CHECKING:
 
 def replace(cv2: Any, orders: Orders) -> None:
     """``cv2.VideoWriter`` is a class that marks what it is given."""
-    plain = cv2.VideoWriter
+    fourcc = staticmethod(cv2.VideoWriter_fourcc)
+    cv2.VideoWriter = type(
+        "VideoWriter", (MarkedVideoWriter,), {"orders": orders, "fourcc": fourcc}
+    )
 
-    class VideoWriter:
-        """``write`` takes (H, W, 3) uint8 in the order blue, green, red, or (H, W) in grey."""
 
-        fourcc = staticmethod(cv2.VideoWriter_fourcc)
+class MarkedVideoWriter:
+    """``write`` takes (H, W, 3) uint8 in the order blue, green, red, or (H, W) in grey."""
 
-        def __init__(self, *arguments: Any, **named: Any) -> None:
-            self._recording: Recording | None = None
-            self._size: tuple[int, int] | None = None
-            if arguments or named:
-                self.open(*arguments, **named)
+    orders: Orders
 
-        def open(self, filename: str, *arguments: Any, **named: Any) -> bool:
-            self.release()
-            try:
-                path, rate, self._size = _announced(filename, arguments, named)
-            except EveryframeError as error:
-                raise orders.refuse(error) from None
-            # Many programs never release it; the library completes the file when it goes.
-            self._recording = orders.record(path, rate=rate, ends_itself=True)
-            return True
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self._recording: Recording | None = None
+        self._size: tuple[int, int] | None = None
+        if arguments or named:
+            self.open(*arguments, **named)
 
-        def isOpened(self) -> bool:  # noqa: N802  OpenCV's name
-            return self._recording is not None
+    def open(self, filename: str, *arguments: Any, **named: Any) -> bool:
+        self.release()
+        try:
+            path, rate, self._size = _announced(filename, arguments, named)
+        except EveryframeError as error:
+            raise self.orders.refuse(error) from None
+        # Many programs never release it; the library completes the file when it goes.
+        self._recording = self.orders.record(path, rate=rate, ends_itself=True)
+        return True
 
-        def write(self, image: Any) -> None:
-            if self._recording is None:
-                return
-            try:
-                frame = _frame(image, self._size)
-            except EveryframeError as error:
-                raise orders.refuse(error) from None
-            self._recording.write(frame)
+    def isOpened(self) -> bool:  # noqa: N802  OpenCV's name
+        return self._recording is not None
 
-        def release(self) -> None:
-            recording, self._recording = self._recording, None
-            if recording is not None:
-                recording.close()
+    def write(self, image: Any) -> None:
+        if self._recording is None:
+            return
+        try:
+            frame = _frame(image, self._size)
+        except EveryframeError as error:
+            raise self.orders.refuse(error) from None
+        self._recording.write(frame)
 
-        def get(self, _property: int) -> float:
-            return 0.0
+    def release(self) -> None:
+        recording, self._recording = self._recording, None
+        if recording is not None:
+            recording.close()
 
-        def set(self, _property: int, _value: float) -> bool:
-            return False
+    def get(self, _property: int) -> float:
+        return 0.0
 
-        def getBackendName(self) -> str:  # noqa: N802  OpenCV's name
-            return "EVERYFRAME"
+    def set(self, _property: int, _value: float) -> bool:
+        return False
 
-        def __del__(self) -> None:
-            self.release()
+    def getBackendName(self) -> str:  # noqa: N802  OpenCV's name
+        return "EVERYFRAME"
 
-    VideoWriter.__doc__ = f"{plain.__doc__}\n\nReplaced by ltx-protect."
-    cv2.VideoWriter = VideoWriter
+    def __del__(self) -> None:
+        self.release()
 
 
 def _announced(
