@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -49,9 +50,10 @@ def test_the_frames_are_the_pipelines_own(saved, kind):
     side = 128 + 16 if kind == "HeliosPipeline" else 160
     frames = np.concatenate([chunk.frames for chunk in made(generator, request)])
     assert frames.shape == (12, 130, 136, 3)
+    rate = {"frame_rate": 24} if kind == "LTXPipeline" else {}
     own = generator.pipeline(
         prompt="a red ball", width=side, height=side, num_frames=17 if "LTX" in kind else 13,
-        generator=torch.Generator().manual_seed(3), output_type="np", **steps(kind),
+        generator=torch.Generator().manual_seed(3), output_type="np", **rate, **steps(kind),
     ).frames[0]  # fmt: skip
     top, left = (side - 130) // 2, (side - 136) // 2
     expected = (own * 255).round().astype(np.uint8)[:12, top : top + 130, left : left + 136]
@@ -128,7 +130,7 @@ def test_folders_that_are_no_pipelines(tmp_path):
     with pytest.raises(UnsupportedMedia):
         open_folder(str(tmp_path))
     (tmp_path / "model_index.json").write_text('{"_class_name": "os.system"}')
-    with pytest.raises(OptionError, match="no adapter for os.system"):
+    with pytest.raises(OptionError, match="no adapter for os"):
         open_folder(str(tmp_path))
     (tmp_path / "model_index.json").write_text('{"_class_name": "WanPipeline"}')
     with pytest.raises(UnsupportedMedia, match="cannot be opened"):
@@ -139,17 +141,17 @@ def test_windows_cover_all_latents_and_fade_from_one_to_the_next():
     bounds = windows(20, size=8, overlap=3)
     assert bounds[0][0] == 0
     assert bounds[-1][1] == 20
-    assert all(b[0] == a[1] - 3 for a, b in zip(bounds, bounds[1:], strict=False))
+    assert all(b[0] == a[1] - 3 for a, b in pairwise(bounds))
     ramp = faded(torch.zeros(1, 3, 3, 1, 1), torch.ones(1, 3, 3, 1, 1))
     assert ramp[0, 0, :, 0, 0].tolist() == [0.25, 0.5, 0.75]
 
 
 def test_a_clip_of_several_windows_has_every_frame_once(saved):
     generator = open_folder(saved("LTXPipeline"), "cpu", **steps("LTXPipeline"))
-    request = Request(prompt="a", width=128, height=128, duration_s=4, audio=False)
+    request = Request(prompt="a", width=128, height=128, duration_s=2.5, audio=False)
     chunks = made(generator, request)
     assert len(chunks) > 1
-    assert sum(len(chunk.frames) for chunk in chunks) == 96
+    assert sum(len(chunk.frames) for chunk in chunks) == 60
 
 
 def test_too_few_frames_are_an_error():
