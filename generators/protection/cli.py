@@ -149,9 +149,10 @@ def _conclude(
     code: int, command: tuple[str, ...], events: list[dict[str, Any]], since_ns: int, *, quiet: bool
 ) -> int:
     """Says what was marked and what was not; the exit code."""
-    from generators.protection.leftovers import unmarked
+    from generators.protection.leftovers import clear, unmarked
     from provenance.printable import printable
 
+    clear(events, since_ns)
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for event in events:
         by_kind.setdefault(event["event"], []).append(event)

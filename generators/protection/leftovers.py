@@ -1,15 +1,18 @@
-"""Videos that a command wrote and that are not marked."""
+"""Videos that a command wrote and that are not marked, and files that it did not finish."""
 
 from __future__ import annotations
 
+import glob
 import os
+import re
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from generators.protection.roads import MARKED_SUFFIXES, is_video
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 _MOST = 20_000  # entries of folders that are looked at
 
@@ -32,6 +35,31 @@ def unmarked(places: Iterable[Path], since_ns: int) -> list[Path]:
         if not signed:
             out.add(path.resolve())
     return sorted(out)
+
+
+def clear(events: Sequence[dict[str, Any]], since_ns: int) -> None:
+    """Removes what processes that were killed left of files that they had begun."""
+    begun = {(event["pid"], event["path"]) for event in events if event["event"] == "begun"}
+    begun -= {(e["pid"], e["path"]) for e in events if e["event"] in ("written", "left")}
+    for pid, name in begun:
+        path = Path(name)
+        if _lives(pid):
+            continue
+        for place in path.parent.glob(f".{glob.escape(path.stem)}-*{glob.escape(path.suffix)}"):
+            ours = re.fullmatch("[0-9a-f]{12}", place.stem.removeprefix(f".{path.stem}-"))
+            with suppress(OSError):
+                if ours and place.stat().st_ctime_ns >= since_ns:
+                    place.unlink()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def now_ns(folder: Path) -> int:

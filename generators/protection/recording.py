@@ -124,6 +124,7 @@ class Recording:
             prompt=self._orders.prompt,
             audio=self._sound,
         )
+        self._orders.tell("begun", path=str(self.path))
         writer.__enter__()
         self._writer = writer
         for samples in self._early:
@@ -138,4 +139,5 @@ class Recording:
     def _leave(self, error: BaseException) -> None:
         if not self._failed and self._writer is not None:
             self._writer.__exit__(type(error), error, error.__traceback__)
+            self._orders.tell("left", path=str(self.path))
         self._failed = True

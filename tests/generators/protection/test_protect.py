@@ -158,6 +158,18 @@ def test_the_commands_own_exit_code_and_python_that_hides(place):
     assert protect("no-such-command").returncode == 127
 
 
+def test_nothing_is_left_of_a_file_whose_program_was_killed(place):
+    program = """
+import os, signal, cv2, numpy as np
+writer = cv2.VideoWriter("killed.mp4", 0, 24, (256, 160))
+writer.write(np.full((160, 256, 3), 90, np.uint8))
+assert [name for name in os.listdir() if name.startswith(".killed")]
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert protect(sys.executable, "-c", program).returncode == 128 + 9
+    assert not [*place.glob("*killed*"), *place.glob(".killed*")]
+
+
 @pytest.mark.parametrize(
     ("words", "written"),
     [
