@@ -34,7 +34,8 @@ SCHEMA = "everyframe.generate/1"
     "--model",
     default="ltx-2.3",
     metavar="NAME|FOLDER",
-    help="Weights that come with the package, or a folder that ltx-download filled.",
+    help="Weights that come with the package, a folder that ltx-download filled, or one that "
+    "diffusers saved (needs the extra diffusers).",
 )
 @click.option("--prompt", required=True, metavar="TEXT", help="What is to be seen and heard.")
 @click.option(
@@ -102,7 +103,12 @@ def main(
     """
     # Imported here, so that --help does not pay for PyTorch and FFmpeg.
     from generators.bundle import find_description
-    from generators.generation import check_room, make_request, open_generator
+    from generators.generation import (
+        check_room,
+        is_saved_pipeline,
+        make_request,
+        open_generator,
+    )
     from provenance.sealing import check_output
 
     request = make_request(
@@ -119,7 +125,8 @@ def main(
     # What can be refused at once is, before weights are read and an identity is made.
     check_output(output)
     check_room(output, request)
-    find_description(model)
+    if not is_saved_pipeline(model):
+        find_description(model)
     generated = deliver(
         open_generator(model, device),
         request,

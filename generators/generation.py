@@ -142,7 +142,13 @@ def make_request(
 
 
 def open_generator(model: str, device: str | None = None) -> Generator:
-    """The generator of a name or a folder; see :func:`generate` for what it raises."""
+    """The generator of a name, or of a folder: ours, or one that diffusers saved; see
+    :func:`generate` for what it raises.
+    """
+    if is_saved_pipeline(model):
+        from generators.adapters.diffusion import open_folder
+
+        return open_folder(model, device)
     from generators.bundle import open_bundle
 
     bundle = open_bundle(model)
@@ -154,6 +160,11 @@ def open_generator(model: str, device: str | None = None) -> Generator:
 
         return HeliosGenerator(bundle, choose_device(device))
     return LtxGenerator(bundle, choose_device(device))
+
+
+def is_saved_pipeline(folder: str) -> bool:
+    """Whether diffusers saved something in it, for :mod:`generators.adapters`."""
+    return (Path(folder) / "model_index.json").is_file()
 
 
 def open_streaming(

@@ -58,6 +58,12 @@ class Model:
 MODELS: tuple[Model, ...] = (
     Model(number=1, key="ltx-2.3", name="LTX Video 2.3", aliases=("ltx-2.3-full",)),
     Model(number=2, key="helios-1.0", name="Helios 1.0", aliases=("helios-base", "helios")),
+    # Models of others, by way of generators.adapters; 255 is any that has no number of its own.
+    Model(number=3, key="ltx-video", name="LTX-Video"),
+    Model(number=4, key="ltx-2", name="LTX-2"),
+    Model(number=5, key="wan", name="Wan"),
+    Model(number=6, key="helios-14b", name="Helios 14B"),
+    Model(number=255, key="other", name="Another model"),
 )
 
 
