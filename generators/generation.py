@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from provenance.keys import Identity
     from provenance.store import Store
     from provenance.video import EncodeSettings
+    from provenance.video.live import ByteSink
     from provenance.writer import Written
 
 
@@ -154,9 +155,13 @@ def write(
     identity: Identity | None = None,
     store: Store | None = None,
     settings: EncodeSettings | None = None,
+    stream: ByteSink | None = None,
     watch: Watch,
 ) -> Generated:
-    """Generate ``request`` into ``output``; the only way from a generator to a file."""
+    """Generate ``request`` into ``output``; the only way from a generator to a file.
+
+    ``stream`` gets it while it is made, see :class:`~provenance.ProvenanceWriter`.
+    """
     from provenance.writer import ProvenanceWriter
 
     video, audio = generator.specs(request)
@@ -170,6 +175,7 @@ def write(
         audio=audio,
         store=store,
         settings=settings,
+        stream=stream,
     )
     with writer:
         for chunk in _timed(generator.generate(request, watch), timings):
