@@ -76,10 +76,10 @@ def worker(**given: Any) -> None:
     """Scan what waits in the database, on this machine; --workers files at a time."""
     settings = settings_from(given)
 
-    import signal
     import threading
 
     from service.logs import start_logging
+    from service.os_signals import Signals
     from service.processes import work, workers
     from service.scanning import check_scan_settings
 
@@ -88,8 +88,8 @@ def worker(**given: Any) -> None:
     if settings.workers <= 1:
         work(settings)
         return
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: stop.set())
+    stop, told = threading.Event(), Signals()
+    told.catch()
+    told.tell(lambda _: stop.set())
     with workers(settings, settings.workers):
         stop.wait()

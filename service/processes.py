@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from provenance.sandbox.kernel import PR_SET_PDEATHSIG, prctl
+from service.os_signals import Signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,6 @@ LOG = logging.getLogger("service.processes")
 _LOOK_S = 0.5
 _DRAIN_S = 120.0
 _SOON_S = 5.0
-_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def work(settings: Settings, *, orphaned: signal.Signals | None = None) -> None:
@@ -32,15 +32,15 @@ def work(settings: Settings, *, orphaned: signal.Signals | None = None) -> None:
     """
     if orphaned is not None:
         prctl(PR_SET_PDEATHSIG, int(orphaned))
-    stop = threading.Event()
-    for number in _ENDING:
-        signal.signal(number, lambda *_: stop.set())
+    stop, told = threading.Event(), Signals()
+    told.catch()
     from service.logs import start_logging
     from service.scanning import Scanner
 
     start_logging()
     # First, while there are no threads: it hides this process' secrets from the sandbox.
     scanner = Scanner(settings.scan)
+    told.tell(lambda _: stop.set())
     from service.housekeeping import keep_house
     from service.services import open_services
     from service.webhooks.delivery import Delivery

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from service.os_signals import Signals
+
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -33,10 +35,15 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._draining = draining
         self._drain_s = drain_s
+        self._signals = Signals()
+        self._signals.tell(self._told)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 uvicorn's
         # Uvicorn's own raises the signal again at the end, which would kill this process before
         # it has ended its workers.
+        self._signals.put(sig)
+
+    def _told(self, sig: int) -> None:
         again = self._draining.is_set()
         self._draining.set()
         if again or sig != signal.SIGTERM or self._drain_s <= 0:

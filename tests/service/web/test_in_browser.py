@@ -153,8 +153,9 @@ def test_all_of_it_by_keyboard(show, uploads):
 
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
-    tab_to("#file")
+    # Asked for before the walk there: the browser must know it before the key is pressed.
     with page.expect_file_chooser() as chooser:
+        tab_to("#file")
         page.keyboard.press("Enter")
     chooser.value.set_files(uploads["plain"])
     page.wait_for_selector("#result:not([hidden])")
