@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from generators.bundle import find_description, read_bundle
 from provenance.payload import model_by_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
     from generators.base import Generator
     from generators.bundle import Bundle
     from service.settings import GenerationSettings
+
+    Opener: TypeAlias = Callable[[str, str | None], Any]
 
 
 def sources_of(settings: GenerationSettings) -> dict[str, str]:
@@ -30,20 +33,26 @@ def check_generators(settings: GenerationSettings) -> None:
     sources_of(settings)
 
 
+def open_weights(source: str, device: str | None) -> Any:
+    """As :func:`generators.open_generator`, which is not imported before it is needed."""
+    from generators.generation import open_generator
+
+    return open_generator(source, device)
+
+
 class Models:
     """The generators of one thread: each is opened when it is first needed, and stays."""
 
-    def __init__(self, sources: Mapping[str, str], device: str | None) -> None:
+    def __init__(self, sources: Mapping[str, str], device: str | None, opener: Opener) -> None:
         self._sources = sources
         self._device = device
+        self._opener = opener
         self._open: dict[str, Generator] = {}
 
     def get(self, model: str) -> Generator:
         """The generator of a model; raises what :func:`generators.open_generator` raises."""
-        from generators.generation import open_generator
-
         if model not in self._open:
-            self._open[model] = open_generator(self._sources.get(model, model), self._device)
+            self._open[model] = self._opener(self._sources.get(model, model), self._device)
         return self._open[model]
 
     def drop(self, model: str) -> None:

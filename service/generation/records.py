@@ -87,10 +87,13 @@ class Records:
     def renew(self, one: str, *, state: State, progress: float) -> bool:
         """Keeps a clip that is under way; False once it was cancelled, or is gone."""
         with self._database.writing() as transaction:
-            return 1 == transaction.run(
-                "UPDATE generations SET state = ?, lease = ?, progress = ?"
-                " WHERE id = ? AND finished IS NULL",
-                (state, self._clock() + self.lease_s, progress, one),
+            return (
+                transaction.run(
+                    "UPDATE generations SET state = ?, lease = ?, progress = ?"
+                    " WHERE id = ? AND finished IS NULL",
+                    (state, self._clock() + self.lease_s, progress, one),
+                )
+                == 1
             )
 
     def finish(

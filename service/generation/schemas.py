@@ -1,4 +1,4 @@
-"""What goes over the wire about clips; the names of the fields are those of the models' own APIs."""
+"""What goes over the wire about clips; fields are named as in the models' own APIs."""
 
 from __future__ import annotations
 

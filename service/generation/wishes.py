@@ -58,7 +58,9 @@ class Wish:
 def wish_of(
     asked: ClipWish | StreamWish, sources: Mapping[str, str], settings: GenerationSettings
 ) -> Wish:
-    """Raises :class:`~service.problems.Problem`: request.invalid, model.unknown, weights.missing."""
+    """Raises :class:`~service.problems.Problem`: request.invalid, model.unknown,
+    weights.missing.
+    """
     try:
         width, height = parse_size(asked.resolution)
         # Checked as it was asked for, before it is made smaller.
@@ -79,14 +81,10 @@ def wish_of(
     reduced = (*size, duration) != (width, height, asked.duration)
     if reduced:
         request = _request(asked, *size, max(duration, 1 / float(request.rate)))
-    return Wish(
-        model=bundle.model, version=version_of(bundle), request=request, reduced=reduced
-    )
+    return Wish(model=bundle.model, version=version_of(bundle), request=request, reduced=reduced)
 
 
-def reduced_size(
-    width: int, height: int, largest: tuple[int, int] | None
-) -> tuple[int, int]:
+def reduced_size(width: int, height: int, largest: tuple[int, int] | None) -> tuple[int, int]:
     """The size with the same shape that has at most as many pixels as ``largest``, as far as
     generators go down.
     """
@@ -97,9 +95,7 @@ def reduced_size(
     return 2 * round(width * scale / 2), 2 * round(height * scale / 2)
 
 
-def _request(
-    asked: ClipWish | StreamWish, width: int, height: int, duration_s: float
-) -> Request:
+def _request(asked: ClipWish | StreamWish, width: int, height: int, duration_s: float) -> Request:
     return Request(
         prompt=asked.prompt,
         width=width,
