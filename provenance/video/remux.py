@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import av
 import av.error
@@ -47,8 +47,7 @@ def remux(path: Path, target: Path, *, only: Literal["pictures", "sound"] | None
             old = opened.enter_context(closing(open_container(source, limits)))
             video = video_stream(old, source.name, limits)
             sound = next(iter(old.streams.audio), None)
-        wanted = {"pictures": [video], "sound": [sound], None: [video, sound]}[only]
-        kept = [stream for stream in wanted if stream is not None]
+        kept = _kept(video, sound, only)
         if not kept:
             raise OptionError(f"{path} has no sound", hint="take its pictures")
         for stream in kept:
@@ -79,3 +78,11 @@ def remux(path: Path, target: Path, *, only: Literal["pictures", "sound"] | None
                     raise DiskFull(message, hint="make room on the disk") from error
                 raise OutputError(message, hint="try .mp4 or .mkv") from error
             raise
+
+
+def _kept(video: Any, sound: Any, only: Literal["pictures", "sound"] | None) -> list[Any]:
+    return [
+        stream
+        for kind, stream in (("pictures", video), ("sound", sound))
+        if stream is not None and only in (None, kind)
+    ]

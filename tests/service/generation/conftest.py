@@ -8,6 +8,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 import httpx
 import numpy as np
@@ -33,6 +34,7 @@ class Server:
 
     url: str
     key: str
+    tenant: str
     services: object
     app: object
 
@@ -90,9 +92,7 @@ def serving(folder, generation, *, opener=None):
         scan=ScanSettings(keys=str(folder / "keys"), store=str(folder / "store.sqlite")),
         generation=generation,
     )
-    ensure_identity(
-        folder / "keys", now=__import__("datetime").datetime.now(__import__("datetime").UTC)
-    )
+    ensure_identity(folder / "keys", now=datetime.now(UTC))
     with open_services(settings) as services:
         tenant = services.accounts.create_tenant("acme", quota=Quota())
         key = services.accounts.create_key(tenant.id, SCOPES, actor="test")
@@ -107,7 +107,7 @@ def serving(folder, generation, *, opener=None):
             time.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         try:
-            yield Server(f"http://127.0.0.1:{port}", key, services, app)
+            yield Server(f"http://127.0.0.1:{port}", key, tenant.id, services, app)
         finally:
             server.should_exit = True
             thread.join(30)
@@ -145,8 +145,8 @@ class Drawing:
     model: str = "helios-1.0"
     trained: bool = True
     chunk: int = 8
+    free: int = 40  # frames before it first waits: more than an encoder holds back
     go: threading.Event = field(default_factory=threading.Event)
-    begun: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
     fails_at: int | None = None
 
@@ -164,8 +164,7 @@ class Drawing:
                     raise RuntimeError("CUDA error: device-side assert triggered")
                 size = (min(self.chunk, request.frames - start), request.height, request.width, 3)
                 yield Chunk(frames=rng.integers(0, 255, size, np.uint8), audio=None)
-                self.begun.set()
-                while not self.go.wait(0.02):
+                while start + self.chunk >= self.free and not self.go.wait(0.02):
                     # As a model between two steps: it lets go when it is asked to.
                     if self.closed.is_set():
                         return

@@ -7,6 +7,7 @@ import sqlite3
 import httpx
 import pytest
 
+from service.accounts import Quota
 from service.generation.parts import tidy_clips
 from service.settings import GenerationSettings
 from tests.service.generation.conftest import Drawing, serving
@@ -91,8 +92,8 @@ def test_a_clip_can_be_waited_for_and_deleted(server):
 
 def test_others_do_not_see_a_clip(server, made):
     accounts = server.services.accounts
-    accounts.create_tenant("other")
-    other = accounts.create_key("other", ["generations:read", "generations:write"], actor="test")
+    tenant = accounts.create_tenant("other", quota=Quota())
+    other = accounts.create_key(tenant.id, ["generations:read", "generations:write"], actor="test")
     assert server.ask("GET", f"/v2/generations/{made['id']}", key=other).status_code == 404
     assert server.ask("DELETE", f"/v2/generations/{made['id']}", key=other).status_code == 404
 
@@ -102,7 +103,7 @@ def test_keys_are_needed(server, path):
     wish = {"prompt": "a red ball"}
     assert httpx.post(server.url + path, json=wish).json()["code"] == "auth.missing"
     assert server.ask("POST", path, key="ltx_wrong", json=wish).status_code == 401
-    reading = server.services.accounts.create_key("acme", ["generations:read"], actor="test")
+    reading = server.services.accounts.create_key(server.tenant, ["generations:read"], actor="test")
     assert server.ask("POST", path, key=reading, json=wish).json()["code"] == "auth.forbidden"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 
@@ -81,7 +82,7 @@ def test_a_cancelled_stream_breaks_off_and_does_not_look_whole(begun):
 
 
 def test_a_gpu_that_is_lost_breaks_the_stream_and_the_next_clip_is_made(drawn):
-    drawing = Drawing(fails_at=24)
+    drawing = Drawing(fails_at=40)
     server = drawn(drawing)
     with server.streaming(duration=2) as answer:
         one = answer.headers["generation-id"]
@@ -134,13 +135,12 @@ def test_more_than_the_queue_holds_is_turned_away(begun):
 
 
 def test_a_clip_that_takes_too_long_is_given_up(drawn):
-    drawing = Drawing()
-    server = drawn(drawing, wall_s=0.2)
+    drawing = Drawing(free=0)
+    server = drawn(drawing, wall_s=0.05)
     one = server.generate(
         model="helios-1.0", audio=False, headers={"Prefer": "respond-async"}
     ).json()["id"]
-    assert drawing.begun.wait(30)
-    time.sleep(0.3)
+    time.sleep(0.1)
     drawing.go.set()
     assert server.wait(one, "failed")["error"]["code"] == "generation.timeout"
     server.settle()
@@ -151,7 +151,8 @@ def test_a_reader_that_takes_nothing_is_left(drawn):
     drawing.go.set()
     server = drawn(drawing, stall_s=0.5)
     host, port = server.url.removeprefix("http://").split(":")
-    body = b'{"prompt": "a", "model": "helios-1.0", "resolution": "640x480", "duration": 20, "seed": 7}'
+    wish = {"prompt": "a", "model": "helios-1.0", "resolution": "640x480", "duration": 20}
+    body = json.dumps(wish).encode()
     with socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect((host, int(port)))
