@@ -17,6 +17,7 @@ from provenance import __version__
 from provenance.errors import DiskFull, EveryframeError, OutputError, StoreError
 from service.accounts import QuotaExceeded
 from service.generation.making import Maker
+from service.generation.models import sources_of
 from service.metrics import Metrics
 from service.middleware import RequestIds
 from service.problems import MEDIA_TYPE, Problem
@@ -34,6 +35,7 @@ from service.routes import (
 )
 from service.services import Services, open_services
 from service.web import page_router
+from service.web.generate import generate_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -97,6 +99,9 @@ def create_app(
         app.include_router(resolver, prefix=RESOLVER_PREFIX)
     if settings.public is not None:
         app.include_router(page_router(settings))
+    if settings.generation.bundles:
+        models = sources_of(settings.generation)
+        app.include_router(generate_router(models, alone=settings.public is None))
     app.add_middleware(RequestIds, answered=app.state.metrics.answered)
     _answer_errors(app)
     return app

@@ -48,8 +48,6 @@ def remux(path: Path, target: Path, *, only: Literal["pictures", "sound"] | None
             video = video_stream(old, source.name, limits)
             sound = next(iter(old.streams.audio), None)
         kept = _kept(video, sound, only)
-        if not kept:
-            raise OptionError(f"{path} has no sound", hint="take its pictures")
         for stream in kept:
             stream.discard = Discard.default
         try:
@@ -81,8 +79,11 @@ def remux(path: Path, target: Path, *, only: Literal["pictures", "sound"] | None
 
 
 def _kept(video: Any, sound: Any, only: Literal["pictures", "sound"] | None) -> list[Any]:
-    return [
+    kept = [
         stream
         for kind, stream in (("pictures", video), ("sound", sound))
         if stream is not None and only in (None, kind)
     ]
+    if not kept:
+        raise OptionError("there is no sound in it", hint="take its pictures")
+    return kept

@@ -103,14 +103,14 @@ def test_the_curl_call_works(server, environment, tmp_path):
   -H "Authorization: Bearer $LTX_API_KEY" \
   -H "Content-Type: application/json" \
   -d '{
-    "prompt": "A software developer reviewing code on dual monitors, modern office, \u006eatural lighting, 4K",
+    "prompt": "A software developer reviewing code on dual monitors, modern office, natural lighting, 4K",
     "model": "ltx-2.3",
     "resolution": "1920x1080",
     "fps": 30,
     "duration": 10,
     "audio": true
   }' \
-  -o response.json""",
+  -o response.json""",  # noqa: E501 as it is written there
         shell=True, cwd=tmp_path, env=environment, check=True, timeout=120,
     )  # fmt: skip
     answer = json.loads((tmp_path / "response.json").read_text())
