@@ -26,7 +26,7 @@ _FILE = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary
 
 @router.get(
     "/v2/generations/{generation}/{part}.mp4",
-    response_class=FileResponse,
+    response_class=Response,
     responses={
         200: {"description": "The file", **_FILE},
         206: {"description": "The bytes of Range", **_FILE},

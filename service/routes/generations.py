@@ -94,7 +94,7 @@ async def generate(
 
 @router.post(
     "/v1/stream",
-    response_class=LiveResponse,
+    response_class=Response,
     openapi_extra=_body(StreamWish),
     responses={
         200: {
