@@ -11,4 +11,3 @@ servers. Clean, minimal style with blue and white colors. Arrows show request fl
 turns red indicating failure, and the load balancer routes around it." \
   --style motion-graphics --resolution 1920x1080 --fps 24 --duration 15 \
   --output "$output" "$@"
-ltx-verify --fast "$output"
