@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,6 +95,10 @@ def tidy_clips(clips: Clips, *, orphan_s: float) -> None:
             one, "failed", actor="housekeeping", keep_s=clips.keep_s,
             error={"code": "generation.interrupted"},
         )  # fmt: skip
+    under_way = clips.records.unfinished()
+    for folder in clips.making.glob("gen_*"):  # of servers that were killed
+        if folder.name not in under_way:
+            shutil.rmtree(folder, ignore_errors=True)
     for one in clips.records.expired():
         clips.remove(one, actor="housekeeping")
     names = clips.storage.names(older_than=clips.clock() - orphan_s)

@@ -155,5 +155,7 @@ def test_what_has_expired_is_gone(drawn):
     server.settle()
     assert server.ask("GET", f"/v2/generations/{one.json()['id']}").status_code == 404
     assert len(server.stored()) == 1
+    (server.services.settings.making / "gen_left").mkdir()  # by a server that was killed
     tidy_clips(server.services.clips, orphan_s=3600)
     assert server.stored() == []
+    assert server.nothing_left()
