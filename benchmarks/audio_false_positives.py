@@ -18,7 +18,7 @@ from benchmarks.footage import PAYLOAD
 from provenance.audio_watermark import SoundMarker
 from provenance.audio_watermark.detector import PRESENT_P, chance
 from provenance.audio_watermark.search import SoundSearch
-from provenance.audio_watermark.softmap import Section
+from provenance.audio_watermark.section import Section
 from provenance.audio_watermark.tile import lay_out
 from provenance.keys import DEFAULT_CARRIER_KEY, CarrierKey
 

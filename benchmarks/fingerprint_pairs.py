@@ -40,23 +40,25 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Shot = tuple[str, Iterator[Any]]  # where it is from, and its segments
+
 SECONDS, SOUND_S = 2, 3
 RATE = 8
 SHAPE = (90, 160)
 BLOCK = 1024
 
 
-def stills(source: Path) -> Iterator[NDArray[np.uint8]]:
-    """Every image of ``source`` as luma (H, W)."""
+def stills(source: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Name and luma (H, W) of every image of ``source``."""
     if source.is_dir():
         for path in sorted(source.iterdir()):
-            yield _grey(path.read_bytes())
+            yield path.name, _grey(path.read_bytes())
         return
     with tarfile.open(source) as archive:
         for member in archive:
             file = archive.extractfile(member)
             if file is not None:
-                yield _grey(file.read())
+                yield member.name, _grey(file.read())
 
 
 def _grey(data: bytes) -> NDArray[np.uint8]:
@@ -175,9 +177,17 @@ def nearest_sounds(
 
 
 def report(
-    name: str, segments: Sequence[Any], groups: NDArray[np.int64], near: Any, verified: int
+    name: str,
+    segments: Sequence[Any],
+    origins: Sequence[str],
+    groups: NDArray[np.int64],
+    near: Any,
+    verified: int,
 ) -> list[str]:
-    """A row of the table, from putting the nearest pairs to the real comparison."""
+    """A row of the table, from putting the nearest pairs to the real comparison.
+
+    Pairs that are confused are named, so that somebody can look at them.
+    """
     compared = int((groups[:, None] != groups).sum()) // 2
     near = np.maximum(near, near.T)
     upper = np.triu(near, 1)
@@ -187,6 +197,12 @@ def report(
     for index in order.tolist():
         one, other = divmod(index, len(segments))
         result = match(segments[one], segments[other])
+        if result.same:
+            click.echo(
+                f"{name}: confused: {origins[one]} with {origins[other]}, score "
+                f"{result.score:.2f}, bound {result.false_match_bound:.0e}",
+                err=True,
+            )
         same += result.same is True
         unsure += result.same is None
         bounds.append(result.false_match_bound)
@@ -224,22 +240,24 @@ def main(
     rows = []
     rng = np.random.default_rng(0)
     if source is not None or clips:
-        shots: list[Iterator[VideoFingerprint]] = [pieces(clip) for clip in clips]
+        shots: list[Shot] = [(clip.name, pieces(clip)) for clip in clips]
         if source is not None:
-            shots += [quarters(image, rng) for image in islice(stills(source), most_stills)]
+            images = islice(stills(source), most_stills)
+            shots += [(name, quarters(image, rng)) for name, image in images]
         rows.append(_measured("pictures", shots, verified))
     if drawn_sounds or sounds:
-        heard: list[Iterator[SoundFingerprint]] = [sound_pieces(file) for file in sounds]
-        heard += [iter([piece]) for piece in drawn_pieces(drawn_sounds)]
+        heard: list[Shot] = [(file.name, sound_pieces(file)) for file in sounds]
+        drawn = enumerate(drawn_pieces(drawn_sounds))
+        heard += [(f"drawn {seed}", iter([piece])) for seed, piece in drawn]
         rows.append(_measured("sound", heard, verified))
     header = ["", "segments", "pairs", "confused", "95 % at most", "lowest bound", "100th"]
     click.echo(markdown(header, rows))
 
 
-def _measured(name: str, shots: Sequence[Iterator[Any]], verified: int) -> list[str]:
-    segments, groups = [], []
-    for group, shot in enumerate(shots):
-        for segment in shot:
+def _measured(name: str, shots: Sequence[Shot], verified: int) -> list[str]:
+    segments, groups, origins = [], [], []
+    for group, (origin, shot) in enumerate(shots):
+        for part, segment in enumerate(shot):
             whole = isinstance(segment, SoundFingerprint) or len(segment.levels) == SECONDS
             flat = isinstance(segment, VideoFingerprint) and bool(
                 (segment.texture < LEAST_TEXTURE).any()
@@ -247,9 +265,11 @@ def _measured(name: str, shots: Sequence[Iterator[Any]], verified: int) -> list[
             if whole and not flat:
                 segments.append(segment)
                 groups.append(group)
+                origins.append(f"{origin}, part {part + 1}")
     click.echo(f"{name}: {len(segments)} segments", err=True)
     nearest = nearest_pictures if name == "pictures" else nearest_sounds
-    return report(name, segments, np.array(groups), nearest(segments, np.array(groups)), verified)
+    near = nearest(segments, np.array(groups))
+    return report(name, segments, origins, np.array(groups), near, verified)
 
 
 if __name__ == "__main__":

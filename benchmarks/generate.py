@@ -170,7 +170,10 @@ def decoded(
 class Encoding:
     """Marks, encodes and signs in a thread of its own, one chunk behind the generator."""
 
-    def __init__(self, output: Path, size: tuple[int, int], rate: Fraction) -> None:
+    def __init__(
+        self, output: Path, size: tuple[int, int], rate: Fraction, *, model: str = "ltx-2.3"
+    ) -> None:
+        self.model = model
         self.seconds: dict[str, float] = defaultdict(float)
         self._queue: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(1)
         self._thread = threading.Thread(target=self._run, args=(output, size, rate))
@@ -183,7 +186,7 @@ class Encoding:
         spec = VideoSpec(width=size[0], height=size[1], rate=rate)
         settings = EncodeSettings(preset="veryfast")
         with ProvenanceWriter(
-            output, spec, model="ltx-2.3", prompt=PROMPT, settings=settings
+            output, spec, model=self.model, prompt=PROMPT, settings=settings
         ) as writer:
             while (frames := self._queue.get()) is not None:
                 before = time.perf_counter()

@@ -25,6 +25,7 @@ from detectors.sound import (
     listen,
     skipped,
 )
+from detectors.sound_tracks import HeardTracks, listen_to_all
 from detectors.storyboard import Storyboard
 from detectors.tamper import Evidence, Original, examine
 from detectors.timings import Timings
@@ -126,13 +127,14 @@ def verify(
                 else:
                     found = NO_PICTURES
                 with bench.timed("audio_watermark"):
-                    sound = _listened(media, tried, found, taker, fast=fast, judged=judged)
+                    tracks = _listened(media, tried, found, taker, fast=fast, judged=judged)
+                    sound = tracks.main
             damage = found.damaged if found is not NO_PICTURES else sound.damage
             pictures = watermark_facts(found.detection)
             if facts.container in STILLS:
                 # One picture has no time through which a mark could be followed.
                 pictures = replace(pictures, segments=(), clock=())
-            read = _Read(pictures=pictures, search=found, sound=sound)
+            read = _Read(pictures=pictures, search=found, sound=sound, tracks=tracks)
             if damage is not None and not read.mark.detected:
                 # What was not read may hold the mark: absence cannot be stated.
                 raise _incomplete(path, damage)
@@ -175,6 +177,7 @@ class _Read:
     pictures: WatermarkFacts
     search: Search
     sound: HeardSound
+    tracks: HeardTracks
 
     @property
     def by_sound(self) -> bool:
@@ -219,26 +222,34 @@ def _listened(
     *,
     fast: bool,
     judged: QualityWatch | None,
-) -> HeardSound:
-    audio = media.info.audio
-    if audio is None:
-        return skipped("there is no sound")
+) -> HeardTracks:
+    tracks = media.info.sound
+    if not tracks:
+        return HeardTracks(main=skipped("there is no sound"))
     if fast and found.detection.detected:
-        return skipped("the search stopped at the mark in the pictures")
-    ending = Ending()
-    blocks = taker.listening(_blocks(media, ending), audio.sample_rate)
-    if judged is not None:
-        blocks = judged.heard(blocks, audio.sample_rate)
-    return listen(blocks, audio, keys, ending, pictures=found.detection, fast=fast)
+        return HeardTracks(main=skipped("the search stopped at the mark in the pictures"))
+
+    def heard(number: int) -> HeardSound:
+        audio, ending = tracks[number].audio, Ending()
+        blocks = _blocks(media, number, ending)
+        if number == 0:  # of which fingerprints are taken, and which most people hear
+            blocks = taker.listening(blocks, audio.sample_rate)
+            if judged is not None:
+                blocks = judged.heard(blocks, audio.sample_rate)
+        return listen(blocks, audio, keys, ending, pictures=found.detection, fast=fast)
+
+    return listen_to_all(tracks, heard, pictures=found.detection, fast=fast)
 
 
-def _blocks(media: MediaReader | SoundReader, ending: Ending) -> Iterator[NDArray[np.float32]]:
-    """The sound of ``media``; why it ended early, if it did, goes to ``ending``."""
+def _blocks(
+    media: MediaReader | SoundReader, track: int, ending: Ending
+) -> Iterator[NDArray[np.float32]]:
+    """A sound track of ``media``; why it ended early, if it did, goes to ``ending``."""
     if isinstance(media, SoundReader):
-        yield from media.blocks()
+        yield from media.blocks(track)
     else:
         media.damaged = None
-        yield from media.sound()
+        yield from media.sound(track)
     ending.damage = media.damaged
 
 
@@ -274,7 +285,7 @@ def _judge(
     )
     tampering = (*content.tampering, *examination.tampering)
     if not examination.as_signed:
-        tampering = (*tampering, *beside.tampering, *sound)
+        tampering = (*tampering, *beside.tampering, *read.tracks.foreign, *sound)
     has_pictures = read.search is not NO_PICTURES
     verdict = decide(signals_of(mark, manifest, _medium(read), content.signal))
     stopped_early = fast and mark.detected
@@ -294,6 +305,7 @@ def _judge(
         checks=(
             *((_watermark_check(read.search),) if has_pictures else ()),
             read.sound.check,
+            *(() if read.tracks.check is None else (read.tracks.check,)),
             *beside.checks,
             *credentials.checks,
             *content.checks,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_PROMPT_BYTES = 4096
 MAX_DURATION_S = 45.0
+MAX_STREAM_S = 3600.0
 RATES = (Fraction(24_000, 1001), Fraction(50))
 SIDES_PX = (128, 4096)  # below, there is no room for a mark
 MAX_PIXELS = 4096 * 2304
@@ -46,7 +47,7 @@ class Request:
 
     ``width`` and ``height`` in pixels, ``rate`` in frames a second. ``style``: a word or two that
     are added to the prompt. ``sound``: (N, 2) float32 at 24 kHz, given in place of generated
-    sound; the pictures follow it.
+    sound; the pictures follow it. ``live``: made as a stream, for up to an hour.
     """
 
     prompt: str
@@ -59,6 +60,7 @@ class Request:
     images: tuple[GuideImage, ...] = ()
     sound: NDArray[np.float32] | None = None
     seed: int = 0
+    live: bool = False
 
     def __post_init__(self) -> None:
         _check_text("prompt", self.prompt)
@@ -68,10 +70,11 @@ class Request:
         _check_size(self.width, self.height)
         if not RATES[0] <= self.rate <= RATES[1]:
             raise OptionError(f"{float(self.rate):g} frames a second", hint="24 to 50 are possible")
-        if not 1 / float(self.rate) <= self.duration_s <= MAX_DURATION_S:
+        longest_s = MAX_STREAM_S if self.live else MAX_DURATION_S
+        if not 1 / float(self.rate) <= self.duration_s <= longest_s:
             raise OptionError(
                 f"a clip of {self.duration_s:g} seconds",
-                hint=f"one frame to {MAX_DURATION_S:g} seconds are possible",
+                hint=f"one frame to {longest_s:g} seconds are possible",
             )
         for image in self.images:
             if not 0 <= image.time_s <= self.duration_s:
@@ -127,6 +130,30 @@ class Generator(Protocol):
 
     def generate(self, request: Request, watch: Watch) -> Iterator[Chunk]:
         """The clip from its start to its end.
+
+        Raises :class:`~provenance.errors.DeviceFull` where it does not fit the memory.
+        """
+        ...
+
+
+class StreamingGenerator(Protocol):
+    """A model that makes a clip from its start to its end, each chunk from those before it, so
+    that the first is there soon and the length costs no memory. As with a :class:`Generator`, what
+    it yields reaches the world through :class:`provenance.ProvenanceWriter` alone.
+    """
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def trained(self) -> bool: ...
+
+    def unknown_words(self, request: Request) -> list[str]: ...
+
+    def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]: ...
+
+    def chunks(self, request: Request) -> Iterator[Chunk]:
+        """The clip, a chunk as soon as it is made; closing the iterator frees what it holds.
 
         Raises :class:`~provenance.errors.DeviceFull` where it does not fit the memory.
         """

@@ -9,13 +9,16 @@ between the pictures and the sound: Cheng et al. 2024, MMAudio, arXiv:2412.15322
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generators.rope import rotate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MODULATIONS = 9
 """Shift, scale and gate of self-attention, of the sync layer and of the perceptron."""
@@ -43,10 +46,31 @@ class StreamConfig:
         return self.heads * self.head_dim
 
 
+class Across(Protocol):
+    """Processes that each hold some of the tokens, see :mod:`generators.context_parallel`."""
+
+    def own_heads(self, heads: int) -> int:
+        """How many of so many heads this process looks with."""
+        ...
+
+    def by_heads(self, x: Tensor) -> Tensor:
+        """(B, heads, own tokens, D) → (B, own heads, all tokens, D)."""
+        ...
+
+    def by_tokens(self, x: Tensor, heads: int) -> Tensor:
+        """The inverse of :meth:`by_heads` for ``heads`` of all processes."""
+        ...
+
+
 class Attention(nn.Module):
     """From ``width`` to the tokens of a source of ``source_width``, with normalised keys and
     queries (Dehghani et al. 2023, arXiv:2302.05442), which keeps bf16 training calm.
+
+    ``across``: set where tokens are spread over processes; then keys and values of all of them come
+    together before they are looked at, and each process looks with some of the heads.
     """
+
+    across: Across | None = None
 
     def __init__(self, *, width: int, source_width: int, heads: int, head_dim: int) -> None:
         super().__init__()
@@ -59,10 +83,12 @@ class Attention(nn.Module):
 
     def keys_values(self, source: Tensor) -> tuple[Tensor, Tensor]:
         """Two (B, heads, M, head_dim) of ``source`` (B, M, source_width); keys not yet turned, so
-        that a cache of them can be moved in time.
+        that a cache of them can be moved in time. Across processes: own heads, all tokens.
         """
-        keys, values = self.key_value(source).chunk(2, dim=-1)
-        return normalise(self._split(keys), self.key_gain), self._split(values)
+        keys, values = self._project(source)
+        if self.across is not None:
+            keys, values = self.across.by_heads(keys), self.across.by_heads(values)
+        return keys, values
 
     def attend(
         self,
@@ -70,13 +96,24 @@ class Attention(nn.Module):
         keys: Tensor,
         values: Tensor,
         angles: Tensor | None = None,
-        key_angles: Tensor | None = None,
+        *,
+        mask: Tensor | None = None,
     ) -> Tensor:
-        """(B, N, width) of ``x`` (B, N, width); positions as angles, see :mod:`generators.rope`."""
+        """(B, N, width) of ``x`` (B, N, width) to keys that are turned already. ``angles``:
+        positions of ``x``, see :mod:`generators.rope`; ``mask``: (N, M), True where it may look.
+        """
         queries = normalise(self._split(self.query(x)), self.query_gain)
-        if angles is not None and key_angles is not None:
-            queries, keys = rotate(queries, angles), rotate(keys, key_angles)
-        seen = F.scaled_dot_product_attention(queries.to(values), keys.to(values), values)
+        if angles is not None:
+            queries = rotate(queries, angles)
+        if self.across is not None:
+            queries = self.across.by_heads(queries)
+        seen = queries  # a process that has no heads left to look with
+        if queries.shape[1]:
+            seen = F.scaled_dot_product_attention(
+                queries.to(values), keys.to(values), values, attn_mask=mask
+            )
+        if self.across is not None:
+            seen = self.across.by_tokens(seen, self.heads)
         out: Tensor = self.out(seen.transpose(1, 2).flatten(2))
         return out
 
@@ -87,8 +124,16 @@ class Attention(nn.Module):
         angles: Tensor | None = None,
         key_angles: Tensor | None = None,
     ) -> Tensor:
-        keys, values = self.keys_values(source)
-        return self.attend(x, keys, values, angles, key_angles)
+        keys, values = self._project(source)
+        if key_angles is not None:
+            keys = rotate(keys, key_angles)
+        if self.across is not None:
+            keys, values = self.across.by_heads(keys), self.across.by_heads(values)
+        return self.attend(x, keys, values, angles)
+
+    def _project(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        keys, values = self.key_value(source).chunk(2, dim=-1)
+        return normalise(self._split(keys), self.key_gain), self._split(values)
 
     def _split(self, x: Tensor) -> Tensor:
         split = x.view(*x.shape[:2], self.heads, self.head_dim)
@@ -130,12 +175,21 @@ class Stream(nn.Module):
             nn.Linear(width, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, width)
         )
 
-    def look_and_read(self, x: Tensor, modulation: Tensor, text: Tensor, angles: Tensor) -> Tensor:
+    def look_and_read(
+        self, x: Tensor, modulation: Tensor, text: Tensor, look: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """``look``: from what goes into the self-attention, (B, N, width), to what comes out."""
         shift, scale, gate = self._modulation(modulation, 0)
         inner = (normalise(x) * (1 + scale) + shift).flatten(1, 2)  # (B, N, width)
-        x = x + gate * self.look(inner, inner, angles, angles).view_as(x)
+        x = x + gate * look(inner).view_as(x)
         read: Tensor = self.read(normalise(x).flatten(1, 2), text)
         return x + read.view_as(x)
+
+    def look_around(self, x: Tensor, modulation: Tensor, text: Tensor, angles: Tensor) -> Tensor:
+        """:meth:`look_and_read` with all own tokens in sight."""
+        return self.look_and_read(
+            x, modulation, text, lambda inner: self.look(inner, inner, angles, angles)
+        )
 
     def hear(
         self, x: Tensor, modulation: Tensor, other: Tensor, times: Tensor, other_times: Tensor
@@ -172,10 +226,10 @@ class Block(nn.Module):
     def forward(
         self, video: Moments, audio: Moments | None, text: Tensor
     ) -> tuple[Tensor, Tensor | None]:
-        seen = self.video.look_and_read(video.x, video.modulation, text, video.angles)
+        seen = self.video.look_around(video.x, video.modulation, text, video.angles)
         if audio is None or self.audio is None:
             return self.video.ponder(seen, video.modulation), None
-        heard = self.audio.look_and_read(audio.x, audio.modulation, text, audio.angles)
+        heard = self.audio.look_around(audio.x, audio.modulation, text, audio.angles)
         # Both hear the other as it was before either had heard.
         synced = self.video.hear(seen, video.modulation, heard, video.times, audio.times)
         answered = self.audio.hear(heard, audio.modulation, seen, audio.times, video.times)

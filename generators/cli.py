@@ -17,7 +17,9 @@ from provenance.config import LtxCommand
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from generators.base import Generator, Request
     from generators.generation import Generated
+    from provenance.video.live import ByteSink
 
 SCHEMA = "everyframe.generate/1"
 
@@ -99,15 +101,10 @@ def main(
     The prompt does not leave this machine: the file holds a keyed digest of it.
     """
     # Imported here, so that --help does not pay for PyTorch and FFmpeg.
-    from generators.base import Watch
     from generators.bundle import find_description
-    from generators.generation import check_room, make_request, open_generator, write
-    from provenance.interrupts import noted_interrupts
-    from provenance.keys import default_keys_directory, ensure_identity
+    from generators.generation import check_room, make_request, open_generator
     from provenance.sealing import check_output
-    from provenance.store import default_store_path, open_store
 
-    say = _say_nothing if quiet else _say
     request = make_request(
         prompt,
         resolution=resolution,
@@ -123,14 +120,45 @@ def main(
     check_output(output)
     check_room(output, request)
     find_description(model)
-    generator = open_generator(model, device)
+    generated = deliver(
+        open_generator(model, device),
+        request,
+        output,
+        keys=keys,
+        store=store,
+        say=(lambda _: None) if quiet else _say,
+        quiet=quiet,
+    )
+    click.echo(as_json(generated, seed) if form == "json" else as_text(generated))
+
+
+def deliver(
+    generator: Generator,
+    request: Request,
+    output: Path,
+    *,
+    keys: Path | None,
+    store: str | None,
+    say: Callable[[str], None],
+    quiet: bool,
+    stream: ByteSink | None = None,
+) -> Generated:
+    """What the commands do with a generator: its clip to ``output``, marked and signed by the
+    identity in ``keys``; ``say`` gets what users have to know.
+    """
+    from generators.base import Watch
+    from generators.generation import write
+    from provenance.interrupts import noted_interrupts
+    from provenance.keys import default_keys_directory, ensure_identity
+    from provenance.store import default_store_path, open_store
+
     unknown = generator.unknown_words(request)
     if unknown:
         say(
             f"words that this model does not know, and that say nothing to it: {', '.join(unknown)}"
         )
     if not generator.trained:
-        say(f"warning: the weights of {model} are not trained; the clip will be noise")
+        say(f"warning: the weights of {generator.model} are not trained; the clip will be noise")
     directory = keys or default_keys_directory(os.environ)
     identity, made = ensure_identity(directory, now=datetime.now(UTC))
     if made:
@@ -143,15 +171,15 @@ def main(
         open_store(store or default_store_path(os.environ)) as opened,
     ):
         progress = _progress(check_interrupt, time.monotonic, quiet=quiet)
-        generated = write(
+        return write(
             generator,
             request,
             output,
             identity=identity,
             store=opened,
+            stream=stream,
             watch=Watch(report=progress),
         )
-    click.echo(_as_json(generated, seed) if form == "json" else _as_text(generated))
 
 
 def _facts(generated: Generated, seed: int) -> dict[str, Any]:
@@ -173,11 +201,11 @@ def _facts(generated: Generated, seed: int) -> dict[str, Any]:
     }
 
 
-def _as_json(generated: Generated, seed: int) -> str:
+def as_json(generated: Generated, seed: int) -> str:
     return json.dumps(_facts(generated, seed), indent=2, ensure_ascii=False)
 
 
-def _as_text(generated: Generated) -> str:
+def as_text(generated: Generated) -> str:
     facts = _facts(generated, 0)
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in generated.timings_s.items())
     return "\n".join(
@@ -192,10 +220,6 @@ def _as_text(generated: Generated) -> str:
 
 def _say(message: str) -> None:
     click.echo(f"ltx-generate: {message}", err=True)
-
-
-def _say_nothing(_message: str) -> None:
-    return
 
 
 def _progress(

@@ -145,16 +145,7 @@ class DiT(nn.Module):
         """Draws all weights anew. Gates and the last layer start at zero, so that every block is
         the identity and the first velocity is 0 (Peebles and Xie 2022, "adaLN-Zero").
         """
-        with torch.no_grad():
-            for name, weight in self.named_parameters():
-                if name.endswith("_gain"):
-                    weight.fill_(1)
-                elif weight.ndim == 1 or name.endswith(_BEGIN_AT_ZERO):
-                    weight.zero_()
-                elif name.endswith("embed.weight"):
-                    weight.normal_(0, 0.5, generator=generator)
-                else:  # (out, in…): keeps the size of what passes
-                    weight.normal_(0, weight[0].numel() ** -0.5, generator=generator)
+        initialise(self, generator)
 
     def read(self, raw: Tensor) -> Tensor:
         """(B, M, text width) of prompts as bytes (B, M), see :func:`generators.text.encode_bytes`.
@@ -211,6 +202,20 @@ class DiT(nn.Module):
             times=time_angles(audio.time_s, self.config.sync_head_dim),
         )
         return moments, modulation[:, :, MODULATIONS:]
+
+
+def initialise(model: nn.Module, generator: torch.Generator) -> None:
+    """Draws all weights of a transformer anew, see :meth:`DiT.initialise`."""
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if name.endswith("_gain"):
+                weight.fill_(1)
+            elif weight.ndim == 1 or name.endswith(_BEGIN_AT_ZERO):
+                weight.zero_()
+            elif name.endswith("embed.weight"):
+                weight.normal_(0, 0.5, generator=generator)
+            else:  # (out, in…): keeps the size of what passes
+                weight.normal_(0, weight[0].numel() ** -0.5, generator=generator)
 
 
 def parameter_count(model: nn.Module) -> int:

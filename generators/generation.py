@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from generators.base import Generator, GuideImage
+    from generators.helios import HeliosGenerator
     from provenance.keys import Identity
     from provenance.store import Store
     from provenance.video import EncodeSettings
@@ -108,6 +109,7 @@ def make_request(
     images: Iterable[str | os.PathLike[str] | GuideImage],
     sound: str | os.PathLike[str] | None,
     seed: int,
+    live: bool = False,
 ) -> Request:
     """A request of what users write; all of it is checked, and the files are read."""
     width, height = parse_size(resolution)
@@ -122,6 +124,7 @@ def make_request(
         audio=audio,
         style=style,
         seed=seed,
+        live=live,
     )
     return Request(
         prompt=plain.prompt,
@@ -132,6 +135,7 @@ def make_request(
         audio=plain.audio,
         style=plain.style,
         seed=plain.seed,
+        live=plain.live,
         images=tuple(read_image(image) for image in images),
         sound=None if sound is None else read_sound(Path(sound), seconds=plain.duration_s),
     )
@@ -143,8 +147,33 @@ def open_generator(model: str, device: str | None = None) -> Generator:
 
     bundle = open_bundle(model)
     from generators.ltx import LtxGenerator, choose_device
+    from generators.presets import streams
 
+    if streams(bundle.size):
+        from generators.helios import HeliosGenerator
+
+        return HeliosGenerator(bundle, choose_device(device))
     return LtxGenerator(bundle, choose_device(device))
+
+
+def open_streaming(
+    model: str, device: str | None = None, *, steps: int | None = None
+) -> HeliosGenerator:
+    """The streaming generator of a name or a folder; raises as :func:`open_generator`, and
+    :class:`~provenance.errors.OptionError` for a model that does not stream.
+    """
+    from generators.bundle import open_bundle
+
+    bundle = open_bundle(model)
+    from generators.helios import HeliosGenerator
+    from generators.ltx import choose_device
+    from generators.presets import streams
+
+    if not streams(bundle.size):
+        raise OptionError(
+            f"{model} makes clips as a whole and cannot stream them", hint="use ltx-generate"
+        )
+    return HeliosGenerator(bundle, choose_device(device), steps=steps)
 
 
 def write(

@@ -7,32 +7,29 @@ enlarged by super-resolution and handed out, so that memory does not grow with t
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from generators.audio_codec import AudioCodec, AudioCodecConfig, pad_sound
-from generators.base import GuideImage, Request, Watch, as_frames, largest_fitting
+from generators.base import GuideImage, Request, Watch, largest_fitting
+from generators.decoding import look_of, pictures
 from generators.dit import DiT
 from generators.latents import (
     CHUNK,
-    PATCH,
     SOUND_RATE,
     latents_of,
     sound_latents_of,
     sound_tokens_of,
-    tokens_of,
 )
 from generators.presets import config_from_json
 from generators.quantised import load_packed
 from generators.sampling import SamplingSettings
 from generators.streaming import Made, Wanted, make_latents, plan_windows
-from generators.superres import SuperResolution, Upscaler, upscale
+from generators.superres import SuperResolution
 from generators.text import encode_bytes, unknown_words
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import load_weights
@@ -44,15 +41,12 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from generators.bundle import Bundle
-    from generators.video_codec_nets import Look
 
 WINDOW, HISTORY = 9, 3
 """Chunks that the model sees at once, and how many of those are given when it goes on."""
 GRIDS = ((7, 12), (12, 7), (9, 9))
 """Rows and columns of tokens that it was trained on."""
 OUT_RATE = 2 * SOUND_RATE
-_ENLARGED_BEYOND = 1.3  # bicubic does the rest of the way up to this factor
-_TILE = 512  # pixels a side that super-resolution works on at once
 
 
 class LtxGenerator:
@@ -88,7 +82,7 @@ class LtxGenerator:
 
     @torch.inference_mode()
     def generate(self, request: Request, watch: Watch) -> Iterator[Chunk]:
-        with _memory(request):
+        with memory_for(request):
             made, rows = self._latents(request, watch)
             sound = self._sound(made, request) if request.audio else None
             done = 0
@@ -136,11 +130,8 @@ class LtxGenerator:
 
     def _look(self, image: GuideImage, rows: int, columns: int) -> Tensor:
         """Latents (P, appearance) of an image, cut to the shape of the picture."""
-        pixels = torch.from_numpy(np.ascontiguousarray(image.pixels)).to(self.device)
-        picture = pixels.permute(2, 0, 1)[None].float() / 127.5 - 1
-        fitted = cover(picture, height=PATCH * rows, width=PATCH * columns)
-        latents = tokens_of(self._video_codec.encode(fitted[:, :, None]))  # (1, 1, P, C)
-        return latents[0, 0, :, : self._dit.config.video.parts[0]]
+        latents = look_of(image.pixels, self._video_codec, rows=rows, columns=columns)
+        return latents[:, : self._dit.config.video.parts[0]]
 
     def _sound(self, made: Made, request: Request) -> np.ndarray[Any, np.dtype[np.float32]]:
         """(N, 2) float32 at twice the rate of the codec, as long as the pictures."""
@@ -160,50 +151,14 @@ class LtxGenerator:
         self, made: Made, rows: int, request: Request
     ) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:
         """(T, H, W, 3) uint8 in the size that was asked for, a chunk at a time."""
-        latents = latents_of(made.video, rows)
-        stream = self._decoded(latents)
-        width = latents.shape[-1] * PATCH
-        for upscaler in self._passes(width, latents.shape[-2] * PATCH, request):
-            stream = upscale(upscaler, stream, tile=_TILE if width > 2 * _TILE else None)
-            width *= 2
-        while batch := list(islice(stream, CHUNK)):
-            fitted = [cover(one, height=request.height, width=request.width) for one in batch]
-            yield as_frames(torch.cat(fitted))
-
-    def _decoded(self, latents: Tensor) -> Iterator[Tensor]:
-        """Frames (1, 3, H, W) one by one."""
-        look: Look | None = None
-        for step in latents.unbind(2):
-            frames, look = self._video_codec.decode_step(step, look)
-            yield from frames.unbind(2)
-
-    def _passes(self, width: int, height: int, request: Request) -> list[Upscaler]:
-        if self._upscalers is None:
-            return []
-        needed = max(request.width / width, request.height / height)
-        passes: list[Upscaler] = []
-        while needed > _ENLARGED_BEYOND:
-            passes.append(self._upscalers.next if passes else self._upscalers.first)
-            needed /= 2
-        return passes
+        steps = latents_of(made.video, rows).unbind(2)
+        size = request.width, request.height
+        return pictures(steps, self._video_codec, self._upscalers, size)
 
 
 def grid_for(width: int, height: int) -> tuple[int, int]:
     """Rows and columns of tokens whose shape is nearest to that of the picture."""
     return min(GRIDS, key=lambda grid: abs(np.log(grid[1] / grid[0] * height / width)))
-
-
-def cover(pictures: Tensor, *, height: int, width: int) -> Tensor:
-    """(B, 3, H, W) scaled until it covers the size, and cut to it from the middle."""
-    scale = max(height / pictures.shape[-2], width / pictures.shape[-1])
-    size = [max(1, round(side * scale)) for side in pictures.shape[-2:]]
-    size = [max(size[0], height), max(size[1], width)]
-    if size != list(pictures.shape[-2:]):
-        pictures = functional.interpolate(
-            pictures, size=size, mode="bicubic", align_corners=False, antialias=scale < 1
-        ).clamp(-1, 1)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    return pictures[..., top : top + height, left : left + width]
 
 
 def choose_device(name: str | None) -> torch.device:
@@ -228,7 +183,7 @@ def choose_device(name: str | None) -> torch.device:
 
 
 @contextmanager
-def _memory(request: Request) -> Iterator[None]:
+def memory_for(request: Request) -> Iterator[None]:
     """Turns what PyTorch says when memory runs out into our own error."""
     try:
         yield

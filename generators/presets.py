@@ -2,8 +2,9 @@
 
 ``ltx-2.3`` and ``helios-1.0`` of the full size have the numbers of blocks and parameters that are
 told of those systems; nobody trained them here, and their weights are random: they are for
-measuring speed and memory. ``ltx-2.3-small`` is the one to train; no trained weights of it come
-with the package yet. Not affiliated with Lightricks or the makers of Helios.
+measuring speed and memory. ``ltx-2.3-small`` is the one to train, and ``helios-1.0-small`` the one
+that streams, trained from it; no trained weights of them come with the package yet. Not affiliated
+with Lightricks or the makers of Helios.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from generators.blocks import StreamConfig
+from generators.causal_dit import CausalConfig
 from generators.dit import DiTConfig
 from generators.text import TextConfig
 from provenance.errors import UnknownModel, UnreadableMedia
@@ -38,6 +40,27 @@ PRESETS: dict[str, DiTConfig] = {
     ),
 }
 
+STREAMING: dict[str, CausalConfig] = {
+    # 30 blocks, 4096 wide: 8.2 thousand million parameters. A token is 2×2 latents of the codec,
+    # 32×32 pixels of 8 frames, and after super-resolution 64×64: a moment of 1080p is 510 of them.
+    "helios-1.0": CausalConfig(
+        video=StreamConfig(parts=(96, 64), heads=32, head_dim=128),
+        text=TextConfig(heads=20, head_dim=128, layers=5, max_bytes=1024),
+        blocks=30,
+        fold=2,
+        window_s=4.0,
+    ),
+    # The picture half of ltx-2.3-small, whose weights it starts from.
+    "helios-1.0-small": CausalConfig(
+        video=StreamConfig(parts=VIDEO_PARTS, heads=4, head_dim=64, mlp_ratio=3),
+        text=TextConfig(heads=3, head_dim=64, layers=3, max_bytes=256),
+        blocks=6,
+        window_s=3.0,
+        window_moments=9,
+    ),
+}
+"""Sizes of :class:`~generators.causal_dit.CausalDiT`."""
+
 
 def preset(name: str) -> DiTConfig:
     """The size called ``name``; raises :class:`UnknownModel`."""
@@ -46,7 +69,14 @@ def preset(name: str) -> DiTConfig:
     return PRESETS[name]
 
 
-def config_as_json(config: DiTConfig) -> dict[str, Any]:
+def streaming_preset(name: str) -> CausalConfig:
+    """The size of a streaming model called ``name``; raises :class:`UnknownModel`."""
+    if name not in STREAMING:
+        raise UnknownModel(f"unknown preset {name!r}", hint=f"presets: {', '.join(STREAMING)}")
+    return STREAMING[name]
+
+
+def config_as_json(config: DiTConfig | CausalConfig) -> dict[str, Any]:
     return asdict(config)
 
 
@@ -61,10 +91,34 @@ def config_from_json(document: dict[str, Any]) -> DiTConfig:
             blocks=int(document["blocks"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise UnreadableMedia(
-            f"the description of a model cannot be read: {error!r}",
-            hint="it is damaged, or of another version",
-        ) from error
+        raise _unreadable(error) from error
+
+
+def streams(document: dict[str, Any]) -> bool:
+    """Whether this is the size of a streaming model."""
+    return "window_s" in document
+
+
+def streaming_from_json(document: dict[str, Any]) -> CausalConfig:
+    """The inverse of :func:`config_as_json` for those; raises :class:`UnreadableMedia`."""
+    try:
+        return CausalConfig(
+            video=_stream(document["video"]),
+            text=TextConfig(**document["text"]),
+            blocks=int(document["blocks"]),
+            fold=int(document["fold"]),
+            window_s=float(document["window_s"]),
+            window_moments=int(document["window_moments"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> UnreadableMedia:
+    return UnreadableMedia(
+        f"the description of a model cannot be read: {error!r}",
+        hint="it is damaged, or of another version",
+    )
 
 
 def _stream(document: dict[str, Any]) -> StreamConfig:

@@ -19,10 +19,13 @@ PLACE_PERIODS = (2.0, 64.0)
 
 
 def line_angles(position: Tensor, pairs: int, periods: tuple[float, float]) -> Tensor:
-    """(…, pairs) float32 radians of ``position`` (…), periods spaced evenly in their logarithm."""
+    """(…, pairs) radians of ``position`` (…), periods spaced evenly in their logarithm; float32,
+    or float64 for positions of that type.
+    """
+    kind = torch.float64 if position.dtype == torch.float64 else torch.float32
     first, last = (math.log(period) for period in periods)
-    step = torch.linspace(first, last, pairs, device=position.device, dtype=torch.float32)
-    return position.float()[..., None] * (2 * math.pi * torch.exp(-step))
+    step = torch.linspace(first, last, pairs, device=position.device, dtype=kind)
+    return position.to(kind)[..., None] * (2 * math.pi * torch.exp(-step))
 
 
 def time_angles(time_s: Tensor, head_dim: int) -> Tensor:
@@ -43,7 +46,7 @@ def grid_angles(time_s: Tensor, place: Tensor, head_dim: int) -> Tensor:
     return torch.cat(
         [
             times[:, :, None].expand(-1, -1, spread, -1),
-            places[None, None].expand(batch, moments, -1, -1),
+            places[None, None].to(times).expand(batch, moments, -1, -1),
         ],
         dim=-1,
     ).flatten(1, 2)  # (B, S·P, head_dim/2)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from provenance.keys import Identity
-    from provenance.stamping import Stamped
+    from provenance.stamped import Stamped
 
 SCHEMA = "everyframe.stamp/1"
 
@@ -49,7 +49,8 @@ class _Day(click.DateTime):
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="The file to make: .mp4, .mov, .mkv or .webm (AV1).",
+    help="The file to make: .mp4, .mov, .mkv or .webm (AV1); of sound alone .wav, .flac, .mp3, "
+    ".m4a, .ogg or .opus.",
 )
 @click.option(
     "--model",
@@ -158,8 +159,12 @@ def main(
     form: str,
     quiet: bool,
 ) -> None:
-    """Mark every frame of INPUT and sign the result."""
+    """Mark every frame of INPUT, or all of its sound, and sign the result."""
     _check_usage(edits, model, input_paths, psnr=psnr, vmaf=vmaf)
+    given = click.get_current_context().get_parameter_source("aigc_producer")
+    # In a settings file or the environment it may stand for the files that are to have a label.
+    if not aigc and given is ParameterSource.COMMANDLINE:
+        raise OptionError("--aigc-producer without --aigc writes no label", hint="give --aigc too")
     if strength is not None and psnr is not None:
         raise OptionError("--strength and --psnr exclude each other", hint="give one of them")
     # Imported here, so that --help does not pay for FFmpeg and OpenCV.
@@ -168,6 +173,7 @@ def main(
     from provenance.keys import default_keys_directory
     from provenance.payload import model_by_key
     from provenance.sealing import check_output
+    from provenance.stamped import medium_of
     from provenance.stamping import stamp
     from provenance.store import default_store_path, open_store
     from provenance.video import EncodeSettings, open_media
@@ -179,10 +185,12 @@ def main(
     # What can be refused at once is, before an identity is made for it.
     if model is not None:
         model_by_key(model)
-    check_output(output, input_paths)
-    for path in input_paths:
-        with open_media(path):
-            pass
+    if operation is None:
+        check_output(output, input_paths, medium=medium_of(input_paths[0]))
+    else:
+        check_output(output, input_paths)
+        for path in input_paths:
+            open_media(path).close()
     identity = _signer(directory, tsa, timestamp, say)
     with (
         noted_interrupts() as check_interrupt,
@@ -198,7 +206,7 @@ def main(
             "settings": settings,
             "if_marked": if_marked,
             "audio_mark": not no_audio_mark,
-            "aigc_producer": aigc_producer or identity.name if aigc else None,
+            "aigc_producer": _producer(aigc_producer, identity) if aigc else None,
             "progress": _progress(check_interrupt, quiet=quiet),
         }
         if operation is None:
@@ -232,6 +240,10 @@ def _check_usage(
         raise OptionError("--psnr and --vmaf are not for --edit", hint="leave them out")
 
 
+def _producer(named: str | None, identity: Identity) -> str:
+    return identity.name if named is None else named
+
+
 def _signer(
     directory: Path, tsa: str | None, timestamp: Any, say: Callable[[str], None]
 ) -> Identity:
@@ -255,15 +267,22 @@ def _warnings(stamped: Stamped) -> list[str]:
     out = list(stamped.sealed.warnings)
     if stamped.kept and not stamped.edited:
         payload, name = stamped.sealed.payload, stamped.statement.model.name
+        untouched = "the pictures" if stamped.carried.frames else "the samples"
         out.append(
             f"the input is marked already ({name}, {payload.source}, {payload.day}): that mark was "
-            "kept and the pictures are untouched; what you said of model, source, date and prompt "
+            f"kept and {untouched} are untouched; what you said of model, source, date and prompt "
             "was not used"
         )
+    if stamped.sound_marked:
+        out.append("the sound carried no mark: it was marked as the pictures are")
     if not stamped.readable:
         out.append(
-            "the mark cannot be read back from this file: there is too little picture to carry it "
-            "(too short, too small or too flat)"
+            "the mark cannot be read back from this file: there is too little "
+            + (
+                "picture to carry it (too short, too small or too flat)"
+                if stamped.carried.frames
+                else "sound to carry it (too short, too silent or too pure)"
+            )
         )
     if stamped.carried.sound_damaged:
         out.append(f"sound: {stamped.carried.sound_damaged}")

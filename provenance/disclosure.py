@@ -13,9 +13,9 @@ import html
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
-from provenance.errors import ManifestError, UnsupportedMedia
+from provenance.errors import ManifestError, OptionError, UnsupportedMedia
 from provenance.manifest import read_manifest
 from provenance.manifest.extraction import extract_manifest
 from provenance.regular_file import open_regular
@@ -49,8 +49,10 @@ def disclose(video: Path, trust: TrustSettings, *, base_url: str = "/") -> Discl
     """The disclosure of ``video``, whose files will stand under ``base_url``.
 
     Raises :class:`~provenance.errors.ManifestError` for credentials that are missing or do not
-    verify: what is false is not to be published as true.
+    verify: what is false is not to be published as true; :class:`OptionError` for a ``base_url``
+    that is no place on a web site.
     """
+    _checked_base(base_url)
     report = read_manifest(video, trust)
     manifest = extract_manifest(video) if report.present else None
     if manifest is None:
@@ -84,7 +86,7 @@ def names_of(video: Path) -> dict[str, str]:
 def snippet_of(report: ManifestReport, name: str, *, base_url: str) -> str:
     """The HTML of a video with its disclosure; every text in it is escaped."""
     stem = name.rpartition(".")[0] or name
-    base = base_url if base_url.endswith("/") else f"{base_url}/"
+    base = _checked_base(base_url)
     video, facts, signed = (
         html.escape(base + quote(part), quote=True)
         for part in (name, f"{stem}.c2pa.json", f"{stem}.c2pa")
@@ -99,6 +101,25 @@ def snippet_of(report: ManifestReport, name: str, *, base_url: str) -> str:
         f'  (<a href="{signed}" type="application/c2pa" rel="c2pa-manifest">signed</a>)\n'
         "</p>\n"
     )
+
+
+def _checked_base(url: str) -> str:
+    """``url`` with a slash at its end; raises :class:`OptionError` for one that can do harm.
+
+    It stands in links that visitors follow: an address such as ``javascript:`` would be a program.
+    Browsers leave tabs, line ends and spaces out of addresses (WHATWG URL Standard), so none may be
+    in one, and read a backslash as a slash.
+    """
+    hint = "give https://…, http://… or a path such as /videos/"
+    if not url or not url.isprintable() or any(sign in url for sign in " \\?#"):
+        raise OptionError(f"--base-url {url!r} is no address that files can stand under", hint=hint)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise OptionError(f"--base-url {url!r} is no address: {error}", hint=hint) from error
+    if parts.scheme not in ("", "http", "https") or (parts.scheme and not parts.hostname):
+        raise OptionError(f"--base-url {url!r} is no address of a web site", hint=hint)
+    return url if url.endswith("/") else f"{url}/"
 
 
 def sentence(report: ManifestReport) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from provenance.audio_watermark import LOWEST_RATE, SoundMarker
 from provenance.errors import MediaTooShort, OptionError, UnreadableMedia
 from provenance.quality import SAMPLED_EVERY, LumaQuality
-from provenance.stamping import Carried
+from provenance.stamped import Carried
 from provenance.video import MediaWriter, Picture
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from provenance.present_mark import (
     statement_of,
 )
 from provenance.sealing import Origin, Sealing, check_output, state
-from provenance.stamping import IfMarked, Stamped
+from provenance.stamped import IfMarked, Stamped
 from provenance.store import default_store_path, open_store
 from provenance.video import open_media
 from provenance.watermark import ClipMarker
@@ -74,7 +74,8 @@ def parse_operation(text: str) -> Operation:
     except ValueError as error:
         raise OptionError(f"{span} are no two times in seconds", hint=_HINT) from error
     last = float("inf") if operation.end_s is None else operation.end_s
-    if not 0 <= operation.start_s < last:
+    # Written so that nan is refused, too.
+    if not 0 <= operation.start_s < last or operation.end_s == float("inf"):
         raise OptionError(f"nothing lies between {span}", hint=_HINT)
     return operation
 
@@ -190,6 +191,7 @@ def edit(
             edits = (Edit(action="c2pa.trimmed", description=said),)
         joined = operation.name == "concat"
         sealed = sealing.complete(
+            warnings=_cut_short(pieces[0], operation.end_s),
             width=video.width,
             height=video.height,
             duration_s=carried.duration_s,
@@ -213,6 +215,15 @@ def edit(
         timings_s={},
         edited=True,
     )
+
+
+def _cut_short(piece: Piece, end_s: float | None) -> tuple[str, ...]:
+    """A warning where the video is over before the time up to which it was to be kept."""
+    info = piece.media.info
+    if end_s is None or info.duration_s is None or end_s <= info.duration_s + 1 / info.video.rate:
+        return ()
+    name, length = piece.media.source.name, info.duration_s
+    return (f"{name} ends after {length:.2f} s: there is nothing up to {end_s:g} s to keep",)
 
 
 def _piece(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from provenance.fingerprint import PrintTaker
     from provenance.keys import Identity
     from provenance.payload import Payload
     from provenance.watermark import Detection
@@ -29,12 +30,13 @@ def look(
     *,
     most_s: float | None = None,
     fast: bool = True,
+    taker: PrintTaker | None = None,
     alive: Callable[[], None],
 ) -> Detection:
     """The mark in the first ``most_s`` seconds of a file (None: all of it), if it lies straight.
 
     Turned and bent pictures are not searched: another tile does not disturb a mark that lies
-    askew. ``alive`` is called for every frame.
+    askew. ``alive`` is called for every frame. ``taker`` sees the pictures that are looked at.
     """
     keys = dict.fromkeys((identity.carrier_key, *carrier_keys(identity.directory)))
     with open_media(path) as media:
@@ -51,6 +53,8 @@ def look(
             if detector.decided or (most_s is not None and time_s >= most_s):
                 break
             alive()
+            if taker is not None:
+                taker.see(picture.luma, time_s, bits=picture.bits)
             detector.add(picture.luma, time_s=time_s, bits=picture.bits)
         return detector.finish()
 
@@ -77,10 +81,15 @@ def check_same_statement(path: Path, kept: Payload, asked: Statement) -> None:
 
 
 def check_throughout(
-    path: Path, kept: Payload, identity: Identity, *, alive: Callable[[], None]
+    path: Path,
+    kept: Payload,
+    identity: Identity,
+    *,
+    taker: PrintTaker | None = None,
+    alive: Callable[[], None],
 ) -> None:
-    """Refuse to sign as marked what is marked in part."""
-    whole = look(path, identity, fast=False, alive=alive)
+    """Refuse to sign as marked what is marked in part; ``taker`` sees all pictures on the way."""
+    whole = look(path, identity, fast=False, taker=taker, alive=alive)
     bare = next((s for s in whole.segments if s.state == "unmarked"), None)
     if whole.payload != kept or bare is not None:
         where = "" if bare is None else f" from {bare.start_s:.1f} to {bare.end_s:.1f} s"

@@ -11,11 +11,12 @@ import os
 import secrets
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from provenance import __version__
 from provenance.errors import (
     DiskFull,
+    EveryframeError,
     OptionError,
     OutputError,
     OutputForbidden,
@@ -24,14 +25,14 @@ from provenance.errors import (
 )
 from provenance.fingerprint import Prints
 from provenance.manifest import ManifestRequest, container_of, publish, sign_file
-from provenance.manifest.public import TITLES
+from provenance.manifest.public import SOUND_TITLES, TITLES
 from provenance.payload import SOURCES, Payload, new_content_id
 from provenance.prompt import prompt_digest
 from provenance.store import StoredManifest
-from provenance.video import OUTPUT_SUFFIXES
+from provenance.video import OUTPUT_SUFFIXES, SOUND_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import date, datetime
     from pathlib import Path
     from types import TracebackType
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from provenance.payload import Model, Source
     from provenance.prompt import PromptDigest
     from provenance.store import Store
+
+Medium: TypeAlias = Literal["video", "sound"]
 
 _DRAWS = 64  # two in a row taken by chance is already one in a billion
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -115,7 +118,7 @@ class Sealing:
     Write the marked, unsigned video to :attr:`unsigned`, with :attr:`payload` in its mark; then
     call :meth:`complete`. Leaving the block without it removes what was written and gives the
     content id back. ``payload`` given means that the mark is already in the pictures, under the
-    key named ``carrier`` (default: the identity's).
+    key named ``carrier`` (default: the identity's). ``medium``: what kind of file it is.
 
     Raises what :func:`check_output` raises, and :class:`StoreError`.
     """
@@ -132,8 +135,10 @@ class Sealing:
         payload: Payload | None = None,
         carrier: str | None = None,
         inputs: tuple[Path, ...] = (),
+        medium: Medium = "video",
     ) -> None:
-        check_output(output, inputs)
+        check_output(output, inputs, medium=medium)
+        self._medium = medium
         self.output = output
         self.statement = statement
         self._identity = identity
@@ -159,6 +164,9 @@ class Sealing:
         for path in (self.unsigned, self._signed):
             with suppress(OSError):  # a folder that is gone keeps nothing, and hides no error
                 path.unlink()
+        if isinstance(error, EveryframeError):
+            # What failed while the video was written: nobody knows the temporary name.
+            error.message = error.message.replace(str(self.unsigned), str(self.output))
         if not self._complete:
             self._give_back()
 
@@ -174,7 +182,7 @@ class Sealing:
             with disk_errors(self.output):
                 first.write_bytes(beginning)
                 request = self._request(created, width, height, 0.0, Origin(), Prints())
-                manifest = sign_file(first, signed, request, self._identity)
+                manifest = sign_file(first, signed, request, self._identity, name=self.output)
         finally:
             for path in (first, signed):
                 path.unlink(missing_ok=True)
@@ -189,30 +197,35 @@ class Sealing:
         duration_s: float,
         origin: Origin | None = None,
         prints: Prints | None = None,
+        warnings: Sequence[str] = (),
     ) -> Sealed:
         """Sign what stands at :attr:`unsigned`, keep its manifest, and give it its name.
 
-        ``prints``: the fingerprints of it, as marked.
+        ``prints``: the fingerprints of it, as marked. ``warnings``: said with those of signing.
         """
-        origin, warnings = origin or Origin(), list[str]()
+        origin, told = origin or Origin(), list(warnings)
         statement, payload, created = self.statement, self.payload, self._now()
         request = self._request(created, width, height, duration_s, origin, prints or Prints())
         with disk_errors(self.output):
             manifest = sign_file(
-                self.unsigned, self._signed, request, self._identity, warn=warnings.append
+                self.unsigned,
+                self._signed,
+                request,
+                self._identity,
+                name=self.output,
+                warn=told.append,
             )
-            if self._fresh:
-                self._keep(
-                    self._record(
-                        manifest,
-                        container_of(self._signed).mime,
-                        created,
-                        width,
-                        height,
-                        duration_s,
-                        prints or Prints(),
-                    )
+            self._keep(
+                self._record(
+                    manifest,
+                    container_of(self._signed).mime,
+                    created,
+                    width,
+                    height,
+                    duration_s,
+                    prints or Prints(),
                 )
+            )
             size = self._signed.stat().st_size
             publish(self._signed, self.output, manifest)
             self._complete = True
@@ -222,7 +235,7 @@ class Sealing:
             payload=payload,
             prompt=statement.prompt,
             bytes=size,
-            warnings=tuple(warnings),
+            warnings=tuple(told),
         )
 
     def _request(
@@ -237,7 +250,7 @@ class Sealing:
         statement = self.statement
         return ManifestRequest(
             model=statement.model,
-            title=TITLES[statement.source],
+            title=(TITLES if self._medium == "video" else SOUND_TITLES)[statement.source],
             created=created,
             source=statement.source,
             prompt=statement.prompt,
@@ -286,6 +299,7 @@ class Sealing:
             duration_s=duration_s,
             video_fingerprint=None if prints.video is None else prints.video.to_bytes(),
             audio_fingerprint=None if prints.sound is None else prints.sound.to_bytes(),
+            keeps_mark=not self._fresh,
         )
 
     def _new_payload(self, draw_bits: Callable[[int], int]) -> Payload:
@@ -306,7 +320,7 @@ class Sealing:
                 self._store.release(self.payload.content_id_hex)
 
 
-def check_output(output: Path, inputs: tuple[Path, ...] = ()) -> None:
+def check_output(output: Path, inputs: tuple[Path, ...] = (), *, medium: Medium = "video") -> None:
     """Refuse a place that cannot be written before any work is done for it.
 
     Raises :class:`OptionError` for the suffix of a file that we do not write (an input's own is
@@ -318,10 +332,11 @@ def check_output(output: Path, inputs: tuple[Path, ...] = ()) -> None:
         raise OutputForbidden(
             f"{output} cannot be written: {error.strerror}", hint="choose another name or folder"
         ) from error
-    if output.suffix.lower() not in {*OUTPUT_SUFFIXES, *(path.suffix.lower() for path in inputs)}:
+    written = OUTPUT_SUFFIXES if medium == "video" else SOUND_SUFFIXES
+    if output.suffix.lower() not in {*written, *(path.suffix.lower() for path in inputs)}:
         raise OptionError(
             f"{output} has no suffix of a container that we write",
-            hint=f"use one of {', '.join(OUTPUT_SUFFIXES)}",
+            hint=f"use one of {', '.join(written)}",
         )
 
 

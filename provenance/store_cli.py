@@ -49,6 +49,7 @@ def info(location: str | None, style: str) -> None:
         document = {
             "version": facts.version,
             "manifests": facts.manifests,
+            "editions": facts.editions,
             "reserved": facts.reserved,
             "retired": facts.retired,
             "fingerprint_keys": facts.keys,
@@ -57,6 +58,7 @@ def info(location: str | None, style: str) -> None:
         click.echo(json.dumps(document, indent=2))
         return
     click.echo(f"Manifests:        {facts.manifests}")
+    click.echo(f"Of edits:         {facts.editions} (files that keep a mark)")
     click.echo(f"Ids reserved:     {facts.reserved}")
     click.echo(f"Ids retired:      {facts.retired} (their manifests were purged)")
     click.echo(f"Fingerprint keys: {facts.keys}")
@@ -96,7 +98,9 @@ def rule(location: str | None, model: str, days: int | None, drop: bool) -> None
 @click.option("--as-ruled", is_flag=True, help="As the rule for its model says.")
 @click.pass_obj
 def keep(location: str | None, content_id: str, until: datetime | None, as_ruled: bool) -> None:
-    """Set how long the manifest of CONTENT_ID is kept, whatever the rules say."""
+    """Set how long the manifests of CONTENT_ID, and of edits that carry it, are kept, whatever the
+    rules say.
+    """
     if (until is None) == (not as_ruled):
         raise OptionError("give either --until or --as-ruled", hint="--until 2030-01-31")
     end = None if until is None else until.replace(tzinfo=UTC)
@@ -113,7 +117,8 @@ def keep(location: str | None, content_id: str, until: datetime | None, as_ruled
 def purge(location: str | None, dry_run: bool) -> None:
     """Take away all manifests whose time is over, and print their ids.
 
-    The ids stay taken, so that an old mark never leads to another manifest.
+    Of edits the labels of their manifests are printed. The ids stay taken, so that an old mark
+    never leads to another manifest.
     """
     with _open(location) as store:
         for content_id in store.purge(datetime.now(UTC), dry_run=dry_run):

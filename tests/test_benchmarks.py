@@ -38,6 +38,7 @@ COMMANDS = (
     "store",
     "tampering",
     "verifying",
+    "visibility",
 )
 
 

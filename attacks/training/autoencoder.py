@@ -25,7 +25,6 @@ from torch.nn import functional as F
 
 from attacks.removal.autoencoder import VALUES, Autoencoder, noisy, rounded
 from provenance.errors import InputEmpty
-from provenance.watermark.net import channels_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -97,7 +96,9 @@ def train(
     random = torch.Generator(device).manual_seed(seed)
     half = device.type == "cuda"
     model = Autoencoder().to(device)
-    channels_last(model)
+    for weight in model.parameters():
+        if weight.ndim == 4:  # the layout that fast convolutions want
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
     average = copy.deepcopy(model).requires_grad_(requires_grad=False)
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=0.0)
     started, step, told = clock(), 0, 0.0

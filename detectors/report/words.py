@@ -60,6 +60,7 @@ MODIFIED = {
 CHECKS = {
     "watermark": "Mark in the pictures",
     "audio_watermark": "Mark in the sound",
+    "audio_tracks": "All sound tracks",
     "same_sound": "Sound belongs to the pictures",
     "manifest": "Credentials in the file",
     "manifest_store": "Credentials in the store",

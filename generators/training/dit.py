@@ -19,7 +19,7 @@ import json
 import random
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from generators.dit import DiT, parameter_count
 from generators.presets import PRESETS, preset
 from generators.quantised import load_packed
 from generators.sampling import SamplingSettings
+from generators.training.loop import Run, begin, fill, train, update
 from generators.training.objective import Losses, held_out_losses, losses
 from generators.training.pool import Format, Pool
 from generators.training.reading import draw_lesson, learn_to_read
@@ -39,16 +40,9 @@ from generators.training.state import load_state, save_state
 from generators.training.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from generators.training.pool import Encoded
+    from collections.abc import Sequence
 
 PRESET = "ltx-2.3-small"
-WARMUP_STEPS = 300
-SYNC_EVERY = 10
-"""Steps after which the processes agree on how much of the time is used up."""
-LOG_EVERY = 100
-SAVE_EVERY_S = 150.0
 FORMATS = (
     # The common case first; portrait has as many tokens, so that nothing is compiled again.
     (Format(), 0.5),
@@ -87,126 +81,25 @@ class Plan:
     guidance: float = 3.0
 
 
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """A training run on its way."""
-
-    model: DiT
-    average: DiT
-    optimizer: torch.optim.Optimizer
-    skipped: torch.Tensor
-    step: int = 0
-    log: list[dict[str, Any]] = field(default_factory=list)
-
-
-def start_run(plan: Plan, world: World) -> Run:
+def start_run(plan: Plan, world: World) -> Run[DiT]:
     """A model with new weights, the same in every process."""
     model = DiT(preset(plan.preset))
     model.initialise(torch.Generator().manual_seed(plan.seed))
-    model.to(world.device)
-    matrices = [weight for weight in model.parameters() if weight.ndim > 1]
-    vectors = [weight for weight in model.parameters() if weight.ndim < 2]
-    optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}],
-        lr=plan.rate,
-        betas=(0.9, 0.99),
-        fused=True,
-    )
-    average = copy.deepcopy(model).requires_grad_(requires_grad=False).eval()
-    skipped = torch.zeros((), device=world.device)
-    return Run(model=model, average=average, optimizer=optimizer, skipped=skipped)
+    return begin(model, plan.rate, world.device)
 
 
-def rate_at(step: int, share: float, plan: Plan) -> float:
-    """The learning rate: a short rise, level, and a fall to 1/20 over the last ``decay`` of the
-    time, in which most of the loss goes (Hu et al. 2024, MiniCPM, arXiv:2404.06395).
-    """
-    rise = min(1.0, (step + 1) / WARMUP_STEPS)
-    left = 1.0 if plan.decay <= 0 else min(1.0, max(0.0, (1 - share) / plan.decay))
-    return plan.rate * rise * (0.05 + 0.95 * left)
-
-
-def advance(run: Run, pool: Pool, plan: Plan, world: World, rate: float) -> Losses:
-    """One step; returns its losses, still on the device. A step whose gradient is not finite
-    changes nothing.
-    """
-    for group in run.optimizer.param_groups:
-        group["lr"] = rate
+def advance(run: Run[DiT], pool: Pool, plan: Plan, world: World, rate: float) -> Losses:
+    """One step; returns its losses, still on the device."""
     windows = pool.draw(plan.batch, world.generator)
     with world.autocast():
         found = losses(run.model, windows, world.generator)
-    run.optimizer.zero_grad(set_to_none=False)
-    found.total.backward()  # type: ignore[no-untyped-call]
-    gradients = [weight.grad for weight in run.model.parameters() if weight.grad is not None]
-    world.average(gradients)
-    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), 1.0)
-    # What GradScaler does: the fused optimizer looks at this by itself, without waiting for it.
-    run.optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]
-    run.optimizer.grad_scale = None  # type: ignore[attr-defined]
-    run.optimizer.step()
-    run.skipped += run.optimizer.found_inf  # type: ignore[attr-defined]
-    run.step += 1
-    keep = min(0.9995, (run.step + 1) / (run.step + 20))
-    with torch.no_grad():
-        torch._foreach_lerp_(list(run.average.parameters()), list(run.model.parameters()), 1 - keep)
+    update(run, found.total, world, rate)
     return Losses(*(part.detach() for part in found))
 
 
-def train(
-    run: Run,
-    pools: Sequence[tuple[Pool, float]],
-    render: Callable[[Format, int], Encoded],
-    plan: Plan,
-    world: World,
-    started: float,
-) -> None:
-    """Steps until the time is up, or ``plan.steps`` are made; renews the pools on the way."""
-    ends = started + plan.seconds - plan.tail_s
-    began = time.monotonic()
-    turn = np.random.default_rng([plan.seed, run.step])  # the same in every process
-    renewal = np.random.default_rng([plan.seed, run.step, 1 + world.rank])
-    chances = np.array([share for _, share in pools])
-    chances /= chances.sum()
-    last_step = None if plan.steps is None else run.step + plan.steps
-    share, step_s, render_s, owed = 0.0, 0.1, 0.0, 0.0
-    reported, at, saved = run.step, began, began
-    total = torch.zeros(3, device=world.device)
-    while True:
-        if run.step % SYNC_EVERY == 0:
-            share = world.agree((time.monotonic() - began) / max(1e-6, ends - began))
-        if share >= 1 or (last_step is not None and run.step >= last_step):
-            return
-        pool = pools[int(turn.choice(len(pools), p=chances))][0]
-        found = advance(run, pool, plan, world, rate_at(run.step, share, plan))
-        total += torch.stack(list(found))
-        # Rendering gets its share of the time, however long it takes here.
-        owed += step_s * plan.render_share / (1 - plan.render_share)
-        if owed >= render_s:
-            world.wait()
-            before = time.monotonic()
-            chosen = pools[int(renewal.choice(len(pools), p=chances))][0]
-            chosen.put(render(chosen.layout, plan.render))
-            world.wait()
-            render_s = time.monotonic() - before
-            owed = 0.0
-        if run.step - reported >= LOG_EVERY:
-            steps, now = run.step - reported, time.monotonic()
-            means = [round(value / steps, 4) for value in total.tolist()]
-            step_s = world.agree((now - at) / steps * (1 - plan.render_share))
-            line = dict(zip(Losses._fields, means, strict=True))
-            line |= {"step": run.step, "s": round(now - started, 1), "step_s": round(step_s, 4)}
-            line |= {"skipped": int(run.skipped), "rate": rate_at(run.step, share, plan)}
-            line |= {"render_s": round(render_s, 3), "clips": sum(p.filled for p, _ in pools)}
-            run.log.append(line)
-            world.say(json.dumps(line))
-            reported, at = run.step, now
-            total.zero_()
-            if world.rank == 0 and now - saved > SAVE_EVERY_S:
-                save_state(plan.out, run.model, run.average, run.optimizer, run.step)
-                saved = now
-
-
-def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], plan: Plan, world: World) -> bool:
+def compile_blocks(
+    run: Run[DiT], pools: Sequence[tuple[Pool, float]], plan: Plan, world: World
+) -> bool:
     """Compile the block, once for all formats. What a compiler gets wrong must not cost the run:
     where it fails, or its gradients are not those of the plain block, there is none. True if
     compiled.
@@ -241,7 +134,7 @@ def compile_blocks(run: Run, pools: Sequence[tuple[Pool, float]], plan: Plan, wo
 
 
 def prepare(
-    run: Run,
+    run: Run[DiT],
     plan: Plan,
     world: World,
     source: SceneSource,
@@ -282,20 +175,20 @@ def work(
     prepare(run, plan, world, source, resume=resume, weights=weights)
     pools = [(Pool(layout, max(plan.render, int(plan.pool * share))), share)
              for layout, share in FORMATS]  # fmt: skip
-    for pool, share in pools:
-        before = time.monotonic()
-        while pool.filled < max(1, min(pool.capacity, int(plan.fill * share))):
-            pool.put(source.clips(pool.layout, plan.render))
-            world.wait()
-            if time.monotonic() - before > plan.fill_s * share:
-                break
-        took = time.monotonic() - before
-        world.say(f"{pool.layout}: {pool.filled} clips in {took:.1f} s")
+    fill(pools, source.clips, world, each=plan.render, clips=plan.fill, longest_s=plan.fill_s)
     compiled = plan.compiled and compile_blocks(run, pools, plan, world)
     world.say(f"compiled: {compiled}, after {time.monotonic() - started:.1f} s")
     first = run.step
     began = time.monotonic()
-    train(run, pools, source.clips, plan, world, started)
+    train(
+        run,
+        pools,
+        source.clips,
+        lambda pool, rate: advance(run, pool, plan, world, rate),
+        plan,
+        world,
+        started,
+    )
     trained_s = time.monotonic() - began
     figures: dict[str, Any] = {
         "preset": plan.preset,
@@ -375,7 +268,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     files = given.pop("video_codec"), given.pop("audio_codec")
     plan = Plan(**given)
     world = World.join(device, plan.seed)
-    source = SceneSource.open(*files, world=world, config=preset(plan.preset), seed=plan.seed)
+    text = preset(plan.preset).text
+    source = SceneSource.open(*files, world=world, max_bytes=text.max_bytes, seed=plan.seed)
     figures = work(plan, world, source, resume, weights)
     world.leave()
     if world.rank == 0:

@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from generators.bundle import Part, read_bundle, write_bundle
+from generators.causal_dit import CausalDiT
 from generators.dit import DiT
-from generators.presets import PRESETS, config_as_json, preset
+from generators.presets import PRESETS, STREAMING, config_as_json, preset, streaming_preset
 from generators.quantised import load_packed
 from generators.scenes import caption, draw_scene
 from generators.text import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from generators.causal_dit import CausalConfig
+    from generators.dit import DiTConfig
 
 _SCENES = 20_000
 _SIZE = "ltx-2.3-small"
@@ -45,18 +49,25 @@ def release(
     dit: Path, folder: Path, *, about: str, model: str = "ltx-2.3", size: str = _SIZE
 ) -> Path:
     """Describe ``dit`` and the codecs that lie in ``folder``; returns the description."""
-    load_packed(dit, DiT(preset(size)))  # fits, or raises
+    if size in STREAMING:
+        config: DiTConfig | CausalConfig = streaming_preset(size)
+        load_packed(dit, CausalDiT(streaming_preset(size)))  # fits, or raises
+    else:
+        config = preset(size)
+        load_packed(dit, DiT(preset(size)))
     target = folder / f"{model}-dit.safetensors"
     shutil.copyfile(dit, target)
     files: dict[Part, Path] = {"dit": target}
     files |= {part: folder / name for part, name in _PARTS.items() if (folder / name).is_file()}
+    if size in STREAMING:
+        files.pop("audio_codec", None)  # it makes no sound
     description = folder / f"{model}.json"
     write_bundle(
         description,
         model=model,
         about=about,
         trained=True,
-        size=config_as_json(preset(size)),
+        size=config_as_json(config),
         vocabulary=taught_words(),
         files=files,
     )
@@ -69,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--dit", type=Path, required=True, help="dit.safetensors of a run")
     parser.add_argument("--folder", type=Path, default=Path("generators/weights"))
-    parser.add_argument("--preset", choices=sorted(PRESETS), default=_SIZE)
+    parser.add_argument("--preset", choices=sorted([*PRESETS, *STREAMING]), default=_SIZE)
     parser.add_argument("--model", default="ltx-2.3")
     parser.add_argument("--about", required=True, help="a line on data, steps and what it can do")
     given = parser.parse_args(arguments)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from generators.dit import DiTConfig
     from generators.latents import AudioEncoder, VideoEncoder
     from generators.scenes import Split
     from generators.training.pool import Encoded, Format
@@ -60,7 +59,7 @@ class SceneSource:
         audio_weights: Path | None,
         *,
         world: World,
-        config: DiTConfig,
+        max_bytes: int,
         seed: int,
     ) -> Self:
         """With trained codecs from files, or the bundled ones for None."""
@@ -69,7 +68,7 @@ class SceneSource:
             video_codec=video,
             audio_codec=audio,
             device=world.device,
-            max_bytes=config.text.max_bytes,
+            max_bytes=max_bytes,
             rng=np.random.default_rng([seed, world.rank]),
         )
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from provenance.audio_watermark.search import Found, Peak, SoundSearch
-from provenance.audio_watermark.softmap import Section, cells_of, folded
+from provenance.audio_watermark.section import Section
+from provenance.audio_watermark.softmap import cells_of, folded
 from provenance.audio_watermark.tile import lay_out
 from provenance.audio_watermark.track import Followed, Follower, joined
 from provenance.errors import FrameError, OptionError

@@ -4,7 +4,7 @@ The sound is taken apart by a short-time Fourier transform and put together agai
 been multiplied. What is changed is a share of what is there, so that silence stays silence and the
 mark stays at the place, in time and frequency, of the sound that hides it. How large a share, says
 the budget: the mark's power is spread evenly over the bins, at a fixed distance below the power of
-the second around it, and never more than ± 6 dB. Loud bins are thus changed
+the second around it, and never more than ± 8 dB. Loud bins are thus changed
 by a tenth of a decibel and quiet ones by more: for a given signal-to-noise ratio that is the most
 that can be heard by a detector which the sound itself disturbs. It is no model of the ear: masking
 thresholds are not computed, and by Johnston's the mark is above them in part of the bands.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from provenance.audio_watermark.echo import EchoLimit
 from provenance.audio_watermark.tile import (
     COLUMN_S,
     COLUMNS,
@@ -36,9 +37,10 @@ if TYPE_CHECKING:
 LOWEST_RATE = 8000
 FRAME_S = 0.04
 _OVERLAP = 4  # frames over every sample
+_STEPS = 4  # of a hop, each a quarter of a hundredth of a second, in which echoes are limited
 _BUDGET_DB = 20.0  # below the sound, of a mark that is nowhere at its limit
 _LEAST_SNR_DB = 25.7  # of every second: where little is at its limit, the budget shrinks to this
-_MOST = 6.0 / 8.686  # nepers
+_MOST = 8.0 / 8.686  # nepers
 _AROUND_S = 0.5  # on either side, over which the sound's power is averaged
 _SOFTEST = 1e-6  # mean square, full scale 1, below which sound fades into silence: -60 dB
 _CLEAR = 1.6  # steepness of the way from one cell to the next
@@ -78,7 +80,9 @@ class SoundMarker:
         self._tile = lay_out(key)
         self._bits = pack(payload, key.secret)
         self._channels = channels
-        self._hop = round(rate * FRAME_S / _OVERLAP)
+        step = round(rate * FRAME_S / _OVERLAP / _STEPS)
+        self._hop = _STEPS * step
+        self._echo = EchoLimit(step=step, channels=channels)
         self._frame = _OVERLAP * self._hop
         self._hop_s = self._hop / rate
         self._start_s = start_s
@@ -118,7 +122,7 @@ class SoundMarker:
 
     def finish(self) -> NDArray[np.float32]:
         """The (M, channels) marked samples that are left; nothing can be pushed after it."""
-        waiting = len(self._original)
+        waiting = len(self._original) + self._echo.held
         silence = np.zeros((2 * self._frame, self._channels), np.float32)
         return self._run(silence, last=True)[:waiting]
 
@@ -139,6 +143,7 @@ class SoundMarker:
         self._lead -= dropped
         marked = marked[dropped:][: len(self._original)]
         original, self._original = self._original[: len(marked)], self._original[len(marked) :]
+        original, marked = self._echo.push(original, marked, last=last)
         # No louder than full scale because of the mark.
         most = np.maximum(np.abs(original), 1.0)
         return np.asarray(np.clip(original + marked, -most, most), np.float32)

@@ -3,7 +3,8 @@
 At a supposed stretch of time and pitch the map is folded, all tiles on one, and one FFT against the
 pilot tries every shift. Stretches are tried from the likely to the costly: as it was marked (and
 with the small errors of clocks); then along three lines: *speed* (pitch and tempo together),
-*tempo* at the same pitch, and *pitch* at the same tempo. The best of them are refined and decoded.
+*tempo* at the same pitch, and *pitch* at the same tempo: first in coarse maps, whose best places
+are looked at closely, refined and decoded.
 """
 
 from __future__ import annotations
@@ -13,17 +14,18 @@ import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
+from scipy import fft
 
 from provenance import fec
+from provenance.audio_watermark.coarse import fold_all
 from provenance.audio_watermark.softmap import (
     GRAIN,
     SPOTS,
-    Section,
     Stretch,
     cells_of,
     folded,
 )
-from provenance.audio_watermark.tile import ROWS
+from provenance.audio_watermark.tile import PILOT_CELLS, ROWS
 from provenance.payload import unpack
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.audio_watermark.section import Section
     from provenance.audio_watermark.tile import SoundTile
     from provenance.payload import Payload
 
@@ -41,13 +44,15 @@ _TIME_STEP = 0.005  # half a spot at the ends of eight seconds
 _PITCH_STEP = 0.025  # half a band
 _FAR = math.log(2.05)
 _MOST_PITCH = math.log(2) * 3.5 / 12  # three semitones and a half
-_PROMISING = 3.8  # standard deviations of the pilot below which nothing is decoded
+_HOPEFUL = 3.3  # standard deviations of the pilot at which its surroundings are looked at
+_PROMISING = 3.8  # below which nothing is decoded
 _DECODED = 2
 _DOUBT = 300.0  # standard deviations that a skew has to gain to be believed
-_KEPT = 6
-_SURE = 8.0  # standard deviations at which nothing better is sought
+_KEPT = 5
+_SURE = 7.0  # standard deviations at which a hint is followed at once
 _REFINED = (0.0025, 0.00125)
 _REFINED_PITCH = (0.0125, 0.006)
+_LAST_RATIOS = (0.99875, 1.0, 1.00125)
 
 
 def _lines() -> tuple[tuple[Stretch, tuple[float, ...]], ...]:
@@ -69,18 +74,28 @@ def _lines() -> tuple[tuple[Stretch, tuple[float, ...]], ...]:
 
 
 _LINES = _lines()
+_PLACES = SPOTS * sum(len(ratios) for _, ratios in _LINES)
 
 
 class Place(NamedTuple):
     """Where the tile lies in a stretch of sound: spot ``shift`` + ``phase`` of the fold.
 
-    ``score``: standard deviations of the pilot over chance there.
+    ``score``: standard deviations of the pilot over chance there. ``base``: of the map that shows
+    it.
     """
 
     score: float
     stretch: Stretch
     phase: float
     shift: int
+    base: Stretch
+
+
+class _Hint(NamedTuple):
+    """How high the pilot stands in a coarse map, in about standard deviations."""
+
+    score: float
+    stretch: Stretch
 
 
 class Found(NamedTuple):
@@ -104,22 +119,20 @@ class SoundSearch:
         pilot = tile.pilot_pattern()
         places = np.zeros((ROWS, SPOTS), np.float32)
         places[:, ::GRAIN] = np.abs(pilot)
-        self._pilot = np.conj(np.fft.rfft(np.repeat(pilot, GRAIN, axis=1), axis=1))
-        self._places = np.conj(np.fft.rfft(places, axis=1))
+        self._pilot = np.conj(fft.rfft(np.repeat(pilot, GRAIN, axis=1), axis=1))
+        self._places = np.conj(fft.rfft(places, axis=1))
 
     def look(self, section: Section, reach: Reach) -> tuple[Found | None, Peak]:
         """The payload in ``section`` if its tag verifies, and the highest pilot seen."""
         straight = self._straight(section)
         best = heapq.nlargest(_DECODED, straight, key=_as_marked)
-        found = self._decoded(section, best, refine=False)
+        found = self._decoded(section, best)
         peak = Peak(max(place.score for place in straight), SPOTS * len(straight))
         if found is not None or reach == "straight":
             return found, peak
-        places, count = self._anywhere(section)
-        count += peak.places
-        best = [self._refined(section, place) for place in places]
-        found = self._decoded(section, sorted(best, reverse=True), refine=True)
-        return found, Peak(max(peak.score, *(p.score for p in places), 0.0), count)
+        found, score = self._anywhere(section)
+        # Which places are looked at closely depends on the sound: all that might be are counted.
+        return found, Peak(max(peak.score, score), peak.places + _PLACES)
 
     def best_shift(self, spots: NDArray[np.float32]) -> tuple[float, int]:
         """(standard deviations, shift) of the pilot's best place in (44, 128) folded ``spots``."""
@@ -130,66 +143,89 @@ class SoundSearch:
     def _scores(self, spots: NDArray[np.float32]) -> NDArray[np.float32]:
         """(128,) sum of the pilot's cells, each with its sign, over the root of their energy."""
         cells = spots + np.roll(spots, -1, axis=1)
-        told = np.fft.irfft((np.fft.rfft(spots, axis=1) * self._pilot).sum(0), n=SPOTS)
-        energy = np.fft.irfft((np.fft.rfft(cells * cells, axis=1) * self._places).sum(0), n=SPOTS)
+        told = fft.irfft((fft.rfft(spots, axis=1) * self._pilot).sum(0), n=SPOTS)
+        energy = fft.irfft((fft.rfft(cells * cells, axis=1) * self._places).sum(0), n=SPOTS)
         return np.asarray(told / np.sqrt(np.maximum(energy, 1e-9)), np.float32)
 
     def _straight(self, section: Section) -> list[Place]:
-        soft = section.map_at(Stretch())
         return [
-            self._place(soft, Stretch(time=1 + skew), 1 / (1 + skew), phase)
+            self._place(section, Stretch(), ratio=1 + skew, phase=phase)
             for skew in _SKEWS
             for phase in (0.0, 0.5)
         ]
 
     def _place(
-        self, soft: NDArray[np.float32], stretch: Stretch, ratio: float, phase: float
+        self, section: Section, base: Stretch, *, ratio: float = 1.0, phase: float = 0.0
     ) -> Place:
-        score, shift = self.best_shift(folded(soft, ratio=ratio, start=phase))
-        return Place(score, stretch, phase, shift)
+        """The pilot's best place in the map at ``base``, folded as for ``ratio`` times its time."""
+        spots = folded(section.map_at(base), ratio=1 / ratio, start=phase)
+        score, shift = self.best_shift(spots)
+        stretch = Stretch(time=base.time * ratio, pitch=base.pitch)
+        return Place(score, stretch, phase, shift, base)
 
-    def _anywhere(self, section: Section) -> tuple[list[Place], int]:
-        """The most promising places, and how many were looked at."""
-        best: list[Place] = []
-        count = 0
+    def _anywhere(self, section: Section) -> tuple[Found | None, float]:
+        """The payload if one is read, and the highest pilot of the places looked at closely."""
+        best: list[_Hint] = []
+        highest = 0.0
         for base, ratios in _LINES:
-            soft = section.map_at(base)
-            if not soft.size:
-                continue
-            for ratio in ratios:
-                stretch = Stretch(time=base.time * ratio, pitch=base.pitch)
-                best.append(self._place(soft, stretch, 1 / ratio, 0.0))
-                count += SPOTS
-            best = _apart(best)
+            best = _apart([*best, *self._hints(section, base, ratios)])
             if best[0].score > _SURE:
-                break
-        return best, count
+                found, score = self._close(section, best.pop(0))
+                highest = max(highest, score)
+                if found is not None:
+                    return found, highest
+        for hint in best:
+            found, score = self._close(section, hint)
+            highest = max(highest, score)
+            if found is not None:
+                return found, highest
+        return None, highest
 
-    def _refined(self, section: Section, place: Place) -> Place:
-        """The highest pilot around ``place``."""
-        best = place
+    def _hints(self, section: Section, base: Stretch, ratios: Sequence[float]) -> list[_Hint]:
+        """How high the pilot stands at its best place in the coarse map, for each of ``ratios``."""
+        soft = section.coarse.map_at(base.time, base.pitch)
+        if soft.shape[1] < SPOTS // 8:
+            return []
+        spots = fold_all(soft, [1 / ratio for ratio in ratios])
+        told = fft.irfft((fft.rfft(spots, axis=2) * self._pilot).sum(1), n=SPOTS, axis=1)
+        cells = spots + np.roll(spots, -1, axis=2)
+        # A pilot cell is one in eight; that those of a place are as noisy as all is near enough.
+        energy = np.sqrt(np.square(cells).mean((1, 2)) * PILOT_CELLS)
+        scores = told.max(1) / np.maximum(energy, 1e-9)
+        return [
+            _Hint(float(score), Stretch(time=base.time * ratio, pitch=base.pitch))
+            for score, ratio in zip(scores, ratios, strict=True)
+        ]
+
+    def _close(self, section: Section, hint: _Hint) -> tuple[Found | None, float]:
+        """What can be read near a stretch, and how high the pilot stands at it."""
+        score = self._place(section, hint.stretch).score
+        if score < _HOPEFUL:
+            return None, score
+        base = self._refined(section, hint)
+        best = max(
+            self._place(section, base, ratio=ratio, phase=phase)
+            for ratio in _LAST_RATIOS
+            for phase in (0.0, 0.5)
+        )
+        return self._decoded(section, [best]), score
+
+    def _refined(self, section: Section, hint: _Hint) -> Stretch:
+        """The stretch near ``hint`` with the highest pilot in coarse maps."""
+        best = hint
         for step, pitch_step in zip(_REFINED, _REFINED_PITCH, strict=True):
+            start = best.stretch
             for pitch in (1 - pitch_step, 1.0, 1 + pitch_step):
-                start = place.stretch
                 base = Stretch(time=start.time, pitch=start.pitch * pitch)
-                soft = section.map_at(base)
-                for ratio in (1 - step, 1.0, 1 + step):
-                    stretch = Stretch(time=base.time * ratio, pitch=base.pitch)
-                    for phase in (0.0, 0.5):
-                        best = max(best, self._place(soft, stretch, 1 / ratio, phase))
-            place = best
-        return best
+                best = max(best, *self._hints(section, base, (1 - step, 1.0, 1 + step)))
+        return best.stretch
 
-    def _decoded(self, section: Section, places: Iterable[Place], *, refine: bool) -> Found | None:
+    def _decoded(self, section: Section, places: Iterable[Place]) -> Found | None:
         for place in places:
             if place.score < _PROMISING:
                 continue
-            stretch = place.stretch
-            if refine:
-                soft, ratio = section.map_at(stretch), 1.0
-            else:
-                soft, ratio = section.map_at(Stretch()), 1 / stretch.time
-            spots = folded(soft, ratio=ratio, start=place.phase)
+            ratio = place.base.time / place.stretch.time
+            spots = folded(section.map_at(place.base), ratio=ratio, start=place.phase)
             payload = self.read(cells_of(spots, place.shift))
             if payload is not None:
                 return Found(payload, place)
@@ -211,17 +247,17 @@ def _as_marked(place: Place) -> float:
     return place.score - _DOUBT * abs(place.stretch.time - 1)
 
 
-def _apart(places: Sequence[Place]) -> list[Place]:
-    """The best of ``places``, without the lesser neighbours of a better one."""
-    kept: list[Place] = []
-    for place in sorted(places, reverse=True):
+def _apart(hints: Sequence[_Hint]) -> list[_Hint]:
+    """The best of ``hints``, without the lesser neighbours of a better one."""
+    kept: list[_Hint] = []
+    for hint in sorted(hints, reverse=True):
         near = any(
-            abs(math.log(place.stretch.time / other.stretch.time)) < 1.5 * _TIME_STEP
-            and abs(math.log(place.stretch.pitch / other.stretch.pitch)) < 1.5 * _PITCH_STEP
+            abs(math.log(hint.stretch.time / other.stretch.time)) < 1.5 * _TIME_STEP
+            and abs(math.log(hint.stretch.pitch / other.stretch.pitch)) < 1.5 * _PITCH_STEP
             for other in kept
         )
         if not near:
-            kept.append(place)
+            kept.append(hint)
         if len(kept) == _KEPT:
             break
     return kept

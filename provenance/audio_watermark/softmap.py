@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from scipy import fft
 
 from provenance.audio_watermark.tile import COLUMN_S, COLUMNS, ROWS, band_edges
 
@@ -48,24 +49,6 @@ class Stretch:
     pitch: float = 1.0
 
 
-class Section:
-    """A stretch of sound, and the maps that were made of it: all keys look at the same.
-
-    ``mono``: (N,) float32; ``rate`` in samples a second.
-    """
-
-    def __init__(self, mono: NDArray[np.float32], rate: int) -> None:
-        self._mono, self._rate = mono, rate
-        self._maps: dict[Stretch, NDArray[np.float32]] = {}
-
-    def map_at(self, stretch: Stretch) -> NDArray[np.float32]:
-        """See :func:`soft_map`."""
-        found = self._maps.get(stretch)
-        if found is None:
-            found = self._maps[stretch] = soft_map(self._mono, self._rate, stretch)
-        return found
-
-
 def soft_map(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[np.float32]:
     """(44, T) evidence in ``mono`` (N,): positive where a cell seems louder than its neighbours.
 
@@ -97,7 +80,7 @@ def _bands(
     starts = np.rint((np.arange(count) + 0.5) * spot_s * rate).astype(np.intp)
     padded = np.pad(mono, (size // 2, size))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[starts]
-    spectrum = np.fft.rfft(frames * np.hanning(size + 1)[:-1].astype(np.float32), axis=1)
+    spectrum = fft.rfft(frames * np.hanning(size + 1)[:-1].astype(np.float32), axis=1)
     edges = np.interp(np.arange(ROWS * GRAIN + 1) / GRAIN, np.arange(ROWS + 1), band_edges())
     powers = np.square(np.abs(spectrum)) @ _mixing(size, rate, round(pitch, 6), tuple(edges))
     return np.asarray(powers.T, np.float32)

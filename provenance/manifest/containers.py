@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from provenance.errors import InputEmpty
+from provenance.id3 import tag_bytes
 from provenance.regular_file import open_regular
 
 if TYPE_CHECKING:
@@ -100,10 +101,12 @@ def container_of(path: Path) -> Container:
     """
     with open_input(path) as file:
         head = file.read(4096)
+        file.seek(tag_bytes(head))
+        behind = file.read(4)
     if not head:
         raise InputEmpty(f"{path} is empty", hint="check how it was made or copied")
     found = next((kind for start, kind in _STARTS if head.startswith(start)), UNKNOWN)
-    if found == MP3 and b"fLaC" in head:  # a tag that FLAC does not have of its own, but common
+    if found == MP3 and behind == b"fLaC":  # a tag that FLAC does not have of its own, but common
         found = FLAC
     return found if found != UNKNOWN else _by_structure(head)
 

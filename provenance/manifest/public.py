@@ -18,11 +18,18 @@ TITLES = {
     "edited": "AI Edited Video",
     "captured": "Video",
 }
+SOUND_TITLES = {
+    "generated": "AI Generated Audio",
+    "edited": "AI Edited Audio",
+    "captured": "Audio",
+}
 """The titles that we give. Those of others are free text, and often the name of a file."""
 PARENT_TITLE = "Original"
 PIECE_TITLE = "Piece {number}"
 
-_OWN_TITLES = re.compile("|".join([*TITLES.values(), PARENT_TITLE, r"Piece \d{1,4}"]))
+_OWN_TITLES = re.compile(
+    "|".join([*TITLES.values(), *SOUND_TITLES.values(), PARENT_TITLE, r"Piece \d{1,4}"])
+)
 _ACTION = re.compile(r"c2pa\.[a-zA-Z_.]{1,60}")
 _SOURCE_TYPE = re.compile(
     r"https?://(cv\.iptc\.org/newscodes/digitalsourcetype|c2pa\.org/digitalsourcetype)/[A-Za-z]{1,60}"

@@ -29,12 +29,13 @@ class ManifestRequest:
     """What to state about a file.
 
     ``created`` (aware) is when it was made. ``payload`` is what its watermark says, None for a
-    file without one. ``width``, ``height`` in pixels, ``duration_s`` in seconds. ``parent`` is the
-    file that this one was made from, ``components`` those that it was put together from: their
-    credentials are kept as history. ``edits`` is what was done to the parent, ``encoded`` whether
-    its pictures were encoded again. ``marked_now`` is false when a mark that was there already is
-    kept; ``kept_ids`` are the content ids of such marks in the pieces. ``fingerprint`` is the text
-    of the video's fingerprint, which tells a copied watermark from a real one.
+    file without one. ``width``, ``height`` in pixels (0: there are no pictures), ``duration_s``
+    in seconds. ``parent`` is the file that this one was made from, ``components`` those that it
+    was put together from: their credentials are kept as history. ``edits`` is what was done to
+    the parent, ``encoded`` whether its pictures were encoded again. ``marked_now`` is false
+    when a mark that was there already is kept; ``kept_ids`` are the content ids of such marks
+    in the pieces. ``fingerprint`` is the text of the video's fingerprint, which tells a copied
+    watermark from a real one.
     """
 
     model: Model
@@ -95,9 +96,9 @@ def _provenance(request: ManifestRequest) -> dict[str, Any]:
         "version": 1,
         "source": request.source,
         "generationDate": day.isoformat(),
-        "width": request.width,
-        "height": request.height,
     }
+    if request.width:
+        statement |= {"width": request.width, "height": request.height}
     if request.duration_s:  # a stream is announced before its length is known
         statement["durationSeconds"] = round(request.duration_s, 3)
     if request.source != "captured":

@@ -54,13 +54,15 @@ def sign_file(
     request: ManifestRequest,
     identity: Identity,
     *,
+    name: Path | None = None,
     warn: Callable[[str], None] = lambda _: None,
 ) -> bytes:
     """Writes ``output``: ``unsigned`` with a manifest signed by ``identity``; gives the manifest.
 
     Where the container cannot hold a manifest, ``output`` is a copy and the manifest belongs into
     a sidecar: :func:`publish` puts both in place. The output is read back and verified before this
-    returns; when anything fails there is no output. ``warn`` is told when the time-stamp authority
+    returns; when anything fails there is no output. ``name`` is what messages call the output,
+    where ``output`` is a temporary file. ``warn`` is told when the time-stamp authority
     gave no stamp and the identity's policy goes on without one.
 
     Raises :class:`ManifestError` (signing failed, the time-stamp authority did not answer, or the
@@ -78,7 +80,13 @@ def sign_file(
             raise OutputIsInput(
                 f"signing {source} in place would destroy it", hint="write to another file"
             )
-    job = _Job(unsigned=unsigned, output=output, container=container, request=request)
+    job = _Job(
+        unsigned=unsigned,
+        output=output,
+        name=name or output,
+        container=container,
+        request=request,
+    )
     try:
         manifest = _sign_stamped(job, identity, warn)
         _check(output, manifest, container, identity)
@@ -113,6 +121,7 @@ def publish(temporary: Path, final: Path, manifest: bytes) -> None:
 class _Job:
     unsigned: Path
     output: Path
+    name: Path
     container: Container
     request: ManifestRequest
 
@@ -129,7 +138,7 @@ def _sign_stamped(job: _Job, identity: Identity, warn: Callable[[str], None]) ->
             reason = relay.error or error.message
             if policy == "required":
                 raise ManifestError(
-                    f"{job.output.name} was not signed: the time-stamp authority {authority} gave "
+                    f"{job.name} was not signed: the time-stamp authority {authority} gave "
                     f"no stamp: {reason}",
                     hint="wait for it to be back, or go on without stamps: --timestamp best-effort",
                 ) from error
@@ -145,7 +154,7 @@ def _sign(job: _Job, identity: Identity, relay: TimeRelay | None) -> bytes:
         target = job.output.open("w+b")
     except OSError as error:
         raise OutputForbidden(
-            f"cannot write {job.output}: {error.strerror}", hint="choose a folder you can write"
+            f"cannot write {job.name}: {error.strerror}", hint="choose a folder you can write"
         ) from error
     trust = TrustSettings().with_anchor(identity.trust_anchor)
     hosts = [] if relay is None else [relay.host]
@@ -238,9 +247,9 @@ def _explain(error: Exception, job: _Job) -> EveryframeError:
     # The library hides why a write failed, so look whether there is room.
     if shutil.disk_usage(job.output.parent).free < job.unsigned.stat().st_size:
         return DiskFull(
-            f"no room to write {job.output}", hint="free some space or choose another folder"
+            f"no room to write {job.name}", hint="free some space or choose another folder"
         )
     return ManifestError(
-        f"signing {job.unsigned} failed: {error}",
+        f"signing {job.name} failed: {error}",
         hint="check certificate and key with: ltx-keys show",
     )

@@ -40,7 +40,7 @@ def by_binding(store: ManagedStore, algorithm: str, value: bytes, *, limit: int)
     Raises :class:`ValueError` for a value that the algorithm does not have.
     """
     if algorithm == MARK:
-        return by_mark(store, content_id_of(value))
+        return by_mark(store, content_id_of(value), limit=limit)
     if algorithm == VIDEO:
         return by_fingerprint(store, VideoFingerprint.from_bytes(value), limit=limit)
     if algorithm == SOUND:
@@ -52,7 +52,9 @@ def by_binding(store: ManagedStore, algorithm: str, value: bytes, *, limit: int)
 
 def by_content(store: ManagedStore, reading: ContentReading, *, limit: int) -> list[Match]:
     """By the mark where one was read, else by what is seen and heard."""
-    if reading.content_id is not None and (found := by_mark(store, reading.content_id)):
+    if reading.content_id is not None and (
+        found := by_mark(store, reading.content_id, limit=limit)
+    ):
         return found
     best: dict[str, int] = {}
     for one in (reading.prints.video, reading.prints.sound):
@@ -62,9 +64,10 @@ def by_content(store: ManagedStore, reading: ContentReading, *, limit: int) -> l
     return [Match(manifest_id=name, score=score) for name, score in ranked]
 
 
-def by_mark(store: ManagedStore, content_id: str) -> list[Match]:
-    found = store.manifest_id(content_id)
-    return [] if found is None else [Match(manifest_id=found, score=100)]
+def by_mark(store: ManagedStore, content_id: str, *, limit: int) -> list[Match]:
+    """The manifest of the file that was marked, then those of what was made of it."""
+    found = store.manifest_ids(content_id, limit=limit)
+    return [Match(manifest_id=name, score=100) for name in found]
 
 
 def by_fingerprint(store: ManagedStore, fingerprint: Fingerprint, *, limit: int) -> list[Match]:
@@ -81,7 +84,7 @@ def by_fingerprint(store: ManagedStore, fingerprint: Fingerprint, *, limit: int)
         # One was found, and the others share so little that chance explains it.
         if found and candidate.hits < _NEAR * candidates[0].hits:
             break
-        record = store.get(candidate.content_id)
+        record = store.get_manifest(candidate.manifest_id)
         data = None
         if record is not None:
             data = record.video_fingerprint if is_video else record.audio_fingerprint
@@ -89,9 +92,9 @@ def by_fingerprint(store: ManagedStore, fingerprint: Fingerprint, *, limit: int)
             continue
         kept = (VideoFingerprint if is_video else SoundFingerprint).from_bytes(data)
         result = match(fingerprint, kept)
-        name = store.manifest_id(candidate.content_id)
-        if result.same and name is not None:
-            found.append(Match(manifest_id=name, score=round(100 * max(0.0, result.score))))
+        if result.same:
+            score = round(100 * max(0.0, result.score))
+            found.append(Match(manifest_id=candidate.manifest_id, score=score))
     return sorted(found, key=lambda hit: -hit.score)[:limit]
 
 

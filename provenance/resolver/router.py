@@ -39,7 +39,7 @@ from provenance.resolver.queries import FINGERPRINTS, WATERMARKS, Match, by_bind
 from provenance.resolver.settings import ResolverLimits
 from provenance.store.labels import active_only
 from provenance.store.received import received
-from provenance.store.sql import label_of
+from provenance.store.rows import label_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -218,8 +218,8 @@ class _Resolver:
     def _keep(self, manifest: bytes, replaced: str) -> KeptManifest:
         record = received(manifest)
         with self._store.borrowed() as opened:
-            there = opened.get(record.content_id)
-            if there is None or there.manifest == manifest:
+            there = None if record.keeps_mark else opened.get(record.content_id)
+            if there is None or there.keeps_mark or there.manifest == manifest:
                 opened.put(record)
             elif hashlib.sha256(there.manifest).hexdigest() == replaced:
                 opened.replace(record, announced=there.manifest)

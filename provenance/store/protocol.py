@@ -25,7 +25,7 @@ class Store(Protocol):
 
     def put(self, *records: StoredManifest) -> None:
         """Keeps ``records``, all or none; one that is there already is no matter, another one under
-        its id an error.
+        its id an error, but for files that keep a mark (``keeps_mark``).
         """
 
     def replace(self, record: StoredManifest, *, announced: bytes) -> None:
@@ -34,13 +34,16 @@ class Store(Protocol):
         """
 
     def get(self, content_id: str) -> StoredManifest | None:
-        """The manifest under ``content_id``; None when there is none, or only a reservation."""
+        """The manifest under ``content_id``: that of the file that was marked with it, or the first
+        of one that keeps the mark where that is not from here. None when there is none, or only a
+        reservation.
+        """
 
     def get_manifest(self, manifest_id: str) -> StoredManifest | None:
         """The manifest whose active manifest is labelled ``manifest_id`` (urn:c2pa:…), or None."""
 
     def manifest_id(self, content_id: str) -> str | None:
-        """The label of the manifest under ``content_id``, or None."""
+        """The label of what :meth:`get` gives for ``content_id``, or None."""
 
     def contains(self, content_id: str) -> bool:
         """Whether ``content_id`` is taken: put, reserved, or put and purged."""
@@ -68,11 +71,16 @@ class Store(Protocol):
 class ManagedStore(Store, Protocol):
     """A store at hand, which can be searched by fingerprint and told what to keep."""
 
+    def manifest_ids(self, content_id: str, *, limit: int) -> list[str]:
+        """The labels of all manifests of files that carry ``content_id``, the marked file's first
+        and those of edits after it.
+        """
+
     def similar(self, keys: Sequence[int], *, limit: int) -> list[Candidate]:
-        """The contents that share most of ``keys`` (:mod:`provenance.store.subprints`)."""
+        """The manifests that share most of ``keys`` (:mod:`provenance.store.subprints`)."""
 
     def keep(self, content_id: str, until: datetime | None) -> bool:
-        """Changes how long one manifest is kept; False when it is not here."""
+        """Changes how long the manifests under ``content_id`` are kept; False: none is here."""
 
     def set_rule(self, rule: RetentionRule) -> None:
         """Sets how long manifests of a model are kept."""
@@ -85,7 +93,7 @@ class ManagedStore(Store, Protocol):
 
     def purge(self, now: datetime, *, dry_run: bool = False) -> list[str]:
         """Takes away all whose time is over at ``now``, and reservations older than a day; their
-        ids stay taken. Returns the ids.
+        ids stay taken. Returns the ids; of files that keep a mark the labels of their manifests.
         """
 
     def facts(self) -> StoreFacts:

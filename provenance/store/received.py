@@ -11,6 +11,7 @@ from provenance.store.records import StoredManifest
 from provenance.trust import TrustSettings
 
 _MIME = "video/mp4"
+_MARKED = "c2pa.watermarked"
 
 
 def received(manifest: bytes) -> StoredManifest:
@@ -43,4 +44,5 @@ def received(manifest: bytes) -> StoredManifest:
         duration_s=report.duration_s or 0.0,
         video_fingerprint=None if prints.video is None else prints.video.to_bytes(),
         audio_fingerprint=None if prints.sound is None else prints.sound.to_bytes(),
+        keeps_mark=not any(action.startswith(_MARKED) for action in report.actions),
     )

@@ -17,7 +17,9 @@ class StoredManifest:
     key, ``day`` its generation date, ``created`` (aware) when it was signed.
     ``video_fingerprint`` and ``audio_fingerprint``: what ``to_bytes`` of
     :mod:`provenance.fingerprint` gave for the marked file. ``keep_until`` (aware): from then on
-    :meth:`Store.purge` takes it away; None: as the rule for its model says.
+    :meth:`Store.purge` takes it away; None: as the rule for its model says. ``keeps_mark``: the
+    file's mark was in it before, because it is an edit or was signed again: ``content_id`` is that
+    of the file that was marked, and any number of such manifests stand beside its own.
     """
 
     content_id: str
@@ -33,6 +35,7 @@ class StoredManifest:
     video_fingerprint: bytes | None = None
     audio_fingerprint: bytes | None = None
     keep_until: datetime | None = None
+    keeps_mark: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +48,23 @@ class RetentionRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A content whose fingerprint has ``hits`` keys in common with the one in hand."""
+    """A manifest whose fingerprint has ``hits`` keys in common with the one in hand."""
 
     content_id: str
+    manifest_id: str
     hits: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFacts:
-    """How much is in a store: manifests, ids reserved for files being made, ids whose manifest was
-    purged, and keys of fingerprints. ``version``: of the schema.
+    """How much is in a store: manifests of marked files, ``editions`` (of files that keep a mark),
+    ids reserved for files being made, ids whose manifest was purged, and keys of fingerprints.
+    ``version``: of the schema.
     """
 
     version: int
     manifests: int
+    editions: int
     reserved: int
     retired: int
     keys: int

@@ -6,7 +6,7 @@ Content ids are kept as text where people look, and as a number where there are 
 
 from __future__ import annotations
 
-VERSION = 2
+VERSION = 3
 
 MIGRATIONS: dict[int, tuple[str, ...]] = {
     1: (
@@ -35,6 +35,16 @@ MIGRATIONS: dict[int, tuple[str, ...]] = {
     PRIMARY KEY (algorithm, value, manifest_id)
 ){options}""",
         "CREATE TABLE retention (model TEXT PRIMARY KEY, days INTEGER NOT NULL){options}",
+    ),
+    3: (
+        # Beside the keys of fingerprints its number stands for an edition: see editions.py.
+        """CREATE TABLE editions (
+    number {integer} PRIMARY KEY, manifest_id TEXT NOT NULL UNIQUE, content_id TEXT NOT NULL,
+    manifest {bytes} NOT NULL, mime TEXT, model TEXT, day TEXT, prompt_hash TEXT,
+    created TEXT NOT NULL, width INTEGER, height INTEGER, duration_s {real},
+    video_fingerprint {bytes}, audio_fingerprint {bytes}, keep_until TEXT
+){options}""",
+        "CREATE INDEX editions_by_content ON editions (content_id)",
     ),
 }
 """What takes a store from the version before to this one, statement by statement."""

@@ -2,51 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Self
 
 from provenance.errors import StoreError
-from provenance.fingerprint import SoundFingerprint, VideoFingerprint
-from provenance.store.labels import active_label
+from provenance.store.editions import Editions, is_edition
 from provenance.store.records import Candidate, RetentionRule, StoredManifest, StoreFacts
+from provenance.store.rows import COLUMNS, fingerprint_keys, record_of, text_of, values_of
 from provenance.store.schema import VERSION
-from provenance.store.subprints import sound_keys, video_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from provenance.store.database import Database
 
 RESERVED_FOR = timedelta(days=1)
 _COMMON = 1_000  # of as many contents and more, a key says too little to be followed
 _AT_ONCE = 200  # keys a query
-_COLUMNS = (
-    "content_id, manifest, mime, model, day, prompt_hash, created, width, height, duration_s, "
-    "video_fingerprint, audio_fingerprint, keep_until"
-)
+_TABLES = ("manifests", "editions")
 _RULE = "COALESCE((SELECT days FROM retention r WHERE r.model = m.model), (SELECT days FROM "
 _RULE += "retention r WHERE r.model = '*'))"
-
-
-class Database(Protocol):
-    """A connection, with ``?`` for parameters. ``name``: what messages call it."""
-
-    @property
-    def name(self) -> str: ...
-
-    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query; raises :class:`StoreError`."""
-
-    def change(self, statement: str, values: Sequence[Any] = ()) -> int:
-        """Changes something, within :meth:`transaction`; the number of rows."""
-
-    def change_many(self, statement: str, values: Iterable[Sequence[Any]]) -> None: ...
-
-    def transaction(self) -> AbstractContextManager[None]:
-        """All or nothing, and one at a time with others that write the same rows."""
-
-    def close(self) -> None: ...
 
 
 def _now() -> datetime:
@@ -58,15 +34,17 @@ class SqlStore:
 
     def __init__(self, database: Database, *, now: Callable[[], datetime] = _now) -> None:
         self._database = database
+        self._editions = Editions(database)
         self._now = now
 
     def reserve(self, content_id: str) -> bool:
         with self._database.transaction():
             return (
-                self._database.change(
+                not self._editions.labels(content_id, limit=1)
+                and self._database.change(
                     "INSERT INTO manifests (content_id, reserved_at) VALUES (?, ?) "
                     "ON CONFLICT (content_id) DO NOTHING",
-                    (content_id, _text(self._now())),
+                    (content_id, text_of(self._now())),
                 )
                 == 1
             )
@@ -81,7 +59,10 @@ class SqlStore:
 
     def put(self, *records: StoredManifest) -> None:
         with self._database.transaction():
-            self._insert([record for record in records if self._is_new(record)])
+            kept = self._editions.insert([record for record in records if record.keeps_mark])
+            self._index(self._editions.keys(kept))
+            own = [record for record in records if not record.keeps_mark]
+            self._insert([record for record in own if self._is_new(record)])
 
     def replace(self, record: StoredManifest, *, announced: bytes) -> None:
         with self._database.transaction():
@@ -101,17 +82,19 @@ class SqlStore:
 
     def _insert(self, fresh: list[StoredManifest]) -> None:
         self._database.change_many(
-            f"INSERT INTO manifests ({_COLUMNS}, manifest_id) "  # noqa: S608 constants only
+            f"INSERT INTO manifests ({COLUMNS}, manifest_id) "  # noqa: S608 constants only
             f"VALUES ({', '.join('?' * 14)})",
-            (_values(record) for record in fresh),
+            (values_of(record) for record in fresh),
         )
+        self._index(
+            (key, int(record.content_id, 16))
+            for record in fresh
+            for key in fingerprint_keys(record)
+        )
+
+    def _index(self, keys: Iterable[tuple[int, int]]) -> None:
         self._database.change_many(
-            "INSERT INTO subprints (print_key, content) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (
-                (key, int(record.content_id, 16))
-                for record in fresh
-                for key in fingerprint_keys(record)
-            ),
+            "INSERT INTO subprints (print_key, content) VALUES (?, ?) ON CONFLICT DO NOTHING", keys
         )
 
     def _is_new(self, record: StoredManifest) -> bool:
@@ -136,35 +119,44 @@ class SqlStore:
         )
 
     def get(self, content_id: str) -> StoredManifest | None:
-        return self._one("content_id = ?", content_id)
+        found = self._one("content_id = ?", content_id)
+        # An id that was given here and purged, or is in the making, leads to nothing.
+        if found is None and not self._given(content_id):
+            return self._editions.first(content_id)
+        return found
 
     def get_manifest(self, manifest_id: str) -> StoredManifest | None:
-        return self._one("manifest_id = ?", manifest_id)
+        return self._one("manifest_id = ?", manifest_id) or self._editions.get(manifest_id)
 
     def _one(self, condition: str, value: str) -> StoredManifest | None:
         found = self._database.rows(
-            f"SELECT {_COLUMNS} FROM manifests "  # noqa: S608 constants only
+            f"SELECT {COLUMNS} FROM manifests "  # noqa: S608 constants only
             f"WHERE {condition} AND manifest IS NOT NULL",
             (value,),
         )
         if not found:
             return None
-        try:
-            return _record(found[0])
-        except (ValueError, TypeError) as error:
-            raise StoreError(
-                f"{self._database.name} holds a damaged record under {value}: {error}",
-                hint="restore it from a backup",
-            ) from error
+        return record_of(found[0], keeps_mark=False, name=self._database.name)
 
     def manifest_id(self, content_id: str) -> str | None:
+        return next(iter(self.manifest_ids(content_id, limit=1)), None)
+
+    def manifest_ids(self, content_id: str, *, limit: int) -> list[str]:
         found = self._database.rows(
-            "SELECT manifest_id FROM manifests WHERE content_id = ? AND manifest IS NOT NULL",
+            "SELECT manifest_id, manifest IS NULL FROM manifests WHERE content_id = ?",
             (content_id,),
         )
-        return found[0][0] if found else None
+        if found and found[0][1]:
+            return []
+        own = [row[0] for row in found if row[0] is not None]
+        if len(own) < limit:
+            own += self._editions.labels(content_id, limit=limit - len(own))
+        return own
 
     def contains(self, content_id: str) -> bool:
+        return self._given(content_id) or bool(self._editions.labels(content_id, limit=1))
+
+    def _given(self, content_id: str) -> bool:
         return bool(
             self._database.rows("SELECT 1 FROM manifests WHERE content_id = ?", (content_id,))
         )
@@ -172,7 +164,9 @@ class SqlStore:
     def bind(self, manifest_id: str, algorithm: str, value: bytes) -> bool:
         with self._database.transaction():
             known = self._database.rows(
-                "SELECT 1 FROM manifests WHERE manifest_id = ?", (manifest_id,)
+                "SELECT 1 FROM manifests WHERE manifest_id = ? "
+                "UNION ALL SELECT 1 FROM editions WHERE manifest_id = ?",
+                (manifest_id, manifest_id),
             )
             if known:
                 self._database.change(
@@ -202,18 +196,34 @@ class SqlStore:
             common = Counter(key for key, _ in found)
             hits.update(content for key, content in found if common[key] < _COMMON)
         best = sorted(hits.items(), key=lambda item: (-item[1], item[0]))[:limit]
-        return [Candidate(content_id=f"{content:014x}", hits=count) for content, count in best]
+        return [
+            Candidate(content_id=named[0], manifest_id=named[1], hits=count)
+            for number, count in best
+            if (named := self._named(number)) is not None
+        ]
+
+    def _named(self, number: int) -> tuple[str, str] | None:
+        """(content id, label) of what ``number`` stands for beside keys."""
+        if is_edition(number):
+            return self._editions.named(number)
+        content_id = f"{number:014x}"
+        found = self._database.rows(
+            "SELECT manifest_id FROM manifests WHERE content_id = ?", (content_id,)
+        )
+        return (content_id, found[0][0]) if found and found[0][0] is not None else None
 
     def keep(self, content_id: str, until: datetime | None) -> bool:
+        end = None if until is None else text_of(until)
         with self._database.transaction():
-            return (
+            changed = [
                 self._database.change(
-                    "UPDATE manifests SET keep_until = ? "
+                    f"UPDATE {table} SET keep_until = ? "  # noqa: S608 constants only
                     "WHERE content_id = ? AND manifest IS NOT NULL",
-                    (None if until is None else _text(until), content_id),
+                    (end, content_id),
                 )
-                == 1
-            )
+                for table in _TABLES
+            ]
+        return any(changed)
 
     def set_rule(self, rule: RetentionRule) -> None:
         with self._database.transaction():
@@ -233,33 +243,39 @@ class SqlStore:
 
     def purge(self, now: datetime, *, dry_run: bool = False) -> list[str]:
         with self._database.transaction():
-            over = [*self._expired(now)]
+            over, editions = (list(self._expired(table, now)) for table in _TABLES)
             left = self._database.rows(
                 "SELECT content_id FROM manifests WHERE manifest IS NULL AND retired_at IS NULL "
                 "AND reserved_at < ? ORDER BY content_id",
-                (_text(now - RESERVED_FOR),),
+                (text_of(now - RESERVED_FOR),),
             )
             if not dry_run:
-                for content_id in over:
+                for content_id, _ in over:
                     self._retire(content_id, now)
+                for _, manifest_id in editions:
+                    self._editions.remove(manifest_id)
                 self._database.change_many("DELETE FROM manifests WHERE content_id = ?", left)
-        return over + [row[0] for row in left]
-
-    def _expired(self, now: datetime) -> list[str]:
-        rows = self._database.rows(
-            f"SELECT content_id, created, keep_until, {_RULE} "  # noqa: S608 constants only
-            "FROM manifests m WHERE manifest IS NOT NULL ORDER BY content_id"
-        )
         return [
-            content_id
-            for content_id, created, keep_until, days in rows
-            if (
-                datetime.fromisoformat(keep_until) <= now
-                if keep_until is not None
-                else days is not None
-                and datetime.fromisoformat(created) + timedelta(days=days) <= now
-            )
+            *(content_id for content_id, _ in over),
+            *(manifest_id for _, manifest_id in editions),
+            *(row[0] for row in left),
         ]
+
+    def _expired(self, table: str, now: datetime) -> Iterator[tuple[str, str]]:
+        """(content id, label) of the manifests whose time is over."""
+        rows = self._database.rows(
+            f"SELECT content_id, manifest_id, created, keep_until, {_RULE} "  # noqa: S608 constants
+            f"FROM {table} m WHERE manifest IS NOT NULL ORDER BY content_id, manifest_id"
+        )
+        for content_id, manifest_id, created, keep_until, days in rows:
+            if keep_until is not None:
+                end = datetime.fromisoformat(keep_until)
+            elif days is not None:
+                end = datetime.fromisoformat(created) + timedelta(days=days)
+            else:
+                continue
+            if end <= now:
+                yield content_id, manifest_id
 
     def _retire(self, content_id: str, now: datetime) -> None:
         label = "(SELECT manifest_id FROM manifests WHERE content_id = ?)"
@@ -271,16 +287,22 @@ class SqlStore:
         self._database.change("DELETE FROM manifests WHERE content_id = ?", (content_id,))
         self._database.change(
             "INSERT INTO manifests (content_id, retired_at) VALUES (?, ?)",
-            (content_id, _text(now)),
+            (content_id, text_of(now)),
         )
 
     def facts(self) -> StoreFacts:
         row = self._database.rows(
             "SELECT COUNT(manifest), COUNT(CASE WHEN manifest IS NULL AND retired_at IS NULL "
-            "THEN 1 END), COUNT(retired_at), (SELECT COUNT(*) FROM subprints) FROM manifests"
+            "THEN 1 END), COUNT(retired_at), (SELECT COUNT(*) FROM subprints), "
+            "(SELECT COUNT(*) FROM editions) FROM manifests"
         )[0]
         return StoreFacts(
-            version=VERSION, manifests=row[0], reserved=row[1], retired=row[2], keys=row[3]
+            version=VERSION,
+            manifests=row[0],
+            reserved=row[1],
+            retired=row[2],
+            keys=row[3],
+            editions=row[4],
         )
 
     def close(self) -> None:
@@ -291,65 +313,3 @@ class SqlStore:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def fingerprint_keys(record: StoredManifest) -> list[int]:
-    """The keys by which ``record``'s fingerprints are found; raises :class:`StoreError`."""
-    try:
-        keys = []
-        if record.video_fingerprint is not None:
-            keys += video_keys(VideoFingerprint.from_bytes(record.video_fingerprint))
-        if record.audio_fingerprint is not None:
-            keys += sound_keys(SoundFingerprint.from_bytes(record.audio_fingerprint))
-    except ValueError as error:
-        raise StoreError(
-            f"the fingerprint of {record.content_id} cannot be kept: {error}",
-            hint="give what to_bytes of a fingerprint made",
-        ) from error
-    return keys
-
-
-def label_of(manifest: bytes) -> str:
-    """What a manifest is called in a store: its label, or its digest where it has none."""
-    return active_label(manifest) or f"urn:sha256:{hashlib.sha256(manifest).hexdigest()}"
-
-
-def _text(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat()
-
-
-def _values(record: StoredManifest) -> tuple[Any, ...]:
-    return (
-        record.content_id,
-        record.manifest,
-        record.mime,
-        record.model,
-        record.day.isoformat(),
-        record.prompt_hash,
-        _text(record.created),
-        record.width,
-        record.height,
-        record.duration_s,
-        record.video_fingerprint,
-        record.audio_fingerprint,
-        None if record.keep_until is None else _text(record.keep_until),
-        label_of(record.manifest),
-    )
-
-
-def _record(row: tuple[Any, ...]) -> StoredManifest:
-    return StoredManifest(
-        content_id=row[0],
-        manifest=bytes(row[1]),
-        mime=row[2],
-        model=row[3],
-        day=date.fromisoformat(row[4]),
-        prompt_hash=row[5],
-        created=datetime.fromisoformat(row[6]),
-        width=row[7],
-        height=row[8],
-        duration_s=row[9],
-        video_fingerprint=None if row[10] is None else bytes(row[10]),
-        audio_fingerprint=None if row[11] is None else bytes(row[11]),
-        keep_until=None if row[12] is None else datetime.fromisoformat(row[12]),
-    )

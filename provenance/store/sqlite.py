@@ -199,5 +199,6 @@ def _explain(error: Exception, path: Path) -> StoreError:
     reason = error.strerror if isinstance(error, OSError) else error
     return StoreError(
         f"cannot use the manifest store {path}: {reason}",
-        hint="check that you may write the file and its folder, or choose another with --store",
+        hint="check that its disk has room, and that you may write the file and its folder; or "
+        "choose another with --store",
     )

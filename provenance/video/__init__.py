@@ -15,6 +15,7 @@ from provenance.video.scaling import scaled
 from provenance.video.settings import EncodeSettings
 from provenance.video.sniff import STILLS
 from provenance.video.sound_codec import coded_sound, filtered_sound
+from provenance.video.sound_exchange import exchange_sound
 from provenance.video.sound_file import (
     SOUND_SUFFIXES,
     SoundInfo,
@@ -41,6 +42,7 @@ __all__ = [
     "SoundWriter",
     "coded_sound",
     "describe_ffmpeg",
+    "exchange_sound",
     "filtered_sound",
     "open_media",
     "open_sound",

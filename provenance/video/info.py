@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from provenance.clip import AudioSpec, VideoSpec
+from provenance.clip import VideoSpec
 from provenance.errors import MediaTooLarge, NoVideo
 from provenance.video.demux import (
     check_pixels,
@@ -19,14 +19,16 @@ from provenance.video.demux import (
 from provenance.video.layout import canonical
 from provenance.video.orientation import orientation_of, turn
 from provenance.video.picture import Picture
-from provenance.video.sound import audible, kept_channels
+from provenance.video.sound import audible, tracks_of
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+    from provenance.clip import AudioSpec
     from provenance.video.limits import Limits
     from provenance.video.orientation import Orientation
+    from provenance.video.sound import SoundTrack
     from provenance.video.source import SourceFile
 
 FALLBACK_RATE = Fraction(25)
@@ -42,11 +44,11 @@ class MediaInfo:
     """What is in a file.
 
     ``container``: mp4, mov, webm, mkv, avi or mpegts. ``video``: as shown, after rotation.
-    ``audio``: the first sound track, ``audio_tracks`` their number. ``frames``: as the file
-    declares, or None. ``variable_rate``: the time stamps do not fit one rate (``video.rate`` is
-    then the average). ``rotation``: degrees clockwise that the stored pictures are turned by, after
-    a mirroring if ``flipped``. ``start``: time of the first picture in seconds. ``bytes``: size of
-    the file.
+    ``audio``: the first of the ``sound`` tracks, ``audio_tracks`` their number. ``frames``: as
+    the file declares, or None. ``variable_rate``: the time stamps do not fit one rate
+    (``video.rate`` is then the average). ``rotation``: degrees clockwise that the stored
+    pictures are turned by, after a mirroring if ``flipped``. ``start``: time of the first
+    picture in seconds. ``bytes``: size of the file.
     """
 
     container: str
@@ -61,6 +63,7 @@ class MediaInfo:
     bytes: int
     flipped: bool = False
     audio_tracks: int = 0
+    sound: tuple[SoundTrack, ...] = ()
     audio_codec: str | None = None
     start: Fraction = Fraction(0)
 
@@ -94,16 +97,14 @@ def probe(source: SourceFile, limits: Limits) -> MediaInfo:
         shown = turn(canonical(first), orientation)
         start = time_of(first, stream) or Fraction(0)
         tracks = audible(container)
+        sound = tracks_of(tracks)
         return MediaInfo(
             container=source.kind.container,
             mime=source.kind.mime,
             video=_video_spec(Picture(shown, start), stream, rate, orientation),
-            audio=AudioSpec(
-                sample_rate=tracks[0].sample_rate, channels=kept_channels(tracks[0].channels)
-            )
-            if tracks
-            else None,
-            audio_tracks=len(tracks),
+            audio=sound[0].audio if sound else None,
+            audio_tracks=len(sound),
+            sound=sound,
             audio_codec=tracks[0].codec_context.codec.canonical_name if tracks else None,
             duration_s=duration,
             frames=stream.frames or None,

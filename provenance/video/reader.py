@@ -117,18 +117,18 @@ class MediaReader:
                     f"{name} has a video track without a picture", hint="nothing to look at"
                 )
 
-    def sound(self) -> Iterator[NDArray[np.float32]]:
-        """The first sound track from the first picture on, in blocks of (N, channels) float32,
-        −1…1.
+    def sound(self, track: int = 0) -> Iterator[NDArray[np.float32]]:
+        """A sound track from the first picture on, in blocks of (N, channels) float32, −1…1.
 
         Sample 0 belongs to the time of the first picture (``info.start``): earlier sound is
-        dropped, missing sound is silence. The rate is ``info.audio.sample_rate``. Nothing for a
+        dropped, missing sound is silence. ``info.sound`` says what the tracks are. Nothing for a
         silent file. A damaged end sets ``damaged`` and ends the blocks.
         """
-        if self.info.audio is None:
+        if not self.info.sound:
             return
         with closing(self._open()) as container:
-            blocks = sound_blocks(container, self.info.audio, self.info.start)
+            audio = self.info.sound[track].audio
+            blocks = sound_blocks(container, audio, self.info.start, track=track)
             while True:
                 try:
                     with reading(self.source.name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +12,7 @@ import av.filter
 import numpy as np
 from av.stream import Discard
 
+from provenance.clip import AudioSpec
 from provenance.errors import FrameError, OptionError, UnreadableMedia
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from numpy.typing import NDArray
 
-    from provenance.clip import AudioSpec
     from provenance.video.sound_settings import SoundSettings
 
 # FFmpeg's AAC encoder wants exactly these arrangements (ISO/IEC 14496-3, table 1.19).
@@ -136,11 +137,29 @@ def sound_streams(container: InputContainer) -> list[AudioStream]:
     return streams
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundTrack:
+    """One of a file's sound tracks. ``language`` as the file names it, such as ``deu``, or None."""
+
+    audio: AudioSpec
+    language: str | None = None
+
+
+def tracks_of(streams: list[AudioStream]) -> tuple[SoundTrack, ...]:
+    return tuple(
+        SoundTrack(
+            audio=AudioSpec(sample_rate=one.sample_rate, channels=kept_channels(one.channels)),
+            language=one.language,
+        )
+        for one in streams
+    )
+
+
 def sound_blocks(
-    container: InputContainer, spec: AudioSpec, start: Fraction
+    container: InputContainer, spec: AudioSpec, start: Fraction, *, track: int = 0
 ) -> Iterator[NDArray[np.float32]]:
-    """Blocks of (N, channels) float32 of the first track; sample 0 is at ``start`` seconds."""
-    stream = sound_streams(container)[0]
+    """Blocks of (N, channels) float32 of one track; sample 0 is at ``start`` seconds."""
+    stream = sound_streams(container)[track]
     resampler = Resampler(spec.sample_rate, LAYOUT_NAMES[spec.channels], "flt", first_sample=0)
     packets = container.demux(stream)
     for packet in packets:
@@ -198,12 +217,20 @@ class GeneratedSound:
     """Samples in, packets out; the first sample is at time 0."""
 
     def __init__(
-        self, output: OutputContainer, codec: str, spec: AudioSpec, settings: SoundSettings
+        self,
+        output: OutputContainer,
+        codec: str,
+        spec: AudioSpec,
+        settings: SoundSettings,
+        *,
+        sample_type: str | None = None,
     ) -> None:
         self._spec = spec
         rate = settings.sample_rate or spec.sample_rate
         channels = settings.channels_of(spec.channels)
         self._stream = new_sound_stream(output, codec, rate, channels, settings.bitrate)
+        if sample_type is not None:
+            self._stream.codec_context.format = sample_type
         self._count = 0
 
     def encode(self, samples: NDArray[np.float32]) -> list[Packet[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self
 import av
 import av.error
 
-from provenance.clip import AudioSpec
 from provenance.errors import (
     EveryframeError,
     MediaTooLarge,
@@ -25,12 +24,13 @@ from provenance.video.limits import Limits
 from provenance.video.output import create_file, remove_file, writing
 from provenance.video.sniff import sniff_sound
 from provenance.video.sound import (
+    BITS_A_SECOND_A_CHANNEL,
     GeneratedSound,
     audible,
     check_audio_spec,
     check_samples,
-    kept_channels,
     sound_blocks,
+    tracks_of,
 )
 from provenance.video.sound_settings import SoundSettings
 from provenance.video.source import SourceFile
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from provenance.clip import AudioSpec
+    from provenance.video.sound import SoundTrack
 
 MICROSECONDS = 1_000_000
 # Suffix: FFmpeg's muxer and encoder.
@@ -55,14 +58,21 @@ SOUND_FILES = MappingProxyType(
         ".opus": ("ogg", "libopus"),
     }
 )
+# Lossless codecs that a muxer holds beside its own, and how encoders take more than 16 bits.
+_HELD = MappingProxyType(
+    {"wav": frozenset({"pcm_s24le", "pcm_s32le", "pcm_f32le"}), "ipod": frozenset({"alac"})}
+)
+_DEEP = MappingProxyType({"flac": "s32", "alac": "s32p"})
+_MOST_BITRATE = 320_000  # of MP3; more is not heard in any of them
 SOUND_SUFFIXES = tuple(SOUND_FILES)
 """What the name of a file of sound that we write ends in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoundInfo:
-    """``audio``: the first sound track. ``duration_s``: as declared, or None. ``bytes``: the size
-    of the file. ``start``: time of the first sample, in seconds.
+    """``audio``: the first of the ``sound`` tracks, ``codec``, ``bits`` a sample (after decoding)
+    and ``bitrate`` (as declared, or None) those of it. ``duration_s``: as declared, or None.
+    ``bytes``: the size of the file. ``start``: time of the first sample, in seconds.
     """
 
     container: str
@@ -72,6 +82,9 @@ class SoundInfo:
     duration_s: float | None
     bytes: int
     start: Fraction = Fraction(0)
+    bits: int = 16
+    bitrate: int | None = None
+    sound: tuple[SoundTrack, ...] = ()
 
 
 def open_sound(path: Path, *, limits: Limits | None = None) -> SoundReader:
@@ -113,20 +126,22 @@ class SoundReader:
     def close(self) -> None:
         self.source.close()
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Blocks of (N, channels) float32 from the first sample on; every call is a new pass.
+    def blocks(self, track: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Blocks of (N, channels) float32 of one track; every call is a new pass.
+
+        Sample 0 is the first of the first track.
 
         Raises :class:`~provenance.errors.UnreadableMedia` when nothing decodes, and
         :class:`~provenance.errors.MediaTooLarge` when there is more than the limits allow.
         """
-        name, audio = self.source.name, self.info.audio
+        name, audio = self.source.name, self.info.sound[track].audio
         self.damaged = None
         most = self._limits.max_duration_s * audio.sample_rate
         count = 0
         with reading(name):
             container = open_container(self.source, self._limits)
         with closing(container):
-            blocks = sound_blocks(container, audio, self.info.start)
+            blocks = sound_blocks(container, audio, self.info.start, track=track)
             while True:
                 try:
                     with reading(name):
@@ -159,7 +174,7 @@ class SoundReader:
             if not tracks:
                 message = f"{name} has no sound that can be decoded"
                 raise NoVideo(message, hint="give a file with sound or moving pictures")
-            track = tracks[0]
+            track, sound = tracks[0], tracks_of(tracks)
             duration_s = None
             if track.duration and track.time_base:
                 duration_s = float(track.duration * track.time_base)
@@ -174,13 +189,14 @@ class SoundReader:
             return SoundInfo(
                 container=self.source.kind.container,
                 mime=self.source.kind.mime,
-                audio=AudioSpec(
-                    sample_rate=track.sample_rate, channels=kept_channels(track.channels)
-                ),
+                audio=sound[0].audio,
+                sound=sound,
                 codec=track.codec_context.codec.canonical_name,
                 duration_s=duration_s,
                 bytes=self.source.size,
                 start=start,
+                bits=track.codec_context.format.bits if track.codec_context.format else 16,
+                bitrate=track.codec_context.bit_rate or None,
             )
 
 
@@ -188,12 +204,20 @@ class SoundWriter:
     """Encodes sound to ``path``, whose suffix chooses how; use it as a context manager.
 
     ``path`` is written in place; an exception inside the ``with`` block removes it. ``sound`` says
-    how to encode: its codec stays that of the suffix. Raises
-    :class:`~provenance.errors.OptionError` and the errors of
+    how to encode: its codec stays that of the suffix. ``like``: the file that the sound comes from;
+    its lossless codec, its bits a sample and, where that is higher than ours, its bit rate stay.
+    Raises :class:`~provenance.errors.OptionError` and the errors of
     :func:`~provenance.video.output.writing`.
     """
 
-    def __init__(self, path: Path, audio: AudioSpec, *, sound: SoundSettings | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        audio: AudioSpec,
+        *,
+        sound: SoundSettings | None = None,
+        like: SoundInfo | None = None,
+    ) -> None:
         if path.suffix.lower() not in SOUND_FILES:
             raise OptionError(
                 f"{path.name} has no suffix of a file of sound that we write",
@@ -203,10 +227,17 @@ class SoundWriter:
         self.path = path
         self._audio = audio
         muxer, encoder = SOUND_FILES[path.suffix.lower()]
+        settings, sample_type = sound or SoundSettings(), None
+        if like is not None:
+            encoder = _same_again(muxer, encoder, like)
+            settings = replace(settings, bitrate=_as_good(like))
+            sample_type = _DEEP.get(encoder) if _deep(like) else None
         self._identity = create_file(path)
         with writing(path):
             self._output = av.open("file:" + os.fspath(path), "w", format=muxer)
-            self._sound = GeneratedSound(self._output, encoder, audio, sound or SoundSettings())
+            self._sound = GeneratedSound(
+                self._output, encoder, audio, settings, sample_type=sample_type
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -239,3 +270,17 @@ class SoundWriter:
         with suppress(Exception):  # a muxer that cannot finish a file that is about to go
             self._output.close()
         remove_file(self.path, self._identity)
+
+
+def _same_again(muxer: str, encoder: str, like: SoundInfo) -> str:
+    return like.codec if like.codec in _HELD.get(muxer, ()) else encoder
+
+
+def _deep(like: SoundInfo) -> bool:
+    return like.bits > 16 and (like.codec in _DEEP or like.codec.startswith("pcm_"))
+
+
+def _as_good(like: SoundInfo) -> int:
+    """Bits a second: what we give, or the file's own where that is more."""
+    usual = BITS_A_SECOND_A_CHANNEL * like.audio.channels
+    return max(usual, min(like.bitrate or 0, _MOST_BITRATE))

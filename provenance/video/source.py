@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from provenance.errors import InputEmpty, MediaTooLarge
+from provenance.id3 import tag_bytes
 from provenance.regular_file import open_regular
 from provenance.video.completeness import missing_bytes
 from provenance.video.sniff import HEAD_BYTES, Kind, sniff
@@ -37,7 +38,7 @@ class SourceFile:
         self._file = open_regular(path)
         try:
             self.size = _checked_size(self.name, os.fstat(self._file.fileno()).st_size, limits)
-            self.kind: Kind = sniffed(os.pread(self._file.fileno(), HEAD_BYTES, 0), self.name)
+            self.kind: Kind = sniffed(_head(self._file.fileno()), self.name)
         except BaseException:
             self._file.close()
             raise
@@ -97,3 +98,10 @@ def _checked_size(name: str, size: int, limits: Limits) -> int:
         message = f"{name} has {size} bytes, more than the limit of {limits.max_bytes}"
         raise MediaTooLarge(message, hint="raise the limit on bytes, or cut the file")
     return size
+
+
+def _head(number: int) -> bytes:
+    """The first bytes of a file; of FLAC behind a tag, as signers write it, those behind it."""
+    head = os.pread(number, HEAD_BYTES, 0)
+    behind = os.pread(number, HEAD_BYTES, tag) if (tag := tag_bytes(head)) else b""
+    return behind if behind.startswith(b"fLaC") else head

@@ -1,7 +1,7 @@
 """The invisible mark: a keyed tile of cells under the bound of visibility, and the search for it.
 
 :class:`ClipMarker` writes, :class:`ClipDetector` reads, :class:`Detection` is what was read. The
-two roles that a trained net can take, :class:`Embedder` and :class:`Extractor`, are in ``roles``.
+roles around the exact part, :class:`Embedder` and :class:`Extractor`, are in ``roles``.
 """
 
 from __future__ import annotations

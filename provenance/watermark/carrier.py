@@ -1,4 +1,4 @@
-"""The carrier that needs no training: spread spectrum under the eye's bound, matched filter.
+"""The carrier: spread spectrum under the eye's bound, matched filter.
 
 The extractor is what makes it strong. The usual correlator subtracts a blurred picture and lets
 edges and texture drown the mark. Here every pixel's neighbourhood is split into the low bands of a
@@ -43,7 +43,7 @@ def _bands() -> tuple[NDArray[np.float32], ...]:
 
 
 class SpreadSpectrumEmbedder:
-    """The ``Embedder`` without a net: the pattern itself, as loud as the bound lets it be."""
+    """The ``Embedder`` in use: the pattern itself, as loud as the bound lets it be."""
 
     pixels_per_cell = 2
 
@@ -58,7 +58,7 @@ class SpreadSpectrumEmbedder:
 
 
 class MatchedFilterExtractor:
-    """The ``Extractor`` without a net: locally whitened bands, put together again."""
+    """The ``Extractor`` in use: locally whitened bands, put together again."""
 
     pixels_per_cell = 2
 

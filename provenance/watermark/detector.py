@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 _FIRST_LOOK_S = 0.5  # a search on the way looks after so many seconds, then at doublings
 _FIRST_SWEEP_S = 2.0  # from here on every other look tries every size
+_LEAST_REST = 1.5  # a beginning says nothing new unless the whole is so many times as long
 _SHORTEST_OTHER_S = 0.5  # a part without the mark is searched for another from so much on
 _UPRIGHT_DEG = 0.25  # a smaller angle counts as none
 
@@ -234,7 +235,8 @@ class ClipDetector:
         """
         self._look(self._evidence.totals, self._reach)
         seconds = _FIRST_LOOK_S
-        while self._found is None and not self._fast and seconds < self._evidence.seconds:
+        most = self._evidence.seconds / _LEAST_REST
+        while self._found is None and not self._fast and seconds <= most:
             self._look(self._evidence.beginning(seconds), _reach_at(seconds))
             seconds *= 2
         if self._found is None:

@@ -1,4 +1,4 @@
-"""The two roles that a trained net can take: what embeds a pattern, and what listens for one.
+"""The two roles around the exact part: what embeds a pattern, and what listens for one.
 
 Keys, payloads and geometry are not their business: both work on a picture in which a cell has
 ``pixels_per_cell`` pixels a side, and the exact part around them does the rest.

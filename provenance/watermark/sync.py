@@ -9,6 +9,7 @@ No original is needed, and no certainty either: the tag decides, the score only 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,11 @@ _MOVES = (
     np.array([[0, -1.0], [1, 0]]),
     np.array([[0, 1.0], [0, 0]]),
 )
-_DOUBT_STEP = 0.001
+_DOUBT_STEP = 0.002  # of a map 427 pixels wide, a pixel at the far edge; then it goes uphill
 _WORTH_MOVING = 0.05  # gain in score; less is noise, and would tilt what is straight
 _REFINING_STEPS = (0.004, 0.002, 0.001, 0.0005)
 _MOST_LATTICES = 6
+_THREADS = 2
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
 _UPRIGHT = ((False, 0), (True, 0))
 
@@ -209,7 +211,13 @@ class PilotSearch:
 
     def best(self, folds: Folds, shapes: Iterable[Placement]) -> list[Placement]:
         """The best shift and orientation at each of ``shapes``, best first."""
-        found = [self._peak(folds.spectrum(shape), shape, _ORIENTATIONS) for shape in shapes]
+
+        def peak(shape: Placement) -> Placement:
+            return self._peak(folds.spectrum(shape), shape, _ORIENTATIONS)
+
+        # The sums and transforms of one shape let those of another run beside them.
+        with ThreadPoolExecutor(_THREADS) as pool:
+            found = list(pool.map(peak, shapes))
         return sorted(found, key=lambda p: -p.score)
 
     def upright(self, folds: NDArray[np.float32], shape: Placement) -> tuple[int, Placement]:

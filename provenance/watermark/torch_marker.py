@@ -37,7 +37,7 @@ def _resizing(length: int, target: int, interpolation: int) -> NDArray[np.float3
 class TorchClipMarker:
     """Marks the luma of one clip on ``device``, frame by frame, in display order.
 
-    As :class:`~provenance.watermark.marker.ClipMarker` with the embedder that needs no net, and
+    As :class:`~provenance.watermark.marker.ClipMarker` with its usual embedder, and
     with the same errors; 8 bits a sample.
     """
 
@@ -129,16 +129,39 @@ class TorchClipMarker:
 def visibility_bound(luma: Tensor, previous: Tensor | None) -> Tensor:
     """:func:`provenance.watermark.perception.visibility_bound` of (H, W) tensors."""
     mean = _blur(luma, 5)
-    deviation = (_blur(luma * luma, 5) - mean * mean).clamp_min(0).sqrt()
-    deviation = -functional.max_pool2d(-deviation[None, None], 3, 1, 1)[0, 0]
-    bound = perception.FLAT_LEVELS + (deviation * perception.TEXTURE_SLOPE).clamp_max(
-        perception.TEXTURE_LEVELS
-    )
-    if previous is not None:
-        moved = _blur((luma - previous).abs(), 7) / perception.MOTION_LEVELS
-        floor = perception.MOTION_FLOOR
-        bound = bound * (floor + (1 - floor) / (1 + moved * moved))
-    return _blur(bound, 5)
+    power = (_blur(luma * luma, 5) - mean * mean).clamp_min(0)
+    deviation = -functional.max_pool2d(-power.sqrt()[None, None], 3, 1, 1)[0, 0]
+    moved = None if previous is None else _blur((luma - previous).abs(), 7)
+    sparing = _bound(deviation, moved, perception.SPARING)
+    full = _bound(deviation, moved, perception.FULL)
+    worth, noise = _heard(power[::2, ::2], None if moved is None else moved[::2, ::2])
+    spread = noise.mean().sqrt() + 1e-6
+    # All of it stays on the device: a number that is waited for stops the queue.
+    least, most = ((bound[::2, ::2] * worth).mean() / spread for bound in (sparing, full))
+    share = ((perception.ENOUGH - least) / (most - least).clamp_min(1e-6)).clamp(0, 1)
+    return _blur(sparing + share * (full - sparing), 5)
+
+
+def _heard(power: Tensor, moved: Tensor | None) -> tuple[Tensor, Tensor]:
+    """What a level of the mark is worth in each place, and the power of the picture itself."""
+    energy = power / 2
+    worth = 1 / (energy + perception.NOISE_FLOOR)
+    noise = energy * worth * worth
+    if moved is None:
+        return worth, noise
+    floor, moving = perception.HEARD_IN_MOTION, moved / perception.SPARING.motion_levels
+    still = floor + (1 - floor) / (1 + moving * moving)
+    return worth * still, noise * still
+
+
+def _bound(deviation: Tensor, moved: Tensor | None, manner: perception.Manner) -> Tensor:
+    texture = (deviation * perception.TEXTURE_SLOPE).clamp_max(manner.texture_levels)
+    rough = deviation / perception.ROUGH
+    bound = perception.FLAT_LEVELS + texture / (1 + rough * rough)
+    if moved is not None:
+        floor, moving = manner.motion_floor, moved / manner.motion_levels
+        bound = bound * (floor + (1 - floor) / (1 + moving * moving))
+    return bound
 
 
 def _blur(plane: Tensor, window: int) -> Tensor:

@@ -25,6 +25,7 @@ from provenance.video import (
     picture_from_rgb,
 )
 from provenance.writer import ProvenanceWriter
+from tests.desk import packets_of
 from tests.drawn import moving_frames
 from tests.drawn_sound import RATE, marked
 from tests.result_facts import clock, mark, segments, unread_mark
@@ -186,3 +187,20 @@ def test_generated_sound_is_marked_from_the_first_picture_on(tmp_path, identity,
     result = verify(path, keys=[DEFAULT_CARRIER_KEY])
     assert result.audio_watermark.content_id == writer.result.sealed.payload.content_id_hex
     assert result.audio_watermark.clock[0].original_start_s == pytest.approx(0, abs=0.1)
+
+
+def test_sound_without_a_mark_gets_that_of_the_pictures_that_are_kept(tmp_path, identity, stamped):
+    silent, kept = tmp_path / "silent.mp4", tmp_path / "kept.mp4"
+    with open_store(str(tmp_path / "store.sqlite")) as store:
+        options = {"model": "ltx-2.3", "identity": identity, "store": store}
+        first = stamp(stamped[2], silent, settings=QUICK, audio_mark=False, **options)
+        done = stamp(silent, kept, **options)
+        again = stamp(kept, tmp_path / "again.mp4", **options)
+        result = verify(kept, store=store)
+    assert (first.sound_marked, done.sound_marked, again.sound_marked) == (0, 1, 0)
+    assert done.kept
+    assert done.sealed.payload == first.sealed.payload
+    assert packets_of(kept, "video") == packets_of(silent, "video")
+    assert result.audio_watermark.content_id == result.watermark.content_id
+    assert (result.verdict, result.tampered) == ("ai_generated", False)
+    assert result.audio_offset_ms == pytest.approx(0, abs=60)

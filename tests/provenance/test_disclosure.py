@@ -110,6 +110,36 @@ def test_nothing_in_a_name_becomes_html(name, model):
     )
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)//",
+        "JavaScript:alert(1)//",
+        "java\tscript:alert(1)//",
+        "\njavascript:alert(1)//",
+        " javascript:alert(1)//",
+        "data:text/html,<script>alert(1)</script>",
+        "file:///etc/",
+        "https:",
+        "https:\\example.com",
+        "https://[::1/",
+        "/videos?page=",
+        "/videos#",
+        "",
+    ],
+)
+def test_links_lead_to_web_sites_alone(made, address):
+    with pytest.raises(OptionError) as caught:
+        disclose(made.demo, made.trust, base_url=address)
+    assert "https://" in caught.value.hint
+
+
+@pytest.mark.parametrize("address", ["https://example.com", "http://[::1]:80/v", "videos", "/"])
+def test_links_stand_under_the_address_that_is_given(address):
+    page = snippet_of(ManifestReport(present=True), "a.mp4", base_url=address)
+    assert ("a", {"href": f"{address.rstrip('/')}/a.c2pa.json"}) in Parsed(page).tags
+
+
 def test_the_law_s_fields_are_there(made):
     facts = disclose(made.demo, made.trust).rendering
     payload = made.stamped.sealed.payload

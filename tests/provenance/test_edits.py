@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from benchmarks.fingerprint import fingerprint
 from provenance import stamp
 from provenance.edits import edit, parse_operation
 from provenance.errors import AlreadyMarked, MediaTooShort, OptionError
+from provenance.fingerprint import Prints, match
 from provenance.keys import create_development_identity
 from provenance.manifest import read_manifest
-from provenance.store import open_store
+from provenance.manifest.extraction import extract_manifest
+from provenance.resolver.queries import by_fingerprint
+from provenance.store import open_managed_store, open_store
+from provenance.store.rows import label_of
 from provenance.trust import TrustSettings
-from provenance.video import EncodeSettings, open_media
+from provenance.video import EncodeSettings, MediaWriter, open_media
 from provenance.watermark import ClipDetector
 from tests.drawn import draw_clip
 from tests.provenance.rubric import crjson, problems
@@ -24,9 +29,11 @@ from tests.provenance.rubric import crjson, problems
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from provenance.store import ManagedStore
+
 WIDTH, HEIGHT, FRAMES = 256, 192, 48
 FAST = EncodeSettings(preset="ultrafast", crf=20)
-OPERATIONS = {"trim": "trim=0.5:1.75", "transcode": "transcode", "concat": "concat"}
+OPERATIONS = {"trim": "trim=0.25:2", "transcode": "transcode", "concat": "concat"}
 
 
 class Studio:
@@ -124,6 +131,29 @@ def test_the_policy_on_marked_input_on_every_path(studio, operation, state, poli
     assert report.ai_generated is True
 
 
+@pytest.fixture(scope="module")
+def kept(studio, tmp_path_factory):
+    """Makes each edit of the marked clip once, into a store that holds nothing else."""
+    made = {}
+
+    def make(path: str) -> tuple[str, ManagedStore]:
+        if path not in made:
+            store = open_managed_store(tmp_path_factory.mktemp(path) / "store.sqlite")
+            name = f"kept-{path}.mp4"
+            if path == "again":
+                fields = {"model": "helios-1.0", "identity": studio.identity, "store": store}
+                stamp(studio.marked, studio.folder / name, **fields)
+            else:
+                inputs = inputs_of(studio, path, "marked")
+                studio.edit(inputs, OPERATIONS[path], name, store=store)
+            made[path] = (name, store)
+        return made[path]
+
+    yield make
+    for _, store in made.values():
+        store.close()
+
+
 @pytest.mark.parametrize(
     ("operation", "relationship", "actions"),
     [
@@ -133,18 +163,41 @@ def test_the_policy_on_marked_input_on_every_path(studio, operation, state, poli
     ],
 )
 def test_the_actions_and_the_history_are_those_of_the_edit(
-    studio, operation, relationship, actions
+    studio, kept, operation, relationship, actions
 ):
     inputs = inputs_of(studio, operation, "marked")
-    studio.edit(inputs, OPERATIONS[operation])
-    report = studio.report()
+    name, _ = kept(operation)
+    report = studio.report(name)
     assert report.actions == actions
     assert {one.relationship for one in report.ingredients} == {relationship}
     assert len(report.ingredients) == len(inputs)
     assert all(one.manifest_label and one.ai_generated for one in report.ingredients)
-    assert problems(crjson(studio.folder / "out.mp4", studio.identity)) == {}
+    assert problems(crjson(studio.folder / name, studio.identity)) == {}
     # The prompt's digest is that of the mark that was kept.
     assert report.prompt_hash == str(studio.first.sealed.prompt)
+
+
+@pytest.mark.parametrize("path", [*OPERATIONS, "again"])
+def test_what_keeps_a_mark_has_a_fingerprint_of_its_own_that_fits_copies(studio, kept, path):
+    name, store = kept(path)
+    report = studio.report(name)
+    said = Prints.from_text(report.fingerprint)
+    assert said.video is not None
+    assert said.sound is not None
+    copy = studio.folder / "copy.mp4"
+    with open_media(studio.folder / name) as media:
+        video, coarse = media.info.video, EncodeSettings(preset="ultrafast", crf=32)
+        length = media.info.duration_s
+        with MediaWriter(copy, video=video, settings=coarse) as writer:
+            for picture in media.pictures():
+                writer.write(picture)
+    assert said.video.duration_s == pytest.approx(length, abs=0.1)
+    label = label_of(extract_manifest(studio.folder / name))
+    assert match(fingerprint(copy), said.video).same
+    found = by_fingerprint(store, said.video, limit=5)
+    assert [one.manifest_id for one in found] == [label]
+    # Nor did it take the place of the file that was marked.
+    assert studio.store.get(report.content_id).manifest == extract_manifest(studio.marked)
 
 
 def test_a_piece_without_a_mark_gets_one_and_the_other_keeps_its_own(studio):
@@ -198,7 +251,19 @@ def test_joined_sound_follows_its_pictures(studio, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["trim", "trim=1", "trim=2:1", "trim=-1:2", "trim=a:b", "crop", "concat=2", ""]
+    "text",
+    [
+        "trim",
+        "trim=1",
+        "trim=2:1",
+        "trim=-1:2",
+        "trim=a:b",
+        "trim=0:inf",
+        "trim=0:nan",
+        "crop",
+        "concat=2",
+        "",
+    ],
 )
 def test_operations_that_make_no_sense(text):
     with pytest.raises(OptionError) as caught:
@@ -229,3 +294,11 @@ def test_what_cannot_be_edited_is_said(studio, tmp_path):
 def test_marked_input_needs_no_model(studio):
     done = studio.edit([studio.marked], "trim=:1", model=None)
     assert done.statement.model.key == "helios-1.0"
+    assert done.sealed.warnings == ()
+
+
+def test_a_trim_past_the_end_says_where_the_video_ends(studio):
+    done = studio.edit([studio.bare], "trim=1.5:100", audio_mark=False)
+    assert done.carried.duration_s == pytest.approx(0.5, abs=0.05)
+    (warning,) = done.sealed.warnings
+    assert "ends after 2.00 s" in warning

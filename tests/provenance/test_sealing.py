@@ -120,7 +120,11 @@ def test_a_mark_that_is_there_already_takes_no_id_and_keeps_its_key(
     with sealing_for(out, payload=payload, carrier="key-of-long-ago") as sealing:
         sealing.unsigned.write_bytes(plain_mp4.read_bytes())
         assert sealing.complete(**SIZE).payload == payload
-    assert store.contains(payload.content_id_hex) is False
+    # Its id is another file's; what was signed is kept beside it.
+    assert (store.facts().manifests, store.facts().editions) == (0, 1)
+    kept = store.get(payload.content_id_hex)
+    assert kept.keeps_mark
+    assert kept.manifest in out.read_bytes()
     report = read_manifest(out, TrustSettings())
     assert (report.content_id, report.carrier) == (payload.content_id_hex, "key-of-long-ago")
 
@@ -192,3 +196,10 @@ def test_errors_of_the_disk_are_named(tmp_path, number, error):
     with pytest.raises(error, match=r"out\.mp4") as caught, disk_errors(tmp_path / "out.mp4"):
         raise OSError(number, os.strerror(number))
     assert type(caught.value) is error
+
+
+def test_what_fails_while_the_video_is_written_names_no_temporary_file(tmp_path, sealing_for):
+    out = tmp_path / "out.mp4"
+    with pytest.raises(DiskFull) as caught, sealing_for(out) as sealing:
+        raise DiskFull(f"{sealing.unsigned} cannot be written")
+    assert caught.value.message == f"{out} cannot be written"

@@ -333,6 +333,8 @@ def test_environment_and_settings_file(desk, monkeypatch, tmp_path):
         (("--source", "dreamed"), "Invalid value"),
         (("--model", "nonsense"), "model.unknown"),
         (("--store", "mysql://x/y"), "option.invalid"),
+        (("--aigc-producer", "Example"), "option.invalid"),
+        (("--aigc", "--aigc-producer", ""), "option.invalid"),
     ],
 )
 def test_options_that_make_no_sense(desk, options, code):

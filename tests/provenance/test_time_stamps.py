@@ -148,6 +148,7 @@ def test_ltx_stamp_takes_authority_and_policy(authority, tmp_path):
     assert run("no.mp4", "--timestamp", "required").exit_code == 2
     down = run("down.mp4", "--tsa", NOWHERE)
     assert (down.exit_code, (tmp_path / "down.mp4").exists()) == (4, False)
+    assert f"{tmp_path / 'down.mp4'} was not signed" in down.stderr  # and no temporary name
     late = run("late.mp4", "--tsa", NOWHERE, "--timestamp", "best-effort")
     assert late.exit_code == 0, late.output
     assert "no time-stamp" in late.stderr

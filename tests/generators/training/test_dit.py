@@ -14,6 +14,7 @@ from generators.flow import TaskShares, by_channel, clean_of, draw_task, mix
 from generators.presets import PRESETS
 from generators.text import TextConfig, TextEncoder
 from generators.training import dit as program
+from generators.training.loop import rate_at, train
 from generators.training.objective import losses
 from generators.training.pool import Encoded, Format, Pool, encode_clips
 from generators.training.reading import draw_lesson, learn_to_read
@@ -206,17 +207,20 @@ def test_a_step_without_a_finite_gradient_changes_nothing(tiny_program):
 
 
 def test_the_rate_rises_stays_and_falls(tiny_program):
-    rates = [program.rate_at(10_000, share, tiny_program) for share in (0.1, 0.6, 0.8, 1.0)]
+    rates = [rate_at(10_000, share, tiny_program) for share in (0.1, 0.6, 0.8, 1.0)]
     assert rates[0] == rates[1] == tiny_program.rate
     assert rates[1] > rates[2] > rates[3] > 0
-    assert program.rate_at(0, 0.0, tiny_program) < rates[0]
+    assert rate_at(0, 0.0, tiny_program) < rates[0]
 
 
 def test_time_ends_a_run(tiny_program):
     world = World.join("cpu", 0)
     run, pools = program.start_run(tiny_program, world), [(_pool(), 1.0)]
     started = time.monotonic() - 100
-    program.train(run, pools, DrawnSource().clips, tiny_program, world, started)
+    train(
+        run, pools, DrawnSource().clips, lambda *_: pytest.fail("too late"), tiny_program, world,
+        started,
+    )  # fmt: skip
     assert run.step == 0
 
 

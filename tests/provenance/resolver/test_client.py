@@ -25,7 +25,9 @@ from provenance.keys import create_development_identity
 from provenance.manifest import ManifestRequest, sign_file
 from provenance.payload import model_by_key
 from provenance.resolver import ResolverStore
+from provenance.resolver.queries import MARK
 from provenance.store import open_store
+from provenance.store.rows import label_of
 from provenance.trust import TrustSettings
 from provenance.video import EncodeSettings, remux
 from provenance.writer import ProvenanceWriter
@@ -119,6 +121,15 @@ def test_strip_and_recover_over_http(tmp_path, resolver, monkeypatch):
         writable.replace(complete, announced=b"other")
     writable.replace(complete, announced=announced.manifest)
     assert writable.get(content_id).manifest == complete.manifest
+    # What keeps the mark does not claim its id, and is kept beside it.
+    edit = replace(request, marked_now=False, parent=tmp_path / "a.mp4")
+    manifest = sign_file(tmp_path / "stripped.mp4", tmp_path / "c.mp4", edit, identity)
+    writable.put(replace(announced, manifest=manifest, keeps_mark=True))
+    assert writable.get(content_id).manifest == complete.manifest
+    kept = writable.get_manifest(label_of(manifest))
+    assert (kept.manifest, kept.keeps_mark) == (manifest, True)
+    labels = writable.bound(MARK, bytes.fromhex(content_id), limit=5)
+    assert labels == [label_of(complete.manifest), label_of(manifest)]
 
 
 def test_writing_without_the_key_says_so(resolver, monkeypatch):

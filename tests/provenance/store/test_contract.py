@@ -101,6 +101,75 @@ def test_bindings_lead_to_manifests_that_are_here(store):
     assert store.bound("com.example.other", b"\0\1", limit=5) == []
 
 
+def test_edits_stand_beside_the_manifest_of_the_file_that_was_marked(store):
+    print_of = {seed: seen(scene(seed)).to_bytes() for seed in (1, 2)}
+    edits = [
+        record(
+            manifest=manifest_store(f"urn:c2pa:edit{seed}"),
+            keeps_mark=True,
+            video_fingerprint=print_of[seed],
+            created=NOW + timedelta(days=seed),
+        )
+        for seed in (1, 2)
+    ]
+    store.put(*edits)
+    store.put(edits[0])
+    # They answer for a mark that was made elsewhere, until its own manifest comes.
+    assert store.get(ID) == edits[0]
+    assert store.contains(ID)
+    assert not store.reserve(ID)
+    own = record(manifest=manifest_store("urn:c2pa:own"))
+    store.put(own)
+    assert store.get(ID) == own
+    labels = ["urn:c2pa:own", "urn:c2pa:edit1", "urn:c2pa:edit2"]
+    assert store.manifest_ids(ID, limit=9) == labels
+    assert store.manifest_ids(ID, limit=2) == labels[:2]
+    assert [store.get_manifest(label) for label in labels] == [own, *edits]
+    for seed in (1, 2):
+        (found,) = store.similar(video_queries(seen(scene(seed))), limit=1)
+        assert (found.content_id, found.manifest_id) == (ID, f"urn:c2pa:edit{seed}")
+    assert store.bind("urn:c2pa:edit1", "com.example.mark", b"1")
+    assert store.facts().manifests == 1
+    assert store.facts().editions == 2
+
+
+def test_a_label_names_one_manifest(store):
+    edit = record(manifest=manifest_store("urn:c2pa:edit"), keeps_mark=True)
+    store.put(edit)
+    longer = manifest_store("urn:c2pa:edit") + b"more"
+    own = record(OTHER, manifest=manifest_store("urn:c2pa:own"))
+    with pytest.raises(StoreError, match="called urn:c2pa:edit"):
+        store.put(own, record(manifest=longer, keeps_mark=True))
+    assert store.get_manifest("urn:c2pa:edit") == edit
+    assert not store.contains(OTHER), "all or none"
+
+
+def test_edits_are_purged_by_their_own_time(store):
+    early = record(
+        manifest=manifest_store("urn:c2pa:early"),
+        keeps_mark=True,
+        video_fingerprint=seen(scene(1)).to_bytes(),
+    )
+    late = record(manifest=manifest_store("urn:c2pa:late"), keeps_mark=True, created=NOW)
+    store.put(early, late)
+    store.bind("urn:c2pa:early", "com.example.mark", b"1")
+    store.set_rule(RetentionRule(model="ltx-2.3", days=10))
+    assert store.purge(NOW, dry_run=True) == ["urn:c2pa:early"]
+    assert store.purge(NOW) == ["urn:c2pa:early"]
+    assert store.get_manifest("urn:c2pa:early") is None
+    assert store.bound("com.example.mark", b"1", limit=1) == []
+    assert store.similar(video_queries(seen(scene(1))), limit=3) == []
+    assert store.get(ID) == late
+    assert store.keep(ID, NOW + timedelta(days=99))
+    assert store.purge(NOW + timedelta(days=50)) == []
+    # A purged manifest of a marked file is not stood in for.
+    store.put(record(keep_until=NOW))
+    assert store.purge(NOW) == [ID]
+    assert store.get(ID) is None
+    assert store.manifest_ids(ID, limit=5) == []
+    assert store.get_manifest("urn:c2pa:late") is not None
+
+
 def test_a_fingerprint_finds_its_content_among_others(store):
     films = {f"{number:014x}": scene(number) for number in range(6)}
     voices = {f"{100 + number:014x}": voice(4, 16_000, seed=number) for number in range(5)}

@@ -1,0 +1,160 @@
+"""``helios-generate``: a text in; a marked and signed clip out, and a stream while it is made."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from generators.cli import as_json, as_text, deliver
+from provenance.config import LtxCommand
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from provenance.video.live import ByteSink
+
+
+@click.command(
+    name="helios-generate",
+    cls=LtxCommand,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+    epilog="Exit codes: 0 done, 2 usage, 3 an input unusable, 4 writing or signing failed.",
+)
+@click.option(
+    "--model",
+    default="helios-1.0",
+    metavar="NAME|FOLDER",
+    help="Weights that come with the package, or a folder that helios-download filled.",
+)
+@click.option("--prompt", required=True, metavar="TEXT", help="What is to be seen.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file to make; with --stream .mp4 or .mov.",
+)
+@click.option(
+    "--stream",
+    "stream_to",
+    metavar="FILE|-",
+    help="Send the clip there while it is made, as fragmented MP4, every frame marked: a file, a "
+    "pipe, or - for stdout. The result is then told on stderr.",
+)
+@click.option(
+    "--resolution", default="480p", metavar="WxH", help="Also 360p, 480p, 720p, 1080p, 1440p, 4k."
+)
+@click.option("--fps", default="24", metavar="RATE", help="Frames a second, 24 to 50.")
+@click.option("--duration", type=float, default=10.0, metavar="SECONDS", help="Up to an hour.")
+@click.option("--steps", type=int, help="Looks at noise a chunk: 1, 2, or 4 for quality.")
+@click.option("--style", metavar="TEXT", help="Added to the prompt: pencil drawing, neon lights.")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    metavar="FILE[@SECONDS]",
+    help="The first frame; with @SECONDS one inside of the clip. Repeatable.",
+)
+@click.option("--seed", type=int, default=0, help="Another seed makes another clip.")
+@click.option("--device", metavar="NAME", help="cpu or cuda. [default: a GPU where there is one]")
+@click.option(
+    "--keys",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="LTX_KEYS",
+    help="Keys directory; a development identity is made in it on first use.",
+)
+@click.option(
+    "--store", type=click.Path(), envvar="LTX_STORE", help="Store that keeps the manifest."
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option("--quiet", is_flag=True, help="No progress and no messages; the result only.")
+@click.version_option(package_name="everyframe")
+def main(
+    model: str,
+    prompt: str,
+    output: Path,
+    stream_to: str | None,
+    resolution: str,
+    fps: str,
+    duration: float,
+    steps: int | None,
+    style: str | None,
+    images: tuple[str, ...],
+    seed: int,
+    device: str | None,
+    keys: Path | None,
+    store: str | None,
+    form: str,
+    quiet: bool,
+) -> None:
+    """Make a clip from a text, chunk by chunk. Every frame is marked and the file is signed.
+
+    The prompt does not leave this machine: the file holds a keyed digest of it.
+    """
+    # Imported here, so that --help does not pay for PyTorch and FFmpeg.
+    from generators.bundle import find_description
+    from generators.generation import check_room, make_request, open_streaming
+    from provenance.sealing import check_output
+
+    request = make_request(
+        prompt,
+        resolution=resolution,
+        fps=fps,
+        duration=duration,
+        audio=False,
+        style=style,
+        images=images,
+        sound=None,
+        seed=seed,
+        live=True,
+    )
+    # What can be refused at once is, before weights are read and an identity is made.
+    check_output(output)
+    check_room(output, request)
+    find_description(model)
+    generator = open_streaming(model, device, steps=steps)
+    with ExitStack() as opened:
+        made = deliver(
+            generator,
+            request,
+            output,
+            keys=keys,
+            store=store,
+            say=(lambda _: None) if quiet else _say,
+            quiet=quiet,
+            stream=None if stream_to is None else _sink(stream_to, opened),
+        )
+    click.echo(as_json(made, seed) if form == "json" else as_text(made), err=stream_to == "-")
+
+
+def _sink(place: str, opened: ExitStack) -> ByteSink:
+    """Where the stream goes, open; raises :class:`~provenance.errors.OutputForbidden`."""
+    from provenance.errors import OutputForbidden
+
+    if place == "-":
+        return _Flushed(sys.stdout.buffer)
+    try:
+        return opened.enter_context(Path(place).open("wb", buffering=0))
+    except OSError as error:
+        raise OutputForbidden(
+            f"{place} cannot be written: {error.strerror}", hint="name a file, a pipe, or -"
+        ) from error
+
+
+class _Flushed:
+    """Sends on at once what it is given."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self._file.flush()
+
+
+def _say(message: str) -> None:
+    click.echo(f"helios-generate: {message}", err=True)
