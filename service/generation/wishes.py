@@ -17,6 +17,7 @@ from service.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from generators.bundle import Bundle
     from service.generation.schemas import ClipWish, StreamWish
     from service.settings import GenerationSettings
 
@@ -64,8 +65,9 @@ def wish_of(
     try:
         width, height = parse_size(asked.resolution)
         # Checked as it was asked for, before it is made smaller.
-        request = _request(asked, width, height, asked.duration)
         bundle = known_bundle(asked.model, sources)
+        live = _streams(bundle)
+        request = _request(asked, width, height, asked.duration, live=live)
     except UnknownModel as error:
         raise Problem("model.unknown", error.message, hint=error.hint) from error
     except WeightsMissing as error:
@@ -80,7 +82,7 @@ def wish_of(
     duration = min(asked.duration, settings.longest_s or asked.duration)
     reduced = (*size, duration) != (width, height, asked.duration)
     if reduced:
-        request = _request(asked, *size, max(duration, 1 / float(request.rate)))
+        request = _request(asked, *size, max(duration, 1 / float(request.rate)), live=live)
     return Wish(model=bundle.model, version=version_of(bundle), request=request, reduced=reduced)
 
 
@@ -95,7 +97,9 @@ def reduced_size(width: int, height: int, largest: tuple[int, int] | None) -> tu
     return 2 * round(width * scale / 2), 2 * round(height * scale / 2)
 
 
-def _request(asked: ClipWish | StreamWish, width: int, height: int, duration_s: float) -> Request:
+def _request(
+    asked: ClipWish | StreamWish, width: int, height: int, duration_s: float, *, live: bool
+) -> Request:
     return Request(
         prompt=asked.prompt,
         width=width,
@@ -105,4 +109,12 @@ def _request(asked: ClipWish | StreamWish, width: int, height: int, duration_s: 
         audio=asked.audio,
         style=asked.style,
         seed=asked.seed,
+        live=live,
     )
+
+
+def _streams(bundle: Bundle) -> bool:
+    """Whether its model makes one chunk after the other, and so for as long as one likes."""
+    from generators.presets import streams
+
+    return streams(bundle.size)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import threading
 import time
 from contextlib import contextmanager
@@ -15,7 +13,6 @@ import numpy as np
 import pytest
 import uvicorn
 
-from generators.bundle import DESCRIPTION
 from provenance.clip import Chunk, VideoSpec
 from provenance.keys import ensure_identity
 from service.accounts import SCOPES, Quota
@@ -23,6 +20,7 @@ from service.app import create_app
 from service.generation.making import Maker
 from service.services import open_services
 from service.settings import GenerationSettings, ScanSettings, Settings
+from tests.generators.streaming import untrained_streaming_model
 from tests.generators.untrained import untrained_model
 
 SMALL = {"resolution": "192x128", "duration": 1, "fps": 24}
@@ -117,12 +115,8 @@ def serving(folder, generation, *, opener=None):
 def weights(tmp_path_factory):
     """Folders of weights: of the model that makes clips, and of the one that streams."""
     folder = tmp_path_factory.mktemp("weights")
-    ltx = untrained_model(folder / "ltx")
-    helios = folder / "helios"
-    shutil.copytree(ltx, helios)
-    document = json.loads((helios / DESCRIPTION).read_text())
-    (helios / DESCRIPTION).write_text(json.dumps(document | {"model": "helios-1.0"}))
-    return str(ltx), str(helios)
+    helios = untrained_streaming_model(folder / "helios")
+    return str(untrained_model(folder / "ltx")), str(helios)
 
 
 @pytest.fixture(scope="session")
