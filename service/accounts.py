@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from service.database import Database, Row, Transaction
 
 Scope: TypeAlias = Literal[
-    "scans:write", "scans:read", "events:write", "keys:write", "audit:read", "metrics:read"
-]
+    "scans:write", "scans:read", "events:write", "keys:write", "audit:read", "metrics:read",
+    "generations:write", "generations:read",
+]  # fmt: skip
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _SECRET_BYTES = 32
 _NAME_LENGTH = 100

@@ -16,12 +16,26 @@ from starlette.requests import ClientDisconnect
 from provenance import __version__
 from provenance.errors import DiskFull, EveryframeError, OutputError, StoreError
 from service.accounts import QuotaExceeded
+from service.generation.making import Maker
+from service.generation.models import sources_of
 from service.metrics import Metrics
 from service.middleware import RequestIds
 from service.problems import MEDIA_TYPE, Problem
-from service.routes import accounts, events, feedback, health, links, reports, scans, uploads
+from service.routes import (
+    accounts,
+    clips,
+    events,
+    feedback,
+    generations,
+    health,
+    links,
+    reports,
+    scans,
+    uploads,
+)
 from service.services import Services, open_services
 from service.web import page_router
+from service.web.generate import generate_router
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -32,7 +46,7 @@ RESOLVER_PREFIX = "/c2pa"
 LOG = logging.getLogger("service.app")
 ROUTERS = (
     *(health.router, links.router, scans.router, reports.router, feedback.router),
-    *(uploads.router, events.router, accounts.router),
+    *(uploads.router, events.router, accounts.router, generations.router, clips.router),
 )
 _BY_STATUS = {404: "route.not_found", 405: "route.method", 401: "auth.missing"}
 
@@ -51,12 +65,19 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         if opened is not None:
-            yield
+            try:
+                yield
+            finally:
+                app.state.maker.close()
             return
         given: dict[str, Any] = {} if clock is None else {"clock": clock}
         with open_services(settings, **given) as services:
             app.state.services = services
-            yield
+            app.state.maker = Maker(services.clips, settings.generation)
+            try:
+                yield
+            finally:
+                app.state.maker.close()
 
     app = FastAPI(
         title="everyframe",
@@ -71,12 +92,16 @@ def create_app(
     app.state.metrics = Metrics()
     if opened is not None:
         app.state.services = opened
+        app.state.maker = Maker(opened.clips, settings.generation)
     for router in ROUTERS:
         app.include_router(router)
     if resolver is not None:
         app.include_router(resolver, prefix=RESOLVER_PREFIX)
     if settings.public is not None:
         app.include_router(page_router(settings))
+    if settings.generation.bundles:
+        models = sources_of(settings.generation)
+        app.include_router(generate_router(models, alone=settings.public is None))
     app.add_middleware(RequestIds, answered=app.state.metrics.answered)
     _answer_errors(app)
     return app

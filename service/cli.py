@@ -33,6 +33,7 @@ def serve(**given: Any) -> None:
     from provenance.sandbox import prepare_sandbox
     from service.access import open_public
     from service.app import create_app
+    from service.generation.models import check_generators
     from service.logs import start_logging
     from service.processes import workers
     from service.resolving import open_resolver
@@ -42,6 +43,7 @@ def serve(**given: Any) -> None:
 
     start_logging()
     check_scan_settings(settings.scan)
+    check_generators(settings.generation)
     if settings.resolver:
         prepare_sandbox(("service.resolving",))
     with (

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from provenance.errors import EveryframeError
+from service.generation.parts import tidy_clips
 
 if TYPE_CHECKING:
     import threading
@@ -44,6 +45,7 @@ def tidy(services: Services) -> None:
     with services.database.writing() as transaction:
         transaction.run("DELETE FROM idempotency WHERE until <= ?", (now,))
     _forget_visitors(services, now)
+    tidy_clips(services.clips, orphan_s=ORPHAN_S)
 
 
 def _forget_visitors(services: Services, now: float) -> None:

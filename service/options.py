@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from provenance.errors import OptionError
+from service.generation.options import GENERATION_OPTIONS, generation_from
 from service.settings import MIB, Bounds, ScanSettings, Settings
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ _OPTIONS = (
         "--no-default-trust", is_flag=True, envvar="LTX_NO_DEFAULT_TRUST",
         help="Only what is named here counts.",
     ),
+    *GENERATION_OPTIONS,
 )  # fmt: skip
 
 
@@ -167,4 +169,5 @@ def settings_from(given: dict[str, Any]) -> Settings:
             default_trust=not given["no_default_trust"],
             policy=None if policy is None else Path(policy),
         ),
+        generation=generation_from(given),
     )

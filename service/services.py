@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from service.accounts import Accounts
 from service.database import open_database
 from service.feedback import Feedback
+from service.generation.parts import Clips, clips_of
+from service.generation.records import Records
 from service.idempotency import IdempotencyKeys
 from service.jobs import open_queue
 from service.limits import Places, RateLimits
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from service.storage import Storage
 
 
+CLIP_LEASE_S = 60.0
+"""After which a clip whose server is silent counts as given up."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """``clock`` gives seconds since 1970. ``draining`` is set once the process is to end."""
@@ -47,6 +53,7 @@ class Services:
     outbox: Outbox
     tally: Tally
     feedback: Feedback
+    clips: Clips
     rates: RateLimits
     places: Places
     visitors: Visitors = field(default_factory=Visitors)
@@ -64,6 +71,7 @@ def open_services(
     """
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings.incoming.mkdir(exist_ok=True, mode=0o700)
+    settings.making.mkdir(exist_ok=True, mode=0o700)
     database = open_database(settings.database_address)
     try:
         queue = open_queue(database, settings.database_address, clock=clock)
@@ -92,6 +100,12 @@ def open_services(
                 outbox=outbox,
                 tally=tally,
                 feedback=Feedback(database, clock=clock),
+                clips=clips_of(
+                    settings,
+                    Records(database, clock=clock, lease_s=CLIP_LEASE_S),
+                    open_storage(settings.clips_address, scratch=settings.making),
+                    clock,
+                ),
                 rates=RateLimits(clock=time.monotonic),
                 places=Places(settings.bounds.uploads),
             )

@@ -62,6 +62,33 @@ class ScanSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationSettings:
+    """How clips are made, in the server.
+
+    ``bundles``: folders of weights (or names of models that come with the package), beside those
+    that come with the package anyway. ``device``: None for a GPU where there is one. ``at_once``:
+    clips made at a time; ``waiting``: clips that wait, beyond which more are turned away.
+    ``largest`` (width, height) and ``longest_s``: what is wished beyond is made smaller, and the
+    answer says so; None: what the model can do. ``wall_s``: after which a clip is given up.
+    ``stall_s``: how long a reader of a stream may take nothing. ``hours``: how long clips are
+    kept; ``link_hours``: how long an address of one can be used without a key. ``storage``: where
+    clips lie, if not in the data folder.
+    """
+
+    bundles: tuple[str, ...] = ()
+    device: str | None = None
+    at_once: int = 1
+    waiting: int = 8
+    largest: tuple[int, int] | None = None
+    longest_s: float | None = None
+    wall_s: float = 900.0
+    stall_s: float = 30.0
+    hours: float = 24.0
+    link_hours: float = 24.0
+    storage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """``data``: the service's own folder; ``database`` and ``storage``: where else, if not there.
 
@@ -96,6 +123,7 @@ class Settings:
     depth: Literal["early", "full"] = "early"
     bounds: Bounds = field(default_factory=Bounds)
     scan: ScanSettings = field(default_factory=ScanSettings)
+    generation: GenerationSettings = field(default_factory=GenerationSettings)
 
     @property
     def database_address(self) -> str:
@@ -104,6 +132,15 @@ class Settings:
     @property
     def storage_address(self) -> str:
         return self.storage or str(self.data / "uploads")
+
+    @property
+    def clips_address(self) -> str:
+        return self.generation.storage or str(self.data / "clips")
+
+    @property
+    def making(self) -> Path:
+        """Where clips are made; on the same disk as the clips, so that keeping one is a rename."""
+        return self.data / "making"
 
     @property
     def incoming(self) -> Path:

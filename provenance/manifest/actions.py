@@ -30,7 +30,7 @@ HUMAN_EDITS = f"{_IPTC}humanEdits"
 class Edit:
     """An editorial change of the parent: ``description`` is for people, as ``0.5 s to 2 s``."""
 
-    action: Literal["c2pa.trimmed"]
+    action: Literal["c2pa.trimmed", "c2pa.edited"]
     description: str
 
 

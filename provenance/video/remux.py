@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import av
 import av.error
@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def remux(path: Path, target: Path) -> None:
-    """Copy the coded pictures and the first sound track of ``path`` to ``target``, nothing else.
+def remux(path: Path, target: Path, *, only: Literal["pictures", "sound"] | None = None) -> None:
+    """Copy the coded pictures and the first sound track of ``path`` to ``target``, nothing else;
+    or ``only`` one of the two.
 
     Titles, manifests and other metadata stay behind. ``target``'s suffix chooses the container.
     ``target`` is written in place, and removed when something fails. Raises
     :class:`~provenance.errors.InputError` for what cannot be read,
-    :class:`~provenance.errors.OptionError` for a suffix that we do not write,
+    :class:`~provenance.errors.OptionError` for a suffix that we do not write, and for sound where
+    there is none,
     :class:`~provenance.errors.OutputIsInput`, :class:`~provenance.errors.DiskFull`, and
     :class:`~provenance.errors.OutputError` for codecs that the container does not hold.
     """
@@ -45,7 +47,7 @@ def remux(path: Path, target: Path) -> None:
             old = opened.enter_context(closing(open_container(source, limits)))
             video = video_stream(old, source.name, limits)
             sound = next(iter(old.streams.audio), None)
-        kept = [video] if sound is None else [video, sound]
+        kept = _kept(video, sound, only)
         for stream in kept:
             stream.discard = Discard.default
         try:
@@ -74,3 +76,14 @@ def remux(path: Path, target: Path) -> None:
                     raise DiskFull(message, hint="make room on the disk") from error
                 raise OutputError(message, hint="try .mp4 or .mkv") from error
             raise
+
+
+def _kept(video: Any, sound: Any, only: Literal["pictures", "sound"] | None) -> list[Any]:
+    kept = [
+        stream
+        for kind, stream in (("pictures", video), ("sound", sound))
+        if stream is not None and only in (None, kind)
+    ]
+    if not kept:
+        raise OptionError("there is no sound in it", hint="take its pictures")
+    return kept

@@ -70,6 +70,18 @@ STEPS: tuple[tuple[str, ...], ...] = (
             scan TEXT PRIMARY KEY, day TEXT NOT NULL, verdict TEXT NOT NULL,
             version TEXT NOT NULL, kind TEXT NOT NULL, comment TEXT NOT NULL)""",
     ),
+    (
+        # Of a prompt there is a keyed digest alone.
+        """CREATE TABLE generations (
+            id TEXT PRIMARY KEY, tenant TEXT NOT NULL, state TEXT NOT NULL,
+            model TEXT NOT NULL, request TEXT NOT NULL, prompt_hash TEXT NOT NULL,
+            wanted TEXT NOT NULL, created DOUBLE PRECISION NOT NULL,
+            finished DOUBLE PRECISION, expires DOUBLE PRECISION, lease DOUBLE PRECISION,
+            progress DOUBLE PRECISION, made TEXT, error TEXT)""",
+        "CREATE INDEX generations_by_request ON generations (tenant, request)",
+        "CREATE INDEX generations_expired ON generations (expires)",
+        "CREATE INDEX generations_unfinished ON generations (lease) WHERE finished IS NULL",
+    ),
 )
 
 _LOCK = 0x4546_5356  # any number, the same for all who bring forward

@@ -50,16 +50,24 @@ def page_router(settings: Settings) -> APIRouter:
     pieces = {"/": Piece(body=index(settings).encode(), media_type="text/html")}
     pieces["/web/report.css"] = Piece(body=STYLE.encode(), media_type="text/css")
     for name in _LOADED:
-        kind = _TYPES[name.rpartition(".")[2]]
-        pieces[f"/web/{name}"] = Piece(body=_read(name).encode(), media_type=kind)
-    for path, piece in pieces.items():
-        router.add_api_route(path, _answering(piece), methods=["GET", "HEAD"])
+        pieces[f"/web/{name}"] = piece_of(name)
+    add_pieces(router, pieces, policy=POLICY)
     return router
+
+
+def piece_of(name: str) -> Piece:
+    """A file of this folder."""
+    return Piece(body=read(name).encode(), media_type=_TYPES[name.rpartition(".")[2]])
+
+
+def add_pieces(router: APIRouter, pieces: dict[str, Piece], *, policy: str) -> None:
+    for path, piece in pieces.items():
+        router.add_api_route(path, _answering(piece, policy), methods=["GET", "HEAD"])
 
 
 def index(settings: Settings) -> str:
     """The page's HTML, with its texts and this service's limits in it."""
-    texts = json.loads(_read("texts.json"))
+    texts = json.loads(read("texts.json"))
     words = _filled(texts, settings)
     told = {
         "limit_bytes": settings.bounds.upload_bytes,
@@ -68,7 +76,7 @@ def index(settings: Settings) -> str:
     }
     # Inside a script element "<" could end it; JSON may write it otherwise.
     data = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
-    page = _WHEN_LINKS.sub(r"\1" if settings.links else "", _read("index.html"))
+    page = _WHEN_LINKS.sub(r"\1" if settings.links else "", read("index.html"))
     return _PLACE.sub(
         lambda place: data if place[1] == "data" else html.escape(words["page"][place[1]]), page
     )
@@ -88,11 +96,11 @@ def _limit(settings: Settings) -> str:
     return f"{settings.bounds.upload_bytes / MIB:,.4g} MB"
 
 
-def _answering(piece: Piece) -> Any:
+def _answering(piece: Piece, policy: str) -> Any:
     headers = {
         "ETag": piece.tag,
         "Cache-Control": "no-cache",
-        "Content-Security-Policy": POLICY,
+        "Content-Security-Policy": policy,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
@@ -108,5 +116,5 @@ def _answering(piece: Piece) -> Any:
     return answer
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
     return files("service").joinpath("web", name).read_text(encoding="utf-8")

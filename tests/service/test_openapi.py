@@ -22,6 +22,8 @@ USED = [
     "unsupported_method",
     "ignored_auth",
 ]
+# There are no weights here, so that 503 is the right answer to a request that could be fulfilled.
+UNARMED = {"/v2/generate", "/v1/stream"}
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,7 @@ def as_it_is(_context, value):
 @pytest.mark.parametrize(("path", "method", "mode"), OPERATIONS)
 def test_answers_are_those_of_the_document(api, path, method, mode):
     operation = api[path][method]
+    used = [name for name in USED if path not in UNARMED or name != "not_a_server_error"]
 
     @settings(
         max_examples=6,
@@ -70,6 +73,7 @@ def test_answers_are_those_of_the_document(api, path, method, mode):
     )
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case):
-        case.call_and_validate(checks=[CHECKS.get_one(name) for name in USED])
+        answer = case.call_and_validate(checks=[CHECKS.get_one(name) for name in used])
+        assert answer.status_code != 500
 
     ask()

@@ -1,0 +1,126 @@
+"""Bodies that are sent piece by piece: a clip while it is made, a file with ranges."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, BinaryIO
+
+import anyio
+import anyio.to_thread
+from fastapi.responses import Response
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from starlette.types import Receive, Scope, Send
+
+    from service.generation.making import Job
+
+MEDIA_TYPE = "video/mp4"
+_BLOCK = 1 << 18
+
+
+class Pieces(Response):
+    """A body of pieces. Who takes nothing of one for ``stall_s`` is left, and a body that fails
+    breaks the connection, so that it cannot look whole.
+    """
+
+    media_type = MEDIA_TYPE
+
+    def __init__(
+        self, *, headers: Mapping[str, str], stall_s: float = 60.0, status_code: int = 200
+    ) -> None:
+        super().__init__(None, status_code, dict(headers))
+        self._stall_s = stall_s
+        if "content-length" not in headers:
+            self.raw_headers = [one for one in self.raw_headers if one[0] != b"content-length"]
+
+    def pieces(self) -> AsyncIterator[bytes]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Frees what the body holds, however it ended."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": self.status_code,
+                    "headers": self.raw_headers,
+                }
+            )
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._watch, receive, tasks.cancel_scope)
+                if scope["method"] != "HEAD":
+                    async for block in self.pieces():
+                        with anyio.fail_after(self._stall_s):
+                            await send(
+                                {"type": "http.response.body", "body": block, "more_body": True}
+                            )
+                with anyio.fail_after(self._stall_s):
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                tasks.cancel_scope.cancel()
+        finally:
+            self.close()
+
+    @staticmethod
+    async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
+
+
+class LiveResponse(Pieces):
+    """A clip while it is made, after its ``first`` bytes. Whoever goes cancels it."""
+
+    def __init__(
+        self, job: Job, first: bytes, *, headers: Mapping[str, str], stall_s: float
+    ) -> None:
+        super().__init__(headers=headers, stall_s=stall_s)
+        self._job, self._first, self._whole = job, first, False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        sink = self._job.sink
+        assert sink is not None
+        block: bytes | None = self._first
+        while block is not None:
+            yield block
+            block = await sink.next()
+        self._whole = True
+
+    def close(self) -> None:
+        if not self._whole:
+            self._job.cancel()
+
+
+class FileResponse(Pieces):
+    """``length`` bytes of an open file from ``start`` on; the file is closed afterwards."""
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        headers: Mapping[str, str],
+        start: int = 0,
+        length: int | None = None,
+        status_code: int = 200,
+    ) -> None:
+        self._file, self._start = file, start
+        size = os.fstat(file.fileno()).st_size
+        self._length = size - start if length is None else length
+        headers = {**headers, "content-length": str(self._length)}
+        super().__init__(headers=headers, status_code=status_code)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        left = self._length
+        await anyio.to_thread.run_sync(self._file.seek, self._start)
+        while left:
+            block = await anyio.to_thread.run_sync(self._file.read, min(left, _BLOCK))
+            if not block:
+                raise OSError("a clip is shorter than it was")
+            left -= len(block)
+            yield block
+
+    def close(self) -> None:
+        self._file.close()

@@ -1,0 +1,182 @@
+"""Clients that go, wait or ask for too much, and a machine that fails on the way."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+
+import anyio
+import anyio.to_thread
+import httpx
+import pytest
+
+from service.generation.sink import LiveSink, ReaderGone
+from tests.service.generation.conftest import Drawing
+
+LONG = {"duration": 20, "seed": 3}
+
+
+def test_a_stream_begins_while_it_is_made_and_ends_with_a_signed_file(drawn):
+    drawing = Drawing()
+    server = drawn(drawing)
+    with server.streaming(duration=2) as answer:
+        assert answer.status_code == 200
+        blocks = answer.iter_raw()
+        first = next(blocks)
+        assert first[4:8] == b"ftyp"
+        one = answer.headers["generation-id"]
+        assert server.ask("GET", f"/v2/generations/{one}").json()["state"] == "running"
+        drawing.go.set()
+        rest = b"".join(blocks)
+    done = server.wait(one, "done")
+    assert httpx.get(done["streamUrl"]).content == first + rest
+    assert b"c2pa.claim" in httpx.get(done["combinedUrl"]).content
+    server.settle()
+
+
+@pytest.fixture
+def begun(drawn):
+    drawing = Drawing()
+    return drawn(drawing), drawing
+
+
+def test_a_client_that_goes_cancels_its_stream(begun):
+    server, drawing = begun
+    with server.streaming(**LONG) as answer:
+        one = answer.headers["generation-id"]
+        next(answer.iter_raw())
+    drawing.go.set()
+    assert server.wait(one, "cancelled")["combinedUrl"] is None
+    server.settle()
+    assert drawing.closed.is_set()
+    assert server.stored() == []
+
+
+def test_a_client_that_goes_before_the_answer_cancels_its_clip(begun):
+    server, drawing = begun
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            f"{server.url}/v2/generate",
+            headers={"Authorization": f"Bearer {server.key}"},
+            json={"prompt": "a", "model": "helios-1.0", "audio": False, "resolution": "192x128"},
+            timeout=httpx.Timeout(20, read=1.0),
+        )
+    drawing.go.set()
+    server.settle()
+    assert server.stored() == []
+
+
+def test_a_cancelled_stream_breaks_off_and_does_not_look_whole(begun):
+    server, drawing = begun
+    with server.streaming(**LONG) as answer:
+        one = answer.headers["generation-id"]
+        blocks = answer.iter_raw()
+        next(blocks)
+        assert server.ask("DELETE", f"/v2/generations/{one}").status_code == 204
+        drawing.go.set()
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(blocks)
+    server.settle()
+    assert server.stored() == []
+
+
+def test_a_gpu_that_is_lost_breaks_the_stream_and_the_next_clip_is_made(drawn):
+    drawing = Drawing(fails_at=40)
+    server = drawn(drawing)
+    with server.streaming(duration=2) as answer:
+        one = answer.headers["generation-id"]
+        blocks = answer.iter_raw()
+        next(blocks)
+        drawing.go.set()
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(blocks)
+    failed = server.wait(one, "failed")
+    assert failed["error"]["code"] == "generation.failed"
+    assert "CUDA" not in str(failed)
+    server.settle()
+    assert server.stored() == []
+    drawing.fails_at = None
+    assert server.generate(model="helios-1.0", audio=False).status_code == 200
+
+
+def test_a_failure_before_the_first_byte_is_an_answer(drawn):
+    drawing = Drawing(fails_at=0)
+    server = drawn(drawing)
+    with server.streaming() as answer:
+        assert answer.status_code == 500
+        answer.read()
+    assert answer.json()["code"] == "generation.failed"
+    server.settle()
+
+
+def test_more_than_the_queue_holds_is_turned_away(begun):
+    server, drawing = begun
+    waiting = [
+        server.generate(
+            model="helios-1.0", audio=False, seed=seed, headers={"Prefer": "respond-async"}
+        )
+        for seed in range(4)
+    ]
+    assert [answer.status_code for answer in waiting] == [202, 202, 202, 429]
+    assert waiting[3].json()["code"] == "generation.queue_full"
+    assert int(waiting[3].headers["retry-after"]) >= 1
+    # Who waits may be cancelled, and its place is free again.
+    for answer in waiting[1:3]:
+        server.ask("DELETE", f"/v2/generations/{answer.json()['id']}")
+    drawing.go.set()
+    server.wait(waiting[0].json()["id"], "done")
+    server.settle()
+    states = [
+        server.ask("GET", f"/v2/generations/{answer.json()['id']}").json()["state"]
+        for answer in waiting[:3]
+    ]
+    assert states == ["done", "cancelled", "cancelled"]
+
+
+def test_a_clip_that_takes_too_long_is_given_up(drawn):
+    drawing = Drawing(free=0)
+    server = drawn(drawing, wall_s=0.05)
+    one = server.generate(
+        model="helios-1.0", audio=False, headers={"Prefer": "respond-async"}
+    ).json()["id"]
+    time.sleep(0.1)
+    drawing.go.set()
+    assert server.wait(one, "failed")["error"]["code"] == "generation.timeout"
+    server.settle()
+
+
+def test_a_reader_that_takes_nothing_is_left(drawn):
+    drawing = Drawing()
+    drawing.go.set()
+    server = drawn(drawing, stall_s=0.5)
+    host, port = server.url.removeprefix("http://").split(":")
+    wish = {"prompt": "a", "model": "helios-1.0", "resolution": "640x480", "duration": 20}
+    body = json.dumps(wish).encode()
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect((host, int(port)))
+        slow.sendall(
+            b"POST /v1/stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            + f"Authorization: Bearer {server.key}\r\n".encode()
+            + f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        assert slow.recv(12) == b"HTTP/1.1 200"
+        server.settle()
+    assert server.stored() == []
+
+
+def test_a_sink_holds_no_more_than_it_may(tmp_path):
+    async def full():
+        sink = LiveSink(tmp_path / "stream.mp4", stall_s=0.1, most=10)
+        sink.write(b"x" * 10)
+        with pytest.raises(ReaderGone):
+            await anyio.to_thread.run_sync(sink.write, b"y")
+        assert sink.held == 10
+        assert await sink.next() == b"x" * 10
+        sink.end(failed=True)
+        with pytest.raises(ReaderGone):
+            await sink.next()
+
+    anyio.run(full)
