@@ -71,24 +71,18 @@ $(READY): pyproject.toml Makefile
 	    echo 'setup: no Postgres: its tests will fail. As root: apt-get install postgresql' >&2; \
 	  fi; \
 	fi
-# The hardware module of the tests is SoftHSM. Without it they fail, and say so.
-	@if ! command -v softhsm2-util >/dev/null; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo 'setup: installing softhsm2 for the tests' >&2; \
-	    apt-get update -qq && apt-get install -y -qq --no-install-recommends softhsm2; \
-	  else \
-	    echo 'setup: no SoftHSM: its tests will fail. As root: apt-get install softhsm2' >&2; \
+# What else tests run: a hardware module, a browser, and what the recipes of examples/ are written for.
+# Without one of them its tests fail, and say so.
+	@for need in softhsm2-util:softhsm2 chromium:chromium node:nodejs curl:curl; do \
+	  if ! command -v "$${need%%:*}" >/dev/null; then \
+	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	      echo "setup: installing $${need##*:} for the tests" >&2; \
+	      apt-get update -qq && apt-get install -y -qq --no-install-recommends "$${need##*:}"; \
+	    else \
+	      echo "setup: no $${need%%:*}: its tests will fail. As root: apt-get install $${need##*:}" >&2; \
+	    fi; \
 	  fi; \
-	fi
-# Tests of pages open them in a real browser; without it those fail and say so.
-	@if ! command -v chromium >/dev/null; then \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo 'setup: installing chromium for the tests' >&2; \
-	    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; \
-	  else \
-	    echo 'setup: no Chromium: its tests will fail. As root: apt-get install chromium' >&2; \
-	  fi; \
-	fi
+	done
 	@touch $@
 
 clean:
