@@ -45,7 +45,6 @@ KINDS: dict[str, tuple[int, str]] = {
     "weights.missing": (503, "This model has no weights here"),
     "device.full": (503, "The clip does not fit the memory of this machine"),
     "generation.not_found": (404, "There is no such clip"),
-    "generation.unfinished": (409, "The clip is not made yet"),
     "generation.failed": (500, "The clip could not be made"),
     "generation.cancelled": (409, "The clip was cancelled"),
     "generation.interrupted": (503, "The server that made the clip has ended"),

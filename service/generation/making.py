@@ -58,10 +58,12 @@ class Job:
             raise Stopped("generation.timeout")
 
     def report(self, _stage: str, share: float) -> None:
+        """For the generator: how far it is, 0 to 1. Raises :class:`Stopped`."""
         self.progress = max(self.progress, min(1.0, share))
         self.check()
 
     def cancel(self) -> None:
+        """Ends it at its next step; its reader gets no more."""
         self.stop.set()
         if self.sink is not None:
             self.sink.leave()
@@ -92,7 +94,9 @@ class Maker:
         with self._changed:
             if self._closed.is_set():
                 raise Problem("service.draining", retry_after_s=RETRY_AFTER_S)
-            if len(self._jobs) >= self._settings.waiting + self._settings.at_once:
+            # Those that were cancelled wait for nothing but their turn to be cleared away.
+            held = sum(not other.stop.is_set() for other in self._jobs.values())
+            if held >= self._settings.waiting + self._settings.at_once:
                 raise Problem("generation.queue_full", retry_after_s=RETRY_AFTER_S)
             self._jobs[job.id] = job
         try:
@@ -108,11 +112,19 @@ class Maker:
             self._forget(job)
             raise
         with self._changed:
-            self._queue.append(job)
-            self._changed.notify()
-            self._start()
+            closed = self._closed.is_set()
+            if not closed:
+                self._queue.append(job)
+                self._changed.notify()
+                self._start()
+        if closed:
+            problem = Problem("service.draining", retry_after_s=RETRY_AFTER_S)
+            self._failed(job, problem)
+            self._forget(job)
+            raise problem
 
     def job(self, one: str) -> Job | None:
+        """The clip under way here, or None."""
         return self._jobs.get(one)
 
     @property

@@ -13,7 +13,7 @@ GenerationId = Annotated[str, Field(pattern=r"^gen_[0-9a-f]{32}$", examples=["ge
 _Prompt = Annotated[str, Field(min_length=1, max_length=4096, description="What is to be seen")]
 _Size = Annotated[str, Field(min_length=2, max_length=12, examples=["1920x1080", "1080p"])]
 _Seed = Annotated[int, Field(ge=0, lt=1 << 53, description="Another seed makes another clip")]
-_Rate = Annotated[float, Field(gt=0, le=120, description="Frames a second")]
+_Rate = Annotated[float, Field(ge=23.9, le=50, description="Frames a second")]
 _Length = Annotated[float, Field(gt=0, le=600, description="Seconds")]
 _Style = Annotated[str | None, Field(max_length=200, description="Added to the prompt")]
 _Name = Annotated[str, Field(min_length=1, max_length=64)]

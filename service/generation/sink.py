@@ -39,6 +39,7 @@ class LiveSink:
 
     @property
     def path(self) -> Path:
+        """Where what was written is kept."""
         return self._path
 
     @property
@@ -79,7 +80,7 @@ class LiveSink:
         while True:
             self._arrived.clear()
             with self._changed:
-                if self._failed:
+                if self._failed or self._gone:
                     raise ReaderGone
                 if self._blocks:
                     block = b"".join(self._blocks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
 from dataclasses import dataclass
 from math import sqrt
@@ -20,6 +19,9 @@ if TYPE_CHECKING:
     from generators.bundle import Bundle
     from service.generation.schemas import ClipWish, StreamWish
     from service.settings import GenerationSettings
+
+
+_NO_WEIGHTS = "The operator names weights by ltx-serve --generator-bundle."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +54,8 @@ class Wish:
             *(self.model, self.version, request.prompt, request.style, request.width),
             *(request.height, str(request.rate), request.duration_s, request.audio, request.seed),
         ]
-        text = b"everyframe generation\0" + json.dumps(facts).encode()
-        return hmac.new(key, text, hashlib.sha256).hexdigest()
+        text = json.dumps(facts).encode()
+        return hashlib.blake2b(text, key=key, person=b"clip request", digest_size=32).hexdigest()
 
 
 def wish_of(
@@ -62,27 +64,27 @@ def wish_of(
     """Raises :class:`~service.problems.Problem`: request.invalid, model.unknown,
     weights.missing.
     """
+    if not sources:
+        # A service that scans does not make clips, too, because weights came with the package.
+        raise Problem("weights.missing", hint=_NO_WEIGHTS)
     try:
         width, height = parse_size(asked.resolution)
         # Checked as it was asked for, before it is made smaller.
         bundle = known_bundle(asked.model, sources)
         live = _streams(bundle)
         request = _request(asked, width, height, asked.duration, live=live)
+        size = reduced_size(width, height, settings.largest)
+        duration = min(asked.duration, settings.longest_s or asked.duration)
+        reduced = (*size, duration) != (width, height, asked.duration)
+        if reduced:
+            shortest = 1 / float(request.rate)
+            request = _request(asked, *size, max(duration, shortest), live=live)
     except UnknownModel as error:
         raise Problem("model.unknown", error.message, hint=error.hint) from error
     except WeightsMissing as error:
-        raise Problem(
-            "weights.missing",
-            error.message,
-            hint="The operator names weights by ltx-serve --generator-bundle.",
-        ) from error
+        raise Problem("weights.missing", error.message, hint=_NO_WEIGHTS) from error
     except OptionError as error:
         raise Problem("request.invalid", error.message, hint=error.hint) from error
-    size = reduced_size(width, height, settings.largest)
-    duration = min(asked.duration, settings.longest_s or asked.duration)
-    reduced = (*size, duration) != (width, height, asked.duration)
-    if reduced:
-        request = _request(asked, *size, max(duration, 1 / float(request.rate)), live=live)
     return Wish(model=bundle.model, version=version_of(bundle), request=request, reduced=reduced)
 
 
@@ -94,7 +96,9 @@ def reduced_size(width: int, height: int, largest: tuple[int, int] | None) -> tu
         return width, height
     scale = sqrt(largest[0] * largest[1] / (width * height))
     scale = max(scale, SIDES_PX[0] / min(width, height))
-    return 2 * round(width * scale / 2), 2 * round(height * scale / 2)
+    wide, high = (max(SIDES_PX[0], 2 * int(side * scale / 2)) for side in (width, height))
+    # Rounding must not make it more oblong than generators go.
+    return min(wide, 3 * high), min(high, 3 * wide)
 
 
 def _request(

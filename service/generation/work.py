@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from provenance.errors import DeviceFull, DiskFull, EveryframeError, WeightsMissing
 from service.problems import Problem
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from service.generation.making import Job
     from service.generation.models import Models
     from service.generation.parts import Clips
+
+
+_TAKEN: tuple[tuple[str, Literal["pictures", "sound"]], ...] = (
+    ("video", "pictures"),
+    ("audio", "sound"),
+)
 
 
 class Stopped(Exception):
@@ -60,15 +66,11 @@ def make_clip(job: Job, models: Models, clips: Clips) -> None:
             files = {"clip": whole}
             sounds = generator.specs(request)[1] is not None
             if sounds:
-                for part, kind in (("video", "pictures"), ("audio", "sound")):
+                for name, part in _TAKEN:
                     job.check()
-                    files[part] = folder / f"{part}.mp4"
+                    files[name] = folder / f"{name}.mp4"
                     take_part(
-                        made.written.sealed,
-                        files[part],
-                        "pictures" if kind == "pictures" else "sound",
-                        identity=identity,
-                        store=store,
+                        made.written.sealed, files[name], part, identity=identity, store=store
                     )
         if job.sink is not None:
             files["stream"] = job.sink.path

@@ -7,6 +7,7 @@ host alone.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
@@ -14,6 +15,7 @@ import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
 
+from provenance.errors import InputMissing
 from provenance.prompt import prompt_digest
 from service.access import May, ServicesHere
 from service.accounts import Caller
@@ -123,10 +125,12 @@ async def stream(
     )
     if found is not None and "stream" in (found.made or {}).get("parts", []):
         headers = _stream_headers(found.id) | {"Generation-Cached": "true"}
-        file = await anyio.to_thread.run_sync(
-            services.clips.storage.open, services.clips.name(found.id, "stream")
-        )
-        return FileResponse(file, headers=headers)
+        # Deleted just now, or in the folder of another machine: then it is made again.
+        with suppress(InputMissing):
+            file = await anyio.to_thread.run_sync(
+                services.clips.storage.open, services.clips.name(found.id, "stream")
+            )
+            return FileResponse(file, headers=headers)
     job = _job(services, caller, wish, prompt_hash)
     stall_s = services.settings.generation.stall_s
     job.sink = LiveSink(services.clips.making / job.id / "stream.mp4", stall_s=stall_s)

@@ -34,7 +34,9 @@ async function make(asked, key) {
     if (!answer.ok) throw new Error(text("failed", { title: (await problem(answer)) }));
     await play(answer.body, controller.signal);
     const one = answer.headers.get("Generation-Id");
-    show(await (await fetch(`/v2/generations/${one}`, given)).json());
+    const told = await fetch(`/v2/generations/${one}`, given);
+    if (!told.ok) throw new Error(text("failed", { title: await problem(told) }));
+    show(await told.json());
   } catch (error) {
     if (running !== controller) return;
     if (controller.signal.aborted) say(text("cancelled"));

@@ -41,7 +41,6 @@ def generate_page(models: Iterable[str]) -> str:
     texts = json.loads(read("generate.json"))
     # Inside a script element "<" could end it; JSON may write it otherwise.
     data = json.dumps({"texts": texts["script"]}, ensure_ascii=False).replace("<", "\\u003c")
-    # The one that streams comes first: it is there sooner.
     known = sorted((model_by_key(key) for key in models), key=lambda model: model.key)
     options = "".join(
         f'<option value="{html.escape(model.key)}">{html.escape(model.name)}</option>'

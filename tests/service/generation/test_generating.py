@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import httpx
 import pytest
 
+from provenance.prompt import prompt_digest
 from service.accounts import Quota
-from service.generation.parts import tidy_clips
+from service.generation.parts import _signature, tidy_clips
+from service.generation.wishes import reduced_size
 from service.settings import GenerationSettings
 from tests.service.generation.conftest import Drawing, serving
 
@@ -54,8 +57,30 @@ def test_addresses_cannot_be_made_up_and_end(server, made):
         assert answer.json()["code"] == "address.invalid"
     clips = server.services.clips
     old = int(clips.clock()) - 1
-    signature = clips._signature(made["id"], "clip", old)
+    key = clips.identity().prompt_key
+    signature = _signature(key, made["id"], "clip", old)
     assert not clips.allows(made["id"], "clip", until=old, signature=signature)
+    # The keyed digest of a prompt, which whoever sends one is told, is no signature.
+    told = prompt_digest(f"{made['id']}\0clip\0{until + 1}", key).digest.hex()
+    assert not clips.allows(made["id"], "clip", until=until + 1, signature=told)
+
+
+def test_who_has_no_key_makes_no_identity(tmp_path):
+    with serving(tmp_path, GenerationSettings()) as server:
+        nobody = replace(server.services.clips, keys=tmp_path / "none")
+        assert not nobody.allows("gen_" + "0" * 32, "clip", until=1 << 39, signature="0" * 64)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "largest"), [((3840, 1280), (2560, 1440)), ((1919, 1079), (1280, 720))]
+)
+def test_a_reduced_size_has_no_more_pixels_and_is_no_more_oblong(asked, largest):
+    width, height = reduced_size(*asked, largest)
+    assert width * height <= largest[0] * largest[1]
+    assert max(width, height) <= 3 * min(width, height)
+    assert width % 2 == height % 2 == 0
+    assert width * height > 0.98 * largest[0] * largest[1]
 
 
 def test_the_same_request_gives_the_same_clip_and_another_does_not(server, made):
