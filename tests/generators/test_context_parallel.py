@@ -34,9 +34,7 @@ def _stream(across: HeadsAcross | None) -> torch.Tensor:
 
 
 def _share(rank: int, port: int) -> torch.Tensor:
-    dist.init_process_group(
-        "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2
-    )
+    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     try:
         return _stream(HeadsAcross.joined(5))
     finally:
