@@ -35,7 +35,9 @@ def saved(tmp_path_factory):
 
 def steps(kind):
     if "Pyramid" in kind:
-        return {"pyramid_num_inference_steps_list": [1, 1, 1]}
+        return {"pyramid_num_inference_steps_list": [1, 1, 1], "num_latent_frames_per_chunk": 3}
+    if "Helios" in kind:
+        return {"num_inference_steps": 1, "num_latent_frames_per_chunk": 3}
     return {"num_inference_steps": 1}
 
 
@@ -85,7 +87,7 @@ def test_a_folder_of_diffusers_gives_a_marked_signed_file(saved, tmp_path, monke
     monkeypatch.setenv("LTX_STORE", str(tmp_path / "store.sqlite"))
     generator = open_generator(saved("WanPipeline"), "cpu")
     generator.call["num_inference_steps"] = 1
-    request = Request(prompt="a red ball", width=256, height=160, duration_s=2)
+    request = Request(prompt="a red ball", width=256, height=160, duration_s=1)
     write(generator, request, tmp_path / "out.mp4", watch=Watch())
     result = verify(tmp_path / "out.mp4")
     assert result.watermark.detected

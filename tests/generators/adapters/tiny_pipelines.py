@@ -209,7 +209,7 @@ def _wan_vae() -> Any:
         base_dim=3,
         z_dim=16,
         dim_mult=[1, 1, 1, 1],
-        num_res_blocks=1,
+        num_res_blocks=0,
         temperal_downsample=[False, True, True],
     ).eval()
 

@@ -20,10 +20,12 @@ from service.app import create_app
 from service.generation.making import Maker
 from service.services import open_services
 from service.settings import GenerationSettings, ScanSettings, Settings
+from tests.generators.conftest import one_thread
 from tests.generators.streaming import untrained_streaming_model
 from tests.generators.untrained import untrained_model
 
-SMALL = {"resolution": "192x128", "duration": 1, "fps": 24}
+__all__ = ["one_thread"]
+SMALL = {"resolution": "192x128", "duration": 0.5, "fps": 24}
 
 
 @dataclass
@@ -122,7 +124,7 @@ def weights(tmp_path_factory):
 @pytest.fixture(scope="session")
 def makes(weights):
     return GenerationSettings(
-        bundles=weights, device="cpu", largest=(192, 128), longest_s=1.0, waiting=2
+        bundles=weights, device="cpu", largest=(192, 128), longest_s=0.5, waiting=2
     )
 
 

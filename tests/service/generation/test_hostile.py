@@ -110,8 +110,9 @@ def test_a_failure_before_the_first_byte_is_an_answer(drawn):
     server.settle()
 
 
-def test_more_than_the_queue_holds_is_turned_away(begun):
-    server, drawing = begun
+def test_more_than_the_queue_holds_is_turned_away(drawn):
+    drawing = Drawing(free=0)
+    server = drawn(drawing)
     waiting = [
         server.generate(
             model="helios-1.0", audio=False, seed=seed, headers={"Prefer": "respond-async"}
@@ -140,6 +141,7 @@ def test_a_clip_that_takes_too_long_is_given_up(drawn):
     one = server.generate(
         model="helios-1.0", audio=False, headers={"Prefer": "respond-async"}
     ).json()["id"]
+    server.wait(one, "running", "failed")
     time.sleep(0.1)
     drawing.go.set()
     assert server.wait(one, "failed")["error"]["code"] == "generation.timeout"
