@@ -29,7 +29,7 @@ UNREADABLE = {
     "no_frame": "media.no_video",
     "bomb": "media.too_large",
 }
-"""What no command can do anything with, but for sound and pictures, which can be verified."""
+"""What no command can do anything with, but for sound and pictures: neither is a film."""
 SOUND = frozenset({"wav", "m4a"})
 STILLS = frozenset({"png", "jpeg"})
 

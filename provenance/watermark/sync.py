@@ -40,7 +40,7 @@ _MOVES = (
     np.array([[0, -1.0], [1, 0]]),
     np.array([[0, 1.0], [0, 0]]),
 )
-_DOUBT_STEP = 0.002  # of a map 427 pixels wide, a pixel at the far edge; then it goes uphill
+_DOUBT_STEP = 0.001
 _WORTH_MOVING = 0.05  # gain in score; less is noise, and would tilt what is straight
 _REFINING_STEPS = (0.004, 0.002, 0.001, 0.0005)
 _MOST_LATTICES = 6

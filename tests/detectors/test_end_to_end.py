@@ -122,17 +122,17 @@ def test_stamp_strip_reencode_crop_verify(tmp_path, call):
 
 
 @pytest.mark.parametrize("kind", sorted(SOUND))
-def test_sound_alone_is_verified_and_not_stamped(desk, kind):
+def test_sound_alone_is_stamped_as_sound_and_not_as_a_film(desk, kind):
     path = make_bad(kind, desk.folder, desk.clip)
-    stamped, verified = desk.stamp(source=path), desk.verified(path)
-    assert stamped.exit_code == 3
-    assert f"[{UNREADABLE[kind]}]" in stamped.stderr
-    assert verified["verdict"] == "no_evidence"
-    assert verified["audio_watermark"]["detected"] is False
-    assert (verified["file"]["container"], verified["file"]["width"]) == (
-        "mp4" if kind == "m4a" else kind,
-        None,
-    )
+    film = desk.stamp(source=path)
+    assert film.exit_code == 2
+    assert ".m4a" in film.stderr
+    out = desk.folder / f"out.{kind}"
+    assert desk.stamp(source=path, output=out).exit_code == 0
+    verified = desk.verified(out)
+    assert (verified["verdict"], verified["manifest"]["present"]) == ("ai_generated", True)
+    assert verified["file"]["container"] == ("mp4" if kind == "m4a" else kind)
+    assert verified["file"]["width"] is None
 
 
 @pytest.mark.parametrize("kind", sorted(STILLS))

@@ -135,4 +135,4 @@ def test_models_are_found_by_number_key_and_alias():
     with pytest.raises(UnknownModel):
         model_by_key("no-such-model")
     with pytest.raises(UnknownModel):
-        model_by_number(255)
+        model_by_number(254)
