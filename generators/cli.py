@@ -209,10 +209,12 @@ def _facts(generated: Generated, seed: int) -> dict[str, Any]:
 
 
 def as_json(generated: Generated, seed: int) -> str:
+    """What was made, for programs: one JSON object."""
     return json.dumps(_facts(generated, seed), indent=2, ensure_ascii=False)
 
 
 def as_text(generated: Generated) -> str:
+    """What was made, for people: a line a fact."""
     facts = _facts(generated, 0)
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in generated.timings_s.items())
     return "\n".join(

@@ -150,6 +150,7 @@ def _conclude(
 ) -> int:
     """Says what was marked and what was not; the exit code."""
     from generators.protection.leftovers import clear, unmarked
+    from generators.protection.roads import is_video
     from provenance.printable import printable
 
     clear(events, since_ns)
@@ -166,8 +167,11 @@ def _conclude(
         _say(printable(f"{refused['message']} [{refused['code']}]"))
         if refused["hint"]:
             click.echo(f"  hint: {printable(refused['hint'])}", err=True)
+    for left_off in by_kind.get("left", []):
+        if left_off["given_up"]:
+            _say(printable(f"{left_off['path']} was given up by the program"))
     places = [Path(event["path"]) for event in by_kind.get("opened", [])]
-    places += [Path(word) for word in command if not Path(word).is_dir()]
+    places += [Path(w) for w in command if is_video(w) and not os.path.isdir(w)]  # noqa: PTH112
     left = unmarked([*places, Path.cwd()], since_ns)
     for path in left:
         _say(printable(f"{path} was written and is NOT marked"))
