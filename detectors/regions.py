@@ -20,10 +20,10 @@ _GONE = 0.9
 CONFIDENCE = 0.96
 """That a file which nobody tampered with has no such finding, whatever its size.
 
-Of 90 files from five stretches that thresholds were not tuned on (two rules were made stricter after
-a first run of them; see docs/measurements.md) none had one: no more than 3.3 % (95 %, rule of three,
-were they independent). The likelihood ratio behind a finding is no probability: it decides, and is not
-told.
+Of 90 files from five stretches that thresholds were not tuned on (two rules were made stricter
+after a first run of them; see docs/measurements.md) none had one: no more than 3.3 % (95 %, rule of
+three, were they independent). The likelihood ratio behind a finding is no probability: it decides,
+and is not told.
 """
 
 

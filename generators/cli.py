@@ -156,7 +156,7 @@ def deliver(
     from generators.base import Watch
     from generators.generation import write
     from provenance.interrupts import noted_interrupts
-    from provenance.keys import default_keys_directory, ensure_identity
+    from provenance.keys import default_keys_directory, ensure_identity, new_identity_notice
     from provenance.store import default_store_path, open_store
 
     unknown = generator.unknown_words(request)
@@ -169,10 +169,7 @@ def deliver(
     directory = keys or default_keys_directory(os.environ)
     identity, made = ensure_identity(directory, now=datetime.now(UTC))
     if made:
-        say(
-            f"made a development identity in {directory}: others read what it signs as signed by "
-            "somebody unknown; bring a real one with ltx-keys import"
-        )
+        say(new_identity_notice(directory))
     with (
         noted_interrupts() as check_interrupt,
         open_store(store or default_store_path(os.environ)) as opened,
