@@ -156,7 +156,7 @@ def deliver(
     from generators.base import Watch
     from generators.generation import write
     from provenance.interrupts import noted_interrupts
-    from provenance.keys import default_keys_directory, ensure_identity
+    from provenance.keys import default_keys_directory, ensure_identity, new_identity_notice
     from provenance.store import default_store_path, open_store
 
     unknown = generator.unknown_words(request)
@@ -169,10 +169,7 @@ def deliver(
     directory = keys or default_keys_directory(os.environ)
     identity, made = ensure_identity(directory, now=datetime.now(UTC))
     if made:
-        say(
-            f"made a development identity in {directory}: others read what it signs as signed by "
-            "somebody unknown; bring a real one with ltx-keys import"
-        )
+        say(new_identity_notice(directory))
     with (
         noted_interrupts() as check_interrupt,
         open_store(store or default_store_path(os.environ)) as opened,
@@ -209,10 +206,12 @@ def _facts(generated: Generated, seed: int) -> dict[str, Any]:
 
 
 def as_json(generated: Generated, seed: int) -> str:
+    """What was made, for programs: one JSON object."""
     return json.dumps(_facts(generated, seed), indent=2, ensure_ascii=False)
 
 
 def as_text(generated: Generated) -> str:
+    """What was made, for people: a line a fact."""
     facts = _facts(generated, 0)
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in generated.timings_s.items())
     return "\n".join(

@@ -40,6 +40,7 @@ class HeadsAcross:
         return slice(start, start + self.tokens[self.rank])
 
     def own_heads(self, heads: int) -> int:
+        """How many of so many heads this process looks with."""
         return _shares(heads, len(self.tokens))[self.rank]
 
     def by_heads(self, x: Tensor) -> Tensor:

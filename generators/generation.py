@@ -218,10 +218,16 @@ def write(
         stream=stream,
     )
     with writer:
-        for chunk in _timed(generator.generate(request, watch), timings):
-            before = time.monotonic()
-            writer.write(chunk.frames, audio=chunk.audio)
-            timings["marking and encoding"] += time.monotonic() - before
+        made = generator.generate(request, watch)
+        try:
+            for chunk in _timed(made, timings):
+                before = time.monotonic()
+                writer.write(chunk.frames, audio=chunk.audio)
+                timings["marking and encoding"] += time.monotonic() - before
+        finally:
+            close = getattr(made, "close", None)  # an iterator need not have one
+            if close is not None:
+                close()
         before = time.monotonic()
     timings["signing"] = time.monotonic() - before
     watch.report("done", 1.0)

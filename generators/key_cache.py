@@ -88,6 +88,7 @@ class KeyCache:
 
     @property
     def bytes(self) -> int:
+        """Memory that keys and values take."""
         return sum(kept.numel() * kept.element_size() for kept in (*self._keys, *self._values))
 
     def _seat(self, moment: int) -> int:

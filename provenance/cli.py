@@ -248,14 +248,16 @@ def _signer(
     directory: Path, tsa: str | None, timestamp: Any, say: Callable[[str], None]
 ) -> Identity:
     """Who signs, and how time is stamped; a development identity is made where there is none."""
-    from provenance.keys import ensure_identity, renewal_notice, with_time_stamps
+    from provenance.keys import (
+        ensure_identity,
+        new_identity_notice,
+        renewal_notice,
+        with_time_stamps,
+    )
 
     identity, made = ensure_identity(directory, now=datetime.now(UTC))
     if made:
-        say(
-            f"made a development identity in {directory}: others read what it signs as signed by "
-            "somebody unknown; bring a real one with ltx-keys import"
-        )
+        say(new_identity_notice(directory))
     if tsa is not None or timestamp is not None:
         identity = with_time_stamps(identity, authority=tsa, policy=timestamp)
     if notice := renewal_notice(identity, now=datetime.now(UTC)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from generators.adapters.decoding import (
 from generators.adapters.kinds import KINDS
 from generators.adapters.pulling import pulled
 from provenance.clip import AudioSpec, Chunk, VideoSpec
-from provenance.errors import DeviceFull, OptionError, PackageMissing, UnsupportedMedia
+from provenance.errors import DeviceFull, FrameError, OptionError, PackageMissing, UnsupportedMedia
 from provenance.payload import model_by_key
 
 if TYPE_CHECKING:
@@ -150,13 +151,15 @@ class DiffusersGenerator:
         made: Iterator[Any] = pulled(
             lambda hand, check: self._run(call, request, watch, hand, check)
         )
-        first = next(made)
+        first = next(made, None)
+        if first is None:
+            raise FrameError("the pipeline gave no pictures", hint="update diffusers")
         rate, sound = 0, None
         if isinstance(first, _Sound):
             rate, sound = self._sound_rate, first.samples
             blocks = made
         else:
-            blocks = _before(first, made)
+            blocks = chain([first], made)
         try:
             yield from chunks(blocks, request, sound, rate)
         finally:
@@ -253,11 +256,6 @@ class DiffusersGenerator:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sound:
     samples: NDArray[np.float32]
-
-
-def _before(first: Any, others: Iterator[Any]) -> Iterator[Any]:
-    yield first
-    yield from others
 
 
 def _full(name: str) -> DeviceFull:

@@ -118,6 +118,7 @@ class MarkedContainer:
     mux_one = mux
 
     def close(self) -> None:
+        """Completes the file, if there was a picture."""
         if self._sound is not None and self._recording is not None:
             self._sound.flush()
         if self._recording is not None:

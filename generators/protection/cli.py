@@ -33,7 +33,7 @@ _NOT_FOUND = 127  # as shells do
         "allow_interspersed_args": False,
     },
     epilog="Exit codes: the command's own where that is not 0; 2 nothing could be protected, "
-    "4 a video was refused, or is there without a mark.",
+    "4 a video was refused, or is there without a mark, or not all of the folder was looked at.",
 )
 @click.argument("command", nargs=-1, required=True)
 @click.option(
@@ -79,7 +79,7 @@ def main(
     from generators.protection.leftovers import now_ns
     from generators.protection.orders import VARIABLE, Orders
     from provenance.errors import OptionError
-    from provenance.keys import default_keys_directory, ensure_identity
+    from provenance.keys import default_keys_directory, ensure_identity, new_identity_notice
     from provenance.payload import model_by_key
 
     directory = (keys or default_keys_directory(os.environ)).absolute()
@@ -88,10 +88,7 @@ def main(
         raise OptionError("the command is empty", hint="ltx-protect -- python program.py")
     _, made = ensure_identity(directory, now=datetime.now(UTC))
     if made:
-        _say(
-            f"made a development identity in {directory}: others read what it signs as signed by "
-            "somebody unknown; bring a real one with ltx-keys import"
-        )
+        _say(new_identity_notice(directory))
     with tempfile.TemporaryDirectory(prefix="ltx-protect-") as folder:
         report = Path(folder) / "report.jsonl"
         report.touch()
@@ -150,12 +147,46 @@ def _conclude(
 ) -> int:
     """Says what was marked and what was not; the exit code."""
     from generators.protection.leftovers import clear, unmarked
+    from generators.protection.roads import is_video
     from provenance.printable import printable
 
     clear(events, since_ns)
+    by_kind = _by_kind(events)
+    _tell(by_kind, quiet=quiet)
+    places = [Path(event["path"]) for event in by_kind.get("opened", [])]
+    places += [Path(w) for w in command if is_video(w) and not os.path.isdir(w)]  # noqa: PTH112
+    left, whole = unmarked([*places, Path.cwd()], since_ns)
+    for path in left:
+        _say(printable(f"{path} was written and is NOT marked"))
+    if left:
+        click.echo("  hint: mark it with ltx-stamp, or delete it", err=True)
+    if not whole:
+        _say(
+            printable(f"not all of this folder was looked at: {Path.cwd()}\n")
+            + "  hint: run the command in a folder with fewer files"
+        )
+    if code:
+        return code
+    if "started" not in by_kind:
+        _say(
+            "the command started no Python that could be protected\n"
+            "  hint: run Python itself, without -I, -E or -S; mark files of other programs with "
+            "ltx-stamp"
+        )
+        return 2
+    return 4 if left or not whole or by_kind.get("refused") else 0
+
+
+def _by_kind(events: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for event in events:
         by_kind.setdefault(event["event"], []).append(event)
+    return by_kind
+
+
+def _tell(by_kind: dict[str, list[dict[str, Any]]], *, quiet: bool) -> None:
+    from provenance.printable import printable
+
     for written in by_kind.get("written", []):
         if not quiet:
             _say(
@@ -166,23 +197,9 @@ def _conclude(
         _say(printable(f"{refused['message']} [{refused['code']}]"))
         if refused["hint"]:
             click.echo(f"  hint: {printable(refused['hint'])}", err=True)
-    places = [Path(event["path"]) for event in by_kind.get("opened", [])]
-    places += [Path(word) for word in command if not Path(word).is_dir()]
-    left = unmarked([*places, Path.cwd()], since_ns)
-    for path in left:
-        _say(printable(f"{path} was written and is NOT marked"))
-    if left:
-        click.echo("  hint: mark it with ltx-stamp, or delete it", err=True)
-    if code:
-        return code
-    if "started" not in by_kind:
-        _say(
-            "the command started no Python that could be protected\n"
-            "  hint: run Python itself, without -I, -E or -S; mark files of other programs with "
-            "ltx-stamp"
-        )
-        return 2
-    return 4 if left or by_kind.get("refused") else 0
+    for left_off in by_kind.get("left", []):
+        if left_off["given_up"]:
+            _say(printable(f"{left_off['path']} was given up by the program"))
 
 
 def _prompt_in(command: tuple[str, ...]) -> str | None:

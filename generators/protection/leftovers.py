@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 _MOST = 20_000  # entries of folders that are looked at
 
 
-def unmarked(places: Iterable[Path], since_ns: int) -> list[Path]:
+def unmarked(places: Iterable[Path], since_ns: int) -> tuple[list[Path], bool]:
     """Videos among ``places`` and below folders of them that were changed since, and carry no
     credentials. ``since_ns``: the clock of the file system, see :func:`now_ns`.
+    Whether all was looked at comes second.
     """
     from provenance.manifest import has_manifest
 
     out = set()
+    whole = True
     for path in _videos(places):
+        if path is None:
+            whole = False
+            break
         try:
             status = path.stat()
             if status.st_ctime_ns < since_ns or not status.st_size:
@@ -34,7 +39,7 @@ def unmarked(places: Iterable[Path], since_ns: int) -> list[Path]:
             continue
         if not signed:
             out.add(path.resolve())
-    return sorted(out)
+    return sorted(out), whole
 
 
 def clear(events: Sequence[dict[str, Any]], since_ns: int) -> None:
@@ -69,10 +74,11 @@ def now_ns(folder: Path) -> int:
     return probe.stat().st_ctime_ns
 
 
-def _videos(places: Iterable[Path]) -> Iterator[Path]:
+def _videos(places: Iterable[Path]) -> Iterator[Path | None]:
+    """None at the end: there were more entries than are looked at."""
     left = _MOST
     for place in places:
-        if not place.is_dir():
+        if not os.path.isdir(place):  # noqa: PTH112  is_dir raises for names that are too long
             if is_video(str(place)):
                 yield place
             continue
@@ -80,6 +86,7 @@ def _videos(places: Iterable[Path]) -> Iterator[Path]:
             below[:] = [name for name in below if not name.startswith(".")]
             left -= len(files) + len(below)
             if left < 0:
+                yield None
                 return
             for name in files:
                 if is_video(name):

@@ -112,7 +112,7 @@ class Recording:
             return
         self._done = True
         self._orders.begun.remove(self)
-        self._leave(OutputError(f"{self.path} was given up"))
+        self._leave(OutputError(f"{self.path} was given up"), given_up=True)
 
     def _begin(self, frame: NDArray[Any]) -> None:
         height, width = frame.shape[:2]
@@ -136,8 +136,8 @@ class Recording:
             self._orders.refuse(error)
         self._leave(error)
 
-    def _leave(self, error: BaseException) -> None:
+    def _leave(self, error: BaseException, *, given_up: bool = False) -> None:
         if not self._failed and self._writer is not None:
             self._writer.__exit__(type(error), error, error.__traceback__)
-            self._orders.tell("left", path=str(self.path))
+            self._orders.tell("left", path=str(self.path), given_up=given_up)
         self._failed = True

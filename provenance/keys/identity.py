@@ -202,6 +202,14 @@ def with_time_stamps(
     return replace(identity, time_authority=chosen, time_policy=policy or identity.time_policy)
 
 
+def new_identity_notice(directory: Path) -> str:
+    """What to tell who had a development identity made."""
+    return (
+        f"made a development identity in {directory}: others read what it signs as signed by "
+        "somebody unknown; bring a real one with ltx-keys import"
+    )
+
+
 def renewal_notice(identity: Identity, *, now: datetime) -> str | None:
     """What to tell who signs with a certificate that soon expires; None while there is time."""
     end = expiry(identity.certificate_chain)

@@ -66,11 +66,11 @@ def make_clip(job: Job, models: Models, clips: Clips) -> None:
             files = {"clip": whole}
             sounds = generator.specs(request)[1] is not None
             if sounds:
-                for name, part in _TAKEN:
+                for part, medium in _TAKEN:
                     job.check()
-                    files[name] = folder / f"{name}.mp4"
+                    files[part] = folder / f"{part}.mp4"
                     take_part(
-                        made.written.sealed, files[name], part, identity=identity, store=store
+                        made.written.sealed, files[part], medium, identity=identity, store=store
                     )
         if job.sink is not None:
             files["stream"] = job.sink.path

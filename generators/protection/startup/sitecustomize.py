@@ -9,14 +9,15 @@ _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120  path
 def _begin() -> None:
     try:
         from generators.protection.installing import install
+
+        install()
     except BaseException as error:  # noqa: BLE001  whatever it is: the program must not run then
         sys.stderr.write(
-            f"ltx-protect: {sys.executable} cannot load everyframe: {error}\n"
+            f"ltx-protect: {sys.executable} cannot protect: {error}\n"
             "  hint: install everyframe into the environment of the command\n"
         )
         sys.stderr.flush()
         os._exit(2)
-    install()
 
 
 def _go_on() -> None:

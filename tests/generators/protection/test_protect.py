@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from detectors import verify
+from generators.protection import leftovers
 from generators.protection.cli import _prompt_in, main
-from generators.protection.roads import rate_of, road
+from generators.protection.orders import VARIABLE, Orders
+from generators.protection.roads import MARKED_SUFFIXES, rate_of, road
 from generators.protection.watching import ffmpeg_output
 from provenance.errors import OptionError
 from provenance.manifest import has_manifest
-from provenance.video import open_media
+from provenance.video import OUTPUT_SUFFIXES, open_media
 
 _PICTURES = """
 import numpy as np
@@ -137,6 +140,7 @@ def test_what_an_unmodified_program_writes_is_marked_and_signed(place):
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr.count("marked and signed") == 3
     assert not Path("half.mp4").exists()
+    assert "half.mp4 was given up by the program" in ended.stderr
     assert not [*place.glob(".*"), *place.glob("*tmp*")]
     result = verify(place / "av.mp4", fast=True)
     assert result.verdict == "ai_generated"
@@ -220,3 +224,34 @@ def test_the_prompt_of_the_command():
     assert _prompt_in(("python", "x.py", "--prompt", "a ball")) == "a ball"
     assert _prompt_in(("python", "x.py", "--prompt=a ball")) == "a ball"
     assert _prompt_in(("python", "x.py", "--prompt")) is None
+
+
+def test_what_is_written_is_what_can_be_marked():
+    assert set(OUTPUT_SUFFIXES) == MARKED_SUFFIXES
+
+
+def test_an_argument_may_be_longer_than_a_name(place):
+    for word in ("x" * 300, "x" * 300 + ".mp4"):
+        assert protect(sys.executable, "-c", "", word).returncode == 0
+
+
+def test_python_that_cannot_be_protected_does_not_run(place):
+    orders = Orders(model="other", report=str(place / "gone"))
+    startup = Path(leftovers.__file__).parent / "startup"
+    path = os.pathsep.join([str(startup), *sys.path])
+    ended = subprocess.run(
+        [sys.executable, "-c", "print('ran')"], capture_output=True, text=True, check=False,
+        env={**os.environ, VARIABLE: orders.as_text(), "PYTHONPATH": path},
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "cannot protect" in ended.stderr
+    orders.tell("opened", path="a.mp4")
+    with pytest.raises(FileNotFoundError):
+        orders.tell("started")
+
+
+def test_a_folder_that_is_too_full_is_told(place, monkeypatch):
+    (place / "a.mp4").write_bytes(b"a")
+    assert leftovers.unmarked([place], 0) == ([place / "a.mp4"], True)
+    monkeypatch.setattr(leftovers, "_MOST", 0)
+    assert leftovers.unmarked([place], 0) == ([], False)
