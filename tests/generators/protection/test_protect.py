@@ -230,7 +230,7 @@ def test_what_is_written_is_what_can_be_marked():
     assert set(OUTPUT_SUFFIXES) == MARKED_SUFFIXES
 
 
-def test_an_argument_may_be_longer_than_a_name(place):
+def test_an_argument_may_be_longer_than_a_name(place, protect):
     for word in ("x" * 300, "x" * 300 + ".mp4"):
         assert protect(sys.executable, "-c", "", word).returncode == 0
 
