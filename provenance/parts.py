@@ -1,8 +1,7 @@
 """The pictures alone, or the sound alone, of a file that was marked and signed here.
 
 Nothing is encoded again: the mark stays as it is. The whole becomes the parent in the credentials
-of the part, which are in the part; and stand in the store as an edition beside those
-of the whole.
+of the part; these are in the part, and in the store as an edition beside those of the whole.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ def _begin() -> None:
     except BaseException as error:  # noqa: BLE001  whatever it is: the program must not run then
         sys.stderr.write(
             f"ltx-protect: {sys.executable} cannot protect: {error}\n"
-            "  hint: install everyframe into the environment of the command\n"
+            "  hint: everyframe has to be installed in the environment of the command, and what it "
+            "starts must end before ltx-protect does\n"
         )
         sys.stderr.flush()
         os._exit(2)
