@@ -15,6 +15,7 @@ from detectors.cli import main
 from detectors.report import schema_text
 from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.trust import TrustSettings
+from tests.drawn import draw_clip
 
 SCHEMA = json.loads(schema_text())
 
@@ -30,6 +31,13 @@ def bad(tmp_path):
     path = tmp_path / "bad.mp4"
     path.write_text("no video\n" * 100)
     return path
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory):
+    """Too little of a clip to be searched for long: for tests that are not about the search."""
+    path = tmp_path_factory.mktemp("bare") / "bare.mp4"
+    return draw_clip(path, frames=6, width=128, height=96, channels=None)
 
 
 def parsed(text):
@@ -64,15 +72,15 @@ def test_fast_says_that_tampering_was_not_checked(run, studio):
     assert result.stdout.splitlines()[4] == "Tampered: not checked"
 
 
-def test_json_fits_the_schema(run, studio, bad):
-    for file, code in ((studio.signed, 0), (studio.plain, 1), (bad, 3)):
+def test_json_fits_the_schema(run, studio, bad, bare):
+    for file, code in ((studio.signed, 0), (bare, 1), (bad, 3)):
         result = run("--format", "json", file)
         assert result.exit_code == code
         assert parsed(result.stdout)["file"]["path"] == str(file)
 
 
-def test_several_files_keep_their_order_and_bad_ones_stop_nothing(run, studio, bad):
-    result = run("--format", "jsonl", "gone.mp4", studio.plain, bad, studio.signed)
+def test_several_files_keep_their_order_and_bad_ones_stop_nothing(run, studio, bad, bare):
+    result = run("--format", "jsonl", "gone.mp4", bare, bad, studio.signed)
     verdicts = [parsed(line)["verdict"] for line in result.stdout.splitlines()]
     assert verdicts == ["unreadable", "no_evidence", "unreadable", "ai_generated"]
     assert result.exit_code == 3
@@ -81,13 +89,13 @@ def test_several_files_keep_their_order_and_bad_ones_stop_nothing(run, studio, b
     assert "hint:" in result.stderr
 
 
-def test_json_of_several_files_is_one_array(run, studio, bad):
-    documents = json.loads(run("--format", "json", studio.plain, bad).stdout)
+def test_json_of_several_files_is_one_array(run, bad, bare):
+    documents = json.loads(run("--format", "json", bare, bad).stdout)
     assert [document["verdict"] for document in documents] == ["no_evidence", "unreadable"]
 
 
-def test_processes_give_the_same_results(run, studio, bad):
-    files = [studio.plain, bad, studio.unsigned]
+def test_processes_give_the_same_results(run, studio, bad, bare):
+    files = [bare, bad, studio.unsigned]
 
     def verdicts(*options):
         lines = run("--format", "jsonl", *options, *files).stdout.splitlines()
@@ -130,20 +138,20 @@ def test_requirements_are_sentences(run, studio):
     assert "policy not met: not marked: it is so" in result.stderr
 
 
-def test_a_policy_gives_every_file_an_action(run, studio, tmp_path):
+def test_a_policy_gives_every_file_an_action(run, studio, tmp_path, bare):
     rules = tmp_path / "uploads.toml"
     rules.write_text(
         'version = "3"\ndefault = "allow"\n[[rule]]\nwhen = "marked"\n'
         'action = "block"\nreason = "no AI here"\n'
     )
-    result = run("--policy", rules, "--format", "jsonl", studio.plain, studio.signed)
+    result = run("--policy", rules, "--format", "jsonl", bare, studio.signed)
     documents = [parsed(line) for line in result.stdout.splitlines()]
     assert [one["decision"]["action"] for one in documents] == ["allow", "block"]
     assert [one["decision"]["policy_version"] for one in documents] == ["3", "3"]
     assert result.exit_code == 1
     assert "policy not met: block: no AI here" in result.stderr
-    assert run("--policy", rules, studio.plain).exit_code == 0
-    assert run("--policy", rules, "--require", "marked", studio.plain).exit_code == 1
+    assert run("--policy", rules, bare).exit_code == 0
+    assert run("--policy", rules, "--require", "marked", bare).exit_code == 1
 
 
 def test_a_trust_anchor_makes_trusted(run, studio, tmp_path, identity):
@@ -164,7 +172,7 @@ def test_removed_credentials_are_recovered_and_named(run, studio):
 
 
 def test_a_page_for_one_file_and_for_many(run, studio, bad, tmp_path):
-    for files in ([studio.signed], [studio.signed, studio.plain, bad]):
+    for files in ([studio.signed], [studio.signed, studio.unsigned, bad]):
         result = run("--format", "html", "--quality", "-o", "page.html", *files)
         page = (tmp_path / "page.html").read_text()
         assert result.stdout == ""
@@ -174,28 +182,28 @@ def test_a_page_for_one_file_and_for_many(run, studio, bad, tmp_path):
 
 
 def test_quality_is_looked_at_when_asked(run, studio):
-    asked = parsed(run("--format", "json", "--quality", studio.plain).stdout)
+    asked = parsed(run("--format", "json", "--quality", studio.unsigned).stdout)
     assert asked["quality"]["looked_for"][:2] == ["frozen", "duplicated"]
-    assert parsed(run("--format", "json", studio.plain).stdout)["quality"] is None
+    assert parsed(run("--format", "json", studio.unsigned).stdout)["quality"] is None
 
 
-def test_output_goes_to_a_file_whole(run, studio, tmp_path):
-    result = run("--format", "json", "-o", "result.json", studio.plain)
+def test_output_goes_to_a_file_whole(run, tmp_path, bare):
+    result = run("--format", "json", "-o", "result.json", bare)
     assert result.stdout == ""
     assert parsed((tmp_path / "result.json").read_text())["verdict"] == "no_evidence"
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
 
 
-def test_output_over_an_input_is_refused(run, studio, tmp_path):
+def test_output_over_an_input_is_refused(run, tmp_path, bare):
     clip = tmp_path / "clip.mp4"
-    clip.write_bytes(studio.plain.read_bytes())
+    clip.write_bytes(bare.read_bytes())
     result = run("-o", clip, clip)
     assert result.exit_code == 2
-    assert clip.read_bytes() == studio.plain.read_bytes()
+    assert clip.read_bytes() == bare.read_bytes()
 
 
-def test_an_impossible_output_is_known_before_any_work(run, studio):
-    result = run("-o", "no/such/folder/x.json", studio.plain)
+def test_an_impossible_output_is_known_before_any_work(run, bare):
+    result = run("-o", "no/such/folder/x.json", bare)
     assert result.exit_code == 2
     assert "[output.forbidden]" in result.stderr
 
@@ -220,8 +228,8 @@ def test_usage_errors(run, arguments, part):
     assert result.stdout == ""
 
 
-def test_quiet_leaves_results_only(run, studio, bad):
-    result = run("--quiet", "--format", "jsonl", bad, studio.plain)
+def test_quiet_leaves_results_only(run, bad, bare):
+    result = run("--quiet", "--format", "jsonl", bad, bare)
     assert result.stderr == ""
     assert len(result.stdout.splitlines()) == 2
     assert result.exit_code == 3
@@ -242,26 +250,26 @@ def test_the_settings_file_counts(run, studio, tmp_path, monkeypatch):
     assert parsed(result.stdout)["manifest"]["state"] == "trusted"
 
 
-def test_a_damaged_store_ends_the_run_as_internal(run, studio, tmp_path):
+def test_a_damaged_store_ends_the_run_as_internal(run, tmp_path, bare):
     (tmp_path / "s.sqlite").write_text("no database" * 100)
-    result = run("--store", "s.sqlite", studio.plain)
+    result = run("--store", "s.sqlite", bare)
     assert result.exit_code == 4
     assert "[store.unavailable]" in result.stderr
 
 
-def test_a_fault_of_the_program_harms_its_own_file_only(studio, monkeypatch):
+def test_a_fault_of_the_program_harms_its_own_file_only(studio, monkeypatch, bare):
     from detectors import batch
 
     real = batch.verify
 
     def faulty(path, **settings):
-        if Path(path) == studio.plain:
+        if Path(path) == bare:
             raise ZeroDivisionError("a fault")
         return real(path, **settings)
 
     monkeypatch.setattr(batch, "verify", faulty)
     settings = Settings(keys=(DEFAULT_CARRIER_KEY,), store=None, trust=TrustSettings(), fast=True)
-    first, second = verify_all([str(studio.plain), str(studio.unsigned)], settings)
+    first, second = verify_all([str(bare), str(studio.unsigned)], settings)
     assert (first.result.verdict, first.result.error.code) == ("unreadable", "internal")
     assert (first.exit_code, "ZeroDivisionError: a fault" in first.result.error.message) == (
         4,
@@ -279,9 +287,9 @@ class Deadly(str):
         return os._exit, (9,)
 
 
-def test_a_file_that_kills_its_process_harms_no_other(studio):
+def test_a_file_that_kills_its_process_harms_no_other(studio, bare):
     settings = Settings(keys=(DEFAULT_CARRIER_KEY,), store=None, trust=TrustSettings(), fast=True)
-    paths = [str(studio.unsigned), Deadly("deadly.mp4"), str(studio.plain)]
+    paths = [str(studio.unsigned), Deadly("deadly.mp4"), str(bare)]
     first, deadly, last = verify_all(paths, settings, jobs=2)
     assert first.result.verdict == "ai_generated"
     assert (deadly.result.verdict, deadly.exit_code) == ("unreadable", 4)

@@ -66,7 +66,7 @@ def call(environment, tmp_path):
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
-    return small_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
+    return small_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", channels=None)
 
 
 @pytest.fixture
