@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generators.options import clip_options, shape_options
 from provenance.config import LtxCommand
 
 if TYPE_CHECKING:
@@ -45,10 +46,7 @@ SCHEMA = "everyframe.generate/1"
     type=click.Path(path_type=Path),
     help="The file to make: .mp4, .mov, .mkv or .webm (AV1).",
 )
-@click.option(
-    "--resolution", default="480p", metavar="WxH", help="Also 360p, 480p, 720p, 1080p, 1440p, 4k."
-)
-@click.option("--fps", default="24", metavar="RATE", help="Frames a second, 24 to 50.")
+@shape_options
 @click.option("--duration", type=float, default=3.0, metavar="SECONDS", help="Up to 45.")
 @click.option("--audio/--no-audio", default=True, help="With sound.")
 @click.option(
@@ -57,28 +55,7 @@ SCHEMA = "everyframe.generate/1"
     metavar="FILE",
     help="Use the sound in this file, and make pictures that follow it.",
 )
-@click.option("--style", metavar="TEXT", help="Added to the prompt: pencil drawing, neon lights.")
-@click.option(
-    "--image",
-    "images",
-    multiple=True,
-    metavar="FILE[@SECONDS]",
-    help="The first frame; with @SECONDS one inside of the clip. Repeatable.",
-)
-@click.option("--seed", type=int, default=0, help="Another seed makes another clip.")
-@click.option("--device", metavar="NAME", help="cpu or cuda. [default: a GPU where there is one]")
-@click.option(
-    "--keys",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="LTX_KEYS",
-    help="Keys directory; a development identity is made in it on first use.",
-)
-@click.option(
-    "--store", type=click.Path(), envvar="LTX_STORE", help="Store that keeps the manifest."
-)
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-@click.option("--quiet", is_flag=True, help="No progress and no messages; the result only.")
-@click.version_option(package_name="everyframe")
+@clip_options
 def main(
     model: str,
     prompt: str,

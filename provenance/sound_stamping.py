@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 from provenance.audio_watermark import SoundMarker
 from provenance.errors import AlreadyMarked, OptionError
 from provenance.fingerprint import PrintTaker
-from provenance.manifest import has_manifest
 from provenance.present_mark import check_same_statement, statement_of
 from provenance.present_sound import LOOK_S, check_heard_throughout, hear, keys_of
-from provenance.sealing import Origin, Sealing
 from provenance.stamped import (
     Carried,
     StageClock,
@@ -20,6 +18,8 @@ from provenance.stamped import (
     check_same_container,
     copy_file,
     incomplete,
+    origin_of,
+    sealing_of,
 )
 from provenance.video import SoundWriter, open_sound
 
@@ -61,16 +61,13 @@ def stamp_sound(path: Path, target: Path, how: Stamping) -> Stamped:
             check_heard_throughout(path, kept, keys, alive=alive)
             statement = statement_of(kept)
         sealing = opened.enter_context(
-            Sealing(
+            sealing_of(
+                path,
                 target,
+                how,
                 statement=statement,
-                identity=how.identity,
-                store=how.store,
-                now=how.now,
-                draw_bits=how.draw_bits,
-                payload=kept,
-                carrier=None if kept is None or present.key is None else present.key.name,
-                inputs=(path,),
+                kept=kept,
+                key=present.key,
                 medium="sound",
             )
         )
@@ -88,10 +85,7 @@ def stamp_sound(path: Path, target: Path, how: Stamping) -> Stamped:
                 width=0,
                 height=0,
                 duration_s=duration_s,
-                origin=Origin(
-                    parent=path if kept is not None or has_manifest(path) else None,
-                    encoded=kept is None,
-                ),
+                origin=origin_of(path, kept),
                 prints=taker.finish(),
             )
     return Stamped(

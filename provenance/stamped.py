@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from provenance.errors import NoVideo, OptionError, UnreadableMedia, UnsupportedMedia
-from provenance.manifest import container_of
-from provenance.sealing import disk_errors
+from provenance.manifest import container_of, has_manifest
+from provenance.sealing import Origin, Sealing, disk_errors
 from provenance.video import open_media, open_sound
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from provenance.keys import Identity
+    from provenance.keys import CarrierKey, Identity
+    from provenance.payload import Payload
     from provenance.quality import Quality, Vmaf
     from provenance.sealing import Medium, Sealed, Statement
     from provenance.store import Store
@@ -90,6 +91,37 @@ class Stamped:
     timings_s: dict[str, float]
     edited: bool = False
     sound_marked: int = 0
+
+
+def sealing_of(
+    path: Path,
+    target: Path,
+    how: Stamping,
+    *,
+    statement: Statement,
+    kept: Payload | None,
+    key: CarrierKey | None,
+    medium: Medium = "video",
+) -> Sealing:
+    """The sealing of what is made of ``path``; ``key``: the one that read the mark ``kept``."""
+    return Sealing(
+        target,
+        statement=statement,
+        identity=how.identity,
+        store=how.store,
+        now=how.now,
+        draw_bits=how.draw_bits,
+        payload=kept,
+        carrier=None if kept is None or key is None else key.name,
+        inputs=(path,),
+        medium=medium,
+    )
+
+
+def origin_of(path: Path, kept: Payload | None) -> Origin:
+    """What is kept as it is was made elsewhere, whether that left credentials or not."""
+    parent = path if kept is not None or has_manifest(path) else None
+    return Origin(parent=parent, encoded=kept is None)
 
 
 def medium_of(path: Path) -> Medium:

@@ -13,7 +13,6 @@ from provenance.aigc import aigc_metadata
 from provenance.audio_watermark import LOWEST_RATE, SoundMarker
 from provenance.errors import AlreadyMarked, InputError, OptionError
 from provenance.fingerprint import PrintTaker
-from provenance.manifest import has_manifest
 from provenance.present_mark import (
     LOOK_S,
     check_same_statement,
@@ -23,7 +22,6 @@ from provenance.present_mark import (
 )
 from provenance.present_sound import bare_tracks, keys_of
 from provenance.quality import SAMPLED_EVERY, LumaQuality, VmafMeter
-from provenance.sealing import Origin, Sealing
 from provenance.stamped import (
     Carried,
     StageClock,
@@ -32,6 +30,8 @@ from provenance.stamped import (
     check_same_container,
     copy_file,
     incomplete,
+    origin_of,
+    sealing_of,
 )
 from provenance.video import OUTPUT_SUFFIXES, MediaWriter, exchange_sound, open_media
 from provenance.watermark import ClipMarker
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from provenance.clip import AudioSpec
     from provenance.keys import CarrierKey
     from provenance.payload import Payload
+    from provenance.sealing import Sealing
     from provenance.stamped import Stamping
     from provenance.video import EncodeSettings, MediaReader
 
@@ -95,17 +96,7 @@ def stamp_video(path: Path, target: Path, how: Stamping, asked: PictureStamping)
             check_throughout(path, kept, identity, taker=taker, alive=alive)
             statement = statement_of(kept)
         sealing = opened.enter_context(
-            Sealing(
-                target,
-                statement=statement,
-                identity=identity,
-                store=how.store,
-                now=how.now,
-                draw_bits=how.draw_bits,
-                payload=kept,
-                carrier=None if kept is None or present.key is None else present.key.name,
-                inputs=(path,),
-            )
+            sealing_of(path, target, how, statement=statement, kept=kept, key=present.key)
         )
         with clock.timed("encode"):
             if kept is not None:
@@ -127,11 +118,7 @@ def stamp_video(path: Path, target: Path, how: Stamping, asked: PictureStamping)
                 width=video.width,
                 height=video.height,
                 duration_s=carried.duration_s,
-                # What is kept as it is was made elsewhere, whether that left credentials or not.
-                origin=Origin(
-                    parent=path if kept is not None or has_manifest(path) else None,
-                    encoded=kept is None,
-                ),
+                origin=origin_of(path, kept),
                 prints=taker.finish(),
             )
     return Stamped(

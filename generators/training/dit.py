@@ -30,13 +30,13 @@ from generators.dit import DiT, parameter_count
 from generators.presets import PRESETS, preset
 from generators.quantised import load_packed
 from generators.sampling import SamplingSettings
-from generators.training.loop import Run, begin, fill, train, update
+from generators.training.loop import Run, begin, fill, go_on, train, update
 from generators.training.objective import Losses, held_out_losses, losses
 from generators.training.pool import Format, Pool
 from generators.training.reading import draw_lesson, learn_to_read
 from generators.training.samples import draw_clips, write_samples
 from generators.training.scene_source import SceneSource
-from generators.training.state import load_state, save_state
+from generators.training.state import save_state
 from generators.training.world import World
 
 if TYPE_CHECKING:
@@ -144,11 +144,7 @@ def prepare(
 ) -> None:
     """Go on from an earlier run, or from weights; a new model learns to read first."""
     if resume is not None:
-        run.step = load_state(resume, run.model, run.average, run.optimizer)
-        # Other scenes and other noise than those of the run before.
-        world.generator.manual_seed(run.step * 1000 + world.rank)
-        source.rng = np.random.default_rng([plan.seed, world.rank, run.step])
-        world.say(f"resumed at step {run.step}")
+        go_on(run, resume, plan, world, source)
     elif weights is not None:
         load_packed(weights, run.model)
         load_packed(weights, run.average)

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from generators.training.state import save_state
+from generators.training.state import load_state, save_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from generators.training.pool import Encoded, Format, Pool
+    from generators.training.scene_source import SceneSource
     from generators.training.world import World
 
 WARMUP_STEPS = 300
@@ -116,6 +117,14 @@ def update(run: Run[ModelT], total: Tensor, world: World, rate: float) -> None:
     keep = min(0.9995, (run.step + 1) / (run.step + 20))
     with torch.no_grad():
         torch._foreach_lerp_(list(run.average.parameters()), list(run.model.parameters()), 1 - keep)
+
+
+def go_on(run: Run[ModelT], state: Path, plan: Schedule, world: World, source: SceneSource) -> None:
+    """From the state of an earlier run, with other scenes and other noise than that run's."""
+    run.step = load_state(state, run.model, run.average, run.optimizer)
+    world.generator.manual_seed(run.step * 1000 + world.rank)
+    source.rng = np.random.default_rng([plan.seed, world.rank, run.step])
+    world.say(f"resumed at step {run.step}")
 
 
 def fill(

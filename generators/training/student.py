@@ -33,12 +33,12 @@ from generators.latents import PATCH, latents_of
 from generators.presets import STREAMING, preset, streaming_preset
 from generators.quantised import load_packed
 from generators.rollout import Stage, roll
-from generators.training.loop import Run, begin, fill, train, update
+from generators.training.loop import Run, begin, fill, go_on, train, update
 from generators.training.pool import Format, Pool
 from generators.training.reading import draw_lesson, learn_to_read
 from generators.training.scene_source import SceneSource
 from generators.training.sheet import write_sheet
-from generators.training.state import load_state, save_state
+from generators.training.state import save_state
 from generators.training.student_objective import (
     StudentLosses,
     gap_at,
@@ -123,11 +123,7 @@ def prepare(
 ) -> None:
     """Go on from an earlier run, or from a teacher; what has neither learns to read first."""
     if resume is not None:
-        run.step = load_state(resume, run.model, run.average, run.optimizer)
-        # Other scenes and other noise than those of the run before.
-        world.generator.manual_seed(run.step * 1000 + world.rank)
-        source.rng = np.random.default_rng([plan.seed, world.rank, run.step])
-        world.say(f"resumed at step {run.step}")
+        go_on(run, resume, plan, world, source)
         return
     if teacher is not None:
         taken = run.model.adopt(teacher)

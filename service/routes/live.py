@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, BinaryIO
 
 import anyio
@@ -20,7 +21,7 @@ MEDIA_TYPE = "video/mp4"
 _BLOCK = 1 << 18
 
 
-class Pieces(Response):
+class Pieces(Response, ABC):
     """A body of pieces. Who takes nothing of one for ``stall_s`` is left, and a body that fails
     breaks the connection, so that it cannot look whole.
     """
@@ -35,8 +36,9 @@ class Pieces(Response):
         if "content-length" not in headers:
             self.raw_headers = [one for one in self.raw_headers if one[0] != b"content-length"]
 
+    @abstractmethod
     def pieces(self) -> AsyncIterator[bytes]:
-        raise NotImplementedError
+        """The body, piece by piece."""
 
     def close(self) -> None:
         """Frees what the body holds, however it ended."""

@@ -14,7 +14,7 @@ from generators.quantised import save_packed
 from generators.text import TextConfig
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import save_weights
-from tests.generators.tiny import CONFIG
+from tests.generators.tiny import CONFIG, drawn
 from tests.generators.untrained import WORDS
 
 if TYPE_CHECKING:
@@ -27,15 +27,7 @@ CAUSAL = CausalConfig(
 
 def tiny_causal(config: CausalConfig = CAUSAL, seed: int = 0, *, awake: bool = True) -> CausalDiT:
     """Freshly drawn weights; ``awake`` opens the gates and the last layers, which begin at zero."""
-    model = CausalDiT(config)
-    generator = torch.Generator().manual_seed(seed)
-    model.initialise(generator)
-    if awake:
-        with torch.no_grad():
-            for weight in model.parameters():
-                if not weight.any():
-                    weight.normal_(0, 0.2, generator=generator)
-    return model.requires_grad_(requires_grad=False)
+    return drawn(CausalDiT(config), seed, awake=awake)
 
 
 def untrained_streaming_model(folder: Path) -> Path:

@@ -20,7 +20,11 @@ CONFIG = DiTConfig(
 
 def tiny_dit(seed: int = 0, *, awake: bool = True) -> DiT:
     """Freshly drawn weights; ``awake`` opens the gates and the last layers, which begin at zero."""
-    model = DiT(CONFIG)
+    return drawn(DiT(CONFIG), seed, awake=awake)
+
+
+def drawn(model, seed: int, *, awake: bool):
+    """``model`` with such weights, that are not to be trained."""
     generator = torch.Generator().manual_seed(seed)
     model.initialise(generator)
     if awake:

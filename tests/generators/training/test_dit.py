@@ -19,6 +19,7 @@ from generators.training.objective import losses
 from generators.training.pool import Encoded, Format, Pool, encode_clips
 from generators.training.reading import draw_lesson, learn_to_read
 from generators.training.scene_source import SceneSource
+from generators.training.state import load_state
 from generators.training.world import World
 from provenance.errors import UnreadableMedia
 from tests.generators.tiny import CONFIG, FoldingAudioCodec, FoldingVideoCodec, tiny_dit
@@ -181,7 +182,7 @@ def test_a_resumed_run_has_the_weights_it_stopped_with(tiny_program):
     world = World.join("cpu", 0)
     program.work(tiny_program, world, DrawnSource(), None)
     first, second = program.start_run(tiny_program, world), program.start_run(tiny_program, world)
-    program.load_state(tiny_program.out, first.model, first.average, first.optimizer)
+    load_state(tiny_program.out, first.model, first.average, first.optimizer)
     moments = [first.optimizer.state[weight]["exp_avg_sq"] for weight in first.model.parameters()]
     assert all(moment.any() for moment in moments[:4])
     assert (first.model.video.leave.out.weight - second.model.video.leave.out.weight).any()
