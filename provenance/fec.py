@@ -84,6 +84,11 @@ def _polar_transform(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return out
 
 
+def construct() -> None:
+    """Makes the code, which takes some 20 ms once; else whoever uses it first does."""
+    _construct(MOTHER_BITS, CODED_BITS, PAYLOAD_BITS)
+
+
 def encode(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(128,) payload bits → (800,) coded bits, each 0 or 1."""
     if bits.shape != (PAYLOAD_BITS,):

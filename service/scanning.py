@@ -86,10 +86,12 @@ class Scanner:
         fast: bool,
         policy: str | None,
         progress: Callable[[float], None],
+        sha256: str | None = None,
         public: bool = False,
     ) -> Answer:
         """The answer for the open file. ``policy``: a tenant's own file, None for the common one.
-        ``public``: anybody may see it, so that it must tell of nobody.
+        ``sha256``: of the file, where it was hashed when it came. ``public``: anybody may see it,
+        so that it must tell of nobody.
 
         Raises :class:`~provenance.errors.SandboxError` and, for a store or policy that cannot be
         used, other :class:`~provenance.errors.EveryframeError`.
@@ -117,7 +119,7 @@ class Scanner:
                 },
                 mode=self._settings.sandbox,
             )
-        answer = _checked(found, _sha256(descriptor))
+        answer = _checked(found, sha256 or _sha256(descriptor))
         if public:
             record = impersonal(answer.document["result"])
             shown = {**answer.document, "result": record, "signals": signals_of(record)}

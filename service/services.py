@@ -21,6 +21,7 @@ from service.storage import open_storage
 from service.tally import Tally
 from service.uploads.resumable import Resumables
 from service.visitors import Visitors
+from service.watch import Watch
 from service.webhooks import Outbox
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Services:
     database: Database
     queue: Queue
     scans: Scans
+    watch: Watch
     accounts: Accounts
     keys: IdempotencyKeys
     storage: Storage
@@ -82,12 +84,14 @@ def open_services(
                 tally.count(transaction, scan)
                 outbox.announce(transaction, scan)
 
+            scans = Scans(database, queue, clock=clock, on_finish=finished)
             yield Services(
                 settings=settings,
                 clock=clock,
                 database=database,
                 queue=queue,
-                scans=Scans(database, queue, clock=clock, on_finish=finished),
+                scans=scans,
+                watch=Watch(scans),
                 accounts=Accounts(database, clock=clock),
                 keys=IdempotencyKeys(database, clock=clock, lease_s=settings.scan.lease_s),
                 storage=open_storage(settings.storage_address, scratch=settings.incoming),

@@ -114,6 +114,7 @@ class Worker:
                 fast=scan.depth == "early",
                 policy=None if tenant is None else tenant.policy,
                 progress=progress,
+                sha256=scan.sha256,
                 public=tenant is not None and tenant.name == self._services.settings.public,
             )
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
 
-import anyio
 import anyio.to_thread
 from fastapi.responses import JSONResponse
 
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
     from service.services import Services
 
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*(\d{1,6})\s*(?:$|[,;])", re.IGNORECASE)
-# Hundreds may wait at once: who has waited long is looked after less often.
-_FIRST_LOOK_S, _LAST_LOOK_S = 0.05, 2.0
 RETRY_AFTER_S = 2
 
 
@@ -42,10 +38,8 @@ async def scan_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """The scan, when it is done or the time is up. ``created``: it answers a POST."""
-    until, pause = time.monotonic() + wait_s, _FIRST_LOOK_S
-    while scan.state != "done" and (left := until - time.monotonic()) > 0:
-        await anyio.sleep(min(pause, left))
-        pause = min(2 * pause, _LAST_LOOK_S)
+    if wait_s and scan.state != "done":
+        await services.watch.wait(scan.id, wait_s)
         found = await anyio.to_thread.run_sync(services.scans.get, scan.id)
         if found is None:
             raise Problem("scan.not_found", "It was deleted.")
