@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("service.access")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+HEAD_BYTES = 32 * 1024
+"""The largest head of a request: its address and all its fields."""
 CAREFUL = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -53,7 +55,11 @@ class RequestIds:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            if _head_bytes(scope) > HEAD_BYTES:
+                problem = Problem("request.head", headers={"Connection": "close"})
+                await _send_problem(problem, send_with_headers)
+            else:
+                await self._app(scope, receive, send_with_headers)
         except Exception:
             LOG.exception("request %s failed", request_id)
             if status:
@@ -75,6 +81,12 @@ class RequestIds:
             )
 
 
+def _head_bytes(scope: Scope) -> int:
+    """Of the head as it came; h11 bounds only what it must wait for."""
+    line = len(scope["raw_path"]) + len(scope["query_string"])
+    return line + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
+
+
 def _known(method: str) -> str:
     """The method, unless a client made it up: labels and logs are for few, and known ones."""
     return method if method in METHODS else "other"
@@ -82,6 +94,11 @@ def _known(method: str) -> str:
 
 async def _send_problem(problem: Problem, send: Send) -> None:
     body = json.dumps(problem.document()).encode()
-    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(body)).encode())]
+    given = {
+        "content-type": MEDIA_TYPE,
+        "content-length": str(len(body)),
+        **problem.headers,
+    }
+    headers = [(name.lower().encode(), value.encode()) for name, value in given.items()]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

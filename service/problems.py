@@ -13,6 +13,7 @@ MEDIA_TYPE = "application/problem+json"
 KINDS: dict[str, tuple[int, str]] = {
     "request.invalid": (422, "The request does not fit the API"),
     "request.malformed": (400, "The request cannot be understood"),
+    "request.head": (431, "The head of the request is too large"),
     "request.timeout": (408, "The body took too long to arrive"),
     "request.length_required": (411, "The length must be stated"),
     "auth.missing": (401, "An API key is needed"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from provenance.errors import OptionError
+from service.middleware import HEAD_BYTES
 from service.os_signals import Signals
 from service.patience import PatientProtocol
 
@@ -114,6 +115,6 @@ def make_server(app: FastAPI, settings: Settings, draining: threading.Event) -> 
         forwarded_allow_ips=list(settings.trusted_proxies),
         timeout_keep_alive=settings.bounds.head_s,
         timeout_graceful_shutdown=GRACE_S,
-        h11_max_incomplete_event_size=32 * 1024,
+        h11_max_incomplete_event_size=HEAD_BYTES,
     )
     return DrainingServer(config, draining=draining, drain_s=settings.drain_s)

@@ -116,6 +116,29 @@ def test_what_is_no_http_is_refused_and_kept_nowhere(fields, body, speak, served
     assert list(served[2].settings.incoming.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "fields", [["X: " + "a" * 33_000], [f"X{number}: {'a' * 90}" for number in range(400)]]
+)
+def test_a_large_head_is_refused_also_where_it_comes_at_once(fields, speak):
+    assert statuses(speak(head("GET", "/healthz", *fields))) in ([431], [400])
+    assert statuses(speak(head("GET", "/healthz?" + "a" * 33_000, "Connection: close"))) in (
+        [431],
+        [400],
+    )
+    assert statuses(speak(head("GET", "/healthz", "X: " + "a" * 30_000, "Connection: close"))) == [
+        200
+    ]
+
+
+def test_who_closes_his_side_after_a_request_gets_the_answer(speak, clip):
+    whole = post(f"Content-Length: {len(clip)}")
+    assert statuses(speak(whole, clip, end=True)) == [202]
+    for field in ("Connection: keep-alive", "Connection: close"):
+        assert statuses(speak(head("GET", "/healthz", field), end=True)) == [200]
+    rows = b"".join(head("GET", path) for path in ("/healthz", "/nowhere", "/healthz"))
+    assert statuses(speak(rows, end=True)) == [200, 404, 200]
+
+
 def test_both_lengths_are_not_a_way_to_smuggle(speak):
     """RFC 9112, 6.3: what follows the body must not be taken for a request of its own."""
     inner = head("GET", "/v1/audit")
