@@ -15,12 +15,13 @@ from starlette.requests import ClientDisconnect
 
 from provenance import __version__
 from provenance.errors import DiskFull, EveryframeError, OutputError, StoreError
+from provenance.problem_document import MEDIA_TYPE
 from service.accounts import QuotaExceeded
 from service.generation.making import Maker
 from service.generation.models import sources_of
 from service.metrics import Metrics
 from service.middleware import RequestIds
-from service.problems import MEDIA_TYPE, Problem
+from service.problems import Problem
 from service.routes import (
     accounts,
     clips,

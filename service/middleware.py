@@ -8,7 +8,8 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from service.problems import MEDIA_TYPE, Problem
+from provenance.problem_document import MEDIA_TYPE
+from service.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

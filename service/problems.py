@@ -6,10 +6,11 @@ import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from provenance.problem_document import problem_document
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MEDIA_TYPE = "application/problem+json"
 KINDS: dict[str, tuple[int, str]] = {
     "request.invalid": (422, "The request does not fit the API"),
     "request.malformed": (400, "The request cannot be understood"),
@@ -89,13 +90,6 @@ class Problem(Exception):
             self.headers["WWW-Authenticate"] = "Bearer"
 
     def document(self) -> dict[str, Any]:
-        """``type`` is a name, not an address: nothing is to be fetched."""
-        document = {
-            "type": f"urn:everyframe:problem:{self.code}",
-            "title": self.title,
-            "status": self.status,
-            "code": self.code,
-        }
-        if self.detail:
-            document["detail"] = self.detail
-        return {**document, **self.more}
+        return problem_document(
+            status=self.status, code=self.code, title=self.title, detail=self.detail, **self.more
+        )

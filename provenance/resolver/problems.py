@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
 from provenance.errors import EveryframeError, FetchRefused, InputError, ManifestError
+from provenance.problem_document import MEDIA_TYPE, problem_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -41,16 +42,15 @@ class Problem(Exception):
 
     def response(self) -> JSONResponse:
         return JSONResponse(
-            {
-                "type": "about:blank",
-                "title": _TITLES.get(self.status, "Error"),
-                "status": self.status,
-                "detail": self.detail,
-                "code": self.code,
-            },
+            problem_document(
+                status=self.status,
+                code=self.code,
+                title=_TITLES.get(self.status, "Error"),
+                detail=self.detail,
+            ),
             status_code=self.status,
             headers={name.replace("_", "-"): value for name, value in self.headers.items()},
-            media_type="application/problem+json",
+            media_type=MEDIA_TYPE,
         )
 
 

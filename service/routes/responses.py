@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.problems import KINDS, MEDIA_TYPE
+from provenance.problem_document import MEDIA_TYPE
+from service.problems import KINDS
 from service.schemas import ProblemDocument
 
 ALWAYS = ("auth.missing", "auth.forbidden", "limit.rate", "request.malformed", "internal")
