@@ -17,13 +17,16 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import httpx
 
 from benchmarks.service_process import ServiceProcess, running
 from service.database import open_database
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
 PATIENCE_S = 300.0
 LEASE_S = 3
@@ -42,7 +45,7 @@ def use(
     service: ServiceProcess, data: bytes, history: History, stop: threading.Event, name: str
 ) -> None:
     """A client that sends one file after the other until ``stop``, and never gives one up."""
-    number = 0
+    client, number = httpx.Client(base_url=service.url, timeout=30), 0
     while not stop.is_set():
         number += 1
         key = f"{name}-{number}"
@@ -54,9 +57,7 @@ def use(
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             try:
-                answer = httpx.post(
-                    f"{service.url}/v1/scans", content=data, headers=headers, timeout=30
-                )
+                answer = client.post("/v1/scans", content=data, headers=headers)
             except httpx.HTTPError as error:
                 refused = type(error).__name__
             else:
@@ -69,15 +70,21 @@ def use(
                 history.refused[refused] += 1
             time.sleep(0.3)
         stop.wait(0.2)
+    client.close()
 
 
-def harm(service: ServiceProcess, rng: random.Random, until: float) -> Counter[str]:
-    """Kills the server or a worker every now and then, at once and without a word."""
-    kills: Counter[str] = Counter()
+def at_random(rng: random.Random, until: float) -> Iterator[str]:
+    """Whom to kill next, more often a worker than the server, after a pause."""
     while time.monotonic() < until:
         time.sleep(rng.uniform(0.5, 3.0))
-        workers = service.workers()
-        if workers and rng.random() < 0.7:
+        yield "worker" if rng.random() < 0.7 else "server"
+
+
+def harm(service: ServiceProcess, rng: random.Random, victims: Iterable[str]) -> Counter[str]:
+    """Kills the server or a worker, at once and without a word."""
+    kills: Counter[str] = Counter()
+    for victim in victims:
+        if victim == "worker" and (workers := service.workers()):
             service.kill(rng.choice(workers))
             kills["worker"] += 1
         else:
@@ -91,12 +98,14 @@ def wait_for_results(service: ServiceProcess, history: History) -> None:
     scans = {scan for given in history.accepted.values() for scan in given}
     until = time.monotonic() + PATIENCE_S
     headers = {"Authorization": f"Bearer {service.key}"}
+    client = httpx.Client(base_url=service.url, headers=headers, timeout=30)
     while scans and time.monotonic() < until:
         for scan in sorted(scans):
-            answer = httpx.get(f"{service.url}/v1/scans/{scan}", headers=headers, timeout=30)
+            answer = client.get(f"/v1/scans/{scan}")
             if answer.status_code == 200 and answer.json()["state"] == "done":
                 scans.discard(scan)
         time.sleep(0.5)
+    client.close()
 
 
 def judge(service: ServiceProcess, history: History) -> dict[str, Any]:
@@ -136,9 +145,19 @@ FAULTS = (
 
 
 def run_chaos(
-    folder: Path, data: bytes, *, seconds: float, clients: int, workers: int, seed: int
+    folder: Path,
+    data: bytes,
+    *,
+    seconds: float,
+    clients: int,
+    workers: int,
+    seed: int,
+    victims: Callable[[ServiceProcess], Iterable[str]] | None = None,
 ) -> dict[str, Any]:
-    """Uses and harms a service for ``seconds``, lets it rest, and judges it."""
+    """Uses and harms a service for ``seconds``, lets it rest, and judges it.
+
+    ``victims``: "worker" and "server", when it is the turn of each, instead of at random.
+    """
     options = (
         *("--workers", str(workers), "--lease-seconds", str(LEASE_S), "--attempts", "20"),
         *("--private-targets",),
@@ -154,7 +173,11 @@ def run_chaos(
     with running(service):
         for thread in threads:
             thread.start()
-        kills = harm(service, random.Random(seed), time.monotonic() + seconds)  # noqa: S311 no secret
+        rng = random.Random(seed)  # noqa: S311 no secret
+        planned = (
+            at_random(rng, time.monotonic() + seconds) if victims is None else victims(service)
+        )
+        kills = harm(service, rng, planned)
         stop.set()
         for thread in threads:
             thread.join()

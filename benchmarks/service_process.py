@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import httpx
 
 from service.accounts import SCOPES, Accounts, Quota
 from service.database import open_database
@@ -40,6 +39,10 @@ class ServiceProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def connection(self, *, timeout_s: float) -> HTTPConnection:
+        """A client that costs little beside the service."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+
     def start(self) -> None:
         """Starts it and waits until it answers."""
         code = "from service.cli import serve; serve()"
@@ -51,8 +54,9 @@ class ServiceProcess:
             )  # fmt: skip
         until = time.monotonic() + START_S
         while time.monotonic() < until:
-            with suppress(httpx.HTTPError):
-                if httpx.get(f"{self.url}/healthz", timeout=2).status_code == 200:
+            with suppress(OSError, HTTPException), closing(self.connection(timeout_s=2)) as client:
+                client.request("GET", "/healthz")
+                if client.getresponse().status == 200:
                     return
             time.sleep(0.1)
         raise RuntimeError(f"the service does not answer; see {self.folder / 'log'}")
