@@ -5,12 +5,15 @@ That the image builds, and that the containers start, is not tested here.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import click
+import jsonschema
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -93,6 +96,16 @@ def test_what_the_image_copies_is_there_and_is_let_in(image):
             for source in shlex.split(rest)[:-1]:
                 assert (ROOT / source).exists(), source
                 assert f"!{source}" in ignored
+
+
+def test_the_compose_file_keeps_the_specification(compose):
+    """By the JSON Schema of compose-spec; what it refuses, no version of compose takes."""
+    schemas = files("check_jsonschema") / "builtin_schemas" / "vendor"
+    schema = json.loads((schemas / "compose-spec.json").read_text())
+    check = jsonschema.validators.validator_for(schema)(schema)
+    assert [error.message for error in check.iter_errors(compose)] == []
+    spoiled = {**compose["services"]["server"], "memory_limit": "1g"}
+    assert not check.is_valid({**compose, "services": {"server": spoiled}})
 
 
 def test_containers_can_write_and_do_little(compose):
