@@ -1,9 +1,9 @@
 """How soon a stream can be seen, and how fast it goes on: ``python -m benchmarks.first_fragment``.
 
 Three ways, each of which marks, encodes, sends and signs: in this process with open weights; by
-``helios-generate --stream`` from nothing (loading included); and over HTTP from a server of its own,
-where the first request opens the weights and the second one finds them open. A stream can be seen
-when its first fragment, ``moof`` and ``mdat``, is whole.
+``helios-generate --stream`` from nothing (loading included); and over HTTP from a server of its
+own, where the first request opens the weights and the second one finds them open. A stream can be
+seen when its first fragment, ``moof`` and ``mdat``, is whole.
 
 Without --model the weights have the size of the preset ``helios-1.0-small`` and are random: the
 time is real, and the pictures are noise, which is harder to encode than any footage.

@@ -141,7 +141,7 @@ class Drawing:
     model: str = "helios-1.0"
     trained: bool = True
     chunk: int = 8
-    free: int = 40  # frames before it first waits: more than an encoder holds back
+    free: int = 16  # frames before it first waits: a fragment, and what closes it
     go: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
     fails_at: int | None = None
