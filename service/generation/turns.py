@@ -10,13 +10,15 @@ if TYPE_CHECKING:
 
 
 class Turns:
-    """A queue in which a tenant with many clips holds up another by one clip at most.
+    """A queue in which a tenant with many clips holds up another by the one under way at most.
 
-    Round robin over tenants, in the order in which they came; within one, first come, first made.
+    Next is the tenant whose last turn is longest ago; of one tenant, who came first.
     """
 
     def __init__(self) -> None:
-        self._lines: dict[str, deque[Job]] = {}  # by tenant; the first key's turn is next
+        self._lines: dict[str, deque[Job]] = {}
+        self._turns = 0
+        self._last: dict[str, int] = {}  # number of each tenant's last turn
 
     def __len__(self) -> int:
         return sum(map(len, self._lines.values()))
@@ -26,11 +28,12 @@ class Turns:
 
     def next(self) -> Job:
         """Whose turn it is, out of the queue. Raises :class:`LookupError` where nobody waits."""
-        tenant = next(iter(self._lines), None)
-        if tenant is None:
+        if not self._lines:
             raise LookupError("nobody waits")
-        line = self._lines.pop(tenant)
-        job = line.popleft()
-        if line:
-            self._lines[tenant] = line  # behind all others
+        tenant = min(self._lines, key=lambda one: self._last.get(one, 0))
+        job = self._lines[tenant].popleft()
+        if not self._lines[tenant]:
+            del self._lines[tenant]
+        self._turns += 1
+        self._last[tenant] = self._turns
         return job
