@@ -26,6 +26,7 @@ from provenance.video import open_media
 from provenance.watermark import too_small
 from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.evidence import Evidence
+from provenance.watermark.inset import Insets
 from provenance.watermark.keystone import SLANTS, slants
 from provenance.watermark.search import KeySearch
 from provenance.watermark.sync import Folds, clipped
@@ -63,6 +64,7 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float) -> Outcome
     assert total is not None
     fine = clipped(total)
     slanted = slants(fine, SLANTS)
+    small = Insets(fine)
     tried, found = [], 0
     started = time.perf_counter()
     for key in keys:
@@ -70,7 +72,7 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float) -> Outcome
         payload = (
             search.look(maps, "any")
             or search.look_slanted(fine, slanted)
-            or search.look_small(fine)
+            or search.look_small(small)
         )
         found += payload is not None
         tried.append(search.tried)

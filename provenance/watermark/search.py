@@ -9,7 +9,6 @@ stated bound on false positives is made of that.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from provenance import fec
 from provenance.payload import unpack
 from provenance.watermark.evidence import FINE, LEVELS
-from provenance.watermark.inset import framed, insets
+from provenance.watermark.inset import framed
 from provenance.watermark.sync import PilotSearch, Placement, cells_at, shape_of
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.payload import Payload
+    from provenance.watermark.inset import Insets
     from provenance.watermark.sync import Folds
     from provenance.watermark.tile import Tile
 
@@ -123,10 +123,10 @@ class KeySearch:
                 return payload, FINE, refined
         return None
 
-    def look_small(self, fine_map: NDArray[np.float32]) -> tuple[Payload, int, Placement] | None:
-        """As :meth:`look`, for small pictures anywhere in ``fine_map``, outliers cut off."""
-        found = [replace(place, window=window) for place, window in insets(fine_map, self._pilot)]
-        found = [placement for placement in found if placement.score >= _WORTH_DECODING]
+    def look_small(self, small: Insets) -> tuple[Payload, int, Placement] | None:
+        """As :meth:`look`, for small pictures anywhere in a finer map."""
+        fine_map = small.soft_map
+        found = [place for place in small.best(self._pilot) if place.score >= _WORTH_DECODING]
         for placement in sorted(found, key=lambda p: -p.score)[:_SMALL_DECODES]:
             near = self._pilot.refine(fine_map, placement, doubt=_SMALL_DOUBT)
             for view in (*framed(fine_map, self.tile.pilot_pattern(), near), near):
