@@ -138,8 +138,8 @@ class _ListDecoder:
         if frozen.all():  # nothing to decide: every path pays for the signs that disagree with 0
             self._metric = self._metric - np.minimum(llr, 0).sum(1)
             return np.zeros((len(llr), width), np.uint8)
-        if width == 1:
-            return self._fork(llr[:, 0])
+        if frozen[:-1].all():  # one bit, repeated: step by step, the paths would pay the same
+            return self._fork(llr)
         half = width // 2
         self._stack.append((llr, None))
         upper, lower = llr[:, :half], llr[:, half:]
@@ -157,11 +157,13 @@ class _ListDecoder:
         return held if rows is None else held[rows]
 
     def _fork(self, llr: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Try both values of an information bit on every path and keep the likeliest paths."""
+        """Try both values of an information bit on every path and keep the likeliest paths.
+
+        ``llr``: (paths, width), all of them of that bit. Returns it (paths, width).
+        """
         paths = len(llr)
-        metric = np.concatenate(
-            [self._metric + np.maximum(-llr, 0), self._metric + np.maximum(llr, 0)]
-        )
+        against = np.minimum(llr, 0).sum(1)
+        metric = np.concatenate([self._metric - against, self._metric + (llr.sum(1) - against)])
         keep = np.arange(2 * paths)
         if 2 * paths > self._list_size:
             keep = np.argpartition(metric, self._list_size - 1)[: self._list_size]
@@ -172,4 +174,4 @@ class _ListDecoder:
         ]
         bit = (keep >= paths).astype(np.uint8)
         self._forks.append((parent, bit))
-        return bit[:, None]
+        return np.repeat(bit[:, None], llr.shape[1], 1)

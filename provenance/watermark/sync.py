@@ -37,6 +37,7 @@ _CLIP_RMS = 3.0
 _DOUBT_STEP = 0.003
 _MOST_LATTICES = 6
 _THREADS = 2
+_TOGETHER = 8  # shapes whose pilots are sought at once
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
 _UPRIGHT = ((False, 0), (True, 0))
 
@@ -205,21 +206,22 @@ class PilotSearch:
     def best(self, folds: Folds, shapes: Iterable[Placement]) -> list[Placement]:
         """The best shift and orientation at each of ``shapes``, best first."""
 
-        def peak(shape: Placement) -> Placement:
-            return self._peak(folds.spectrum(shape), shape, _ORIENTATIONS)
+        def peaks(some: Sequence[Placement]) -> list[Placement]:
+            spectra = np.stack([folds.spectrum(shape) for shape in some])
+            return self._peaks(spectra, some, _ORIENTATIONS)
 
-        # The sums and transforms of one shape let those of another run beside them.
+        listed = list(shapes)
+        some = [listed[first : first + _TOGETHER] for first in range(0, len(listed), _TOGETHER)]
+        # The sums and transforms of some shapes let those of others run beside them.
         with ThreadPoolExecutor(_THREADS) as pool:
-            found = list(pool.map(peak, shapes))
+            found = [placement for part in pool.map(peaks, some) for placement in part]
         return sorted(found, key=lambda p: -p.score)
 
     def upright(self, spectra: NDArray[np.complex64], shape: Placement) -> tuple[int, Placement]:
         """The best of (n, 64, 33) transformed folds of ``shape``, mirrored or not, never turned."""
-        pilots = self._spectra[[_ORIENTATIONS.index(o) for o in _UPRIGHT]]
-        correlation = np.fft.irfft2(spectra[:, None] * pilots, s=(SIDE, SIDE))
-        heights = correlation.max((2, 3)) / (correlation.std((2, 3)) + 1e-20)
-        which = int(heights.max(1).argmax())
-        return which, self._peak(spectra[which], shape, _UPRIGHT)
+        found = self._peaks(spectra, [shape] * len(spectra), _UPRIGHT)
+        which = max(range(len(found)), key=lambda index: found[index].score)
+        return which, found[which]
 
     def refine(
         self, soft_map: NDArray[np.float32], start: Placement, *, doubt: float = 0.015
@@ -248,29 +250,35 @@ class PilotSearch:
         self, straight: NDArray[np.float32], placement: Placement, matrix: NDArray[np.float64]
     ) -> Placement:
         same = ((placement.flipped, placement.quarter_turns),)
-        return self._peak(transform(fold(straight, matrix)), shaped(placement, matrix), same)
+        spectra = transform(fold(straight, matrix))[None]
+        return self._peaks(spectra, [shaped(placement, matrix)], same)[0]
 
-    def _peak(
+    def _peaks(
         self,
-        spectrum: NDArray[np.complex64],
-        shape: Placement,
+        spectra: NDArray[np.complex64],
+        shapes: Sequence[Placement],
         orientations: Sequence[tuple[bool, int]],
-    ) -> Placement:
-        """The highest peak over its own noise, among ``orientations`` (flipped, quarter turns)."""
+    ) -> list[Placement]:
+        """For each of (n, 64, 33) folds the highest peak over its own noise.
+
+        ``orientations``: those to choose from (flipped, quarter turns).
+        """
         pilots = self._spectra[[_ORIENTATIONS.index(o) for o in orientations]]
-        correlation = np.fft.irfft2(spectrum * pilots, s=(SIDE, SIDE))
-        spread = correlation.std((1, 2))
-        heights = correlation.max((1, 2)) / np.where(spread > 0, spread, 1)
-        which = int(heights.argmax())
-        plane = correlation[which]
-        row, column = (int(i) for i in np.unravel_index(int(plane.argmax()), plane.shape))
-        peak = (row + _vertex(plane[:, column], row), column + _vertex(plane[row], column))
-        flipped, turns = orientations[which]
-        placement = replace(
-            shape, flipped=flipped, quarter_turns=turns, score=float(heights[which])
-        )
-        row_s, column_s = upright(peak, placement)
-        return replace(placement, shift=(row_s % SIDE, column_s % SIDE))
+        correlation = np.fft.irfft2(spectra[:, None] * pilots, s=(SIDE, SIDE))
+        heights = correlation.max((2, 3)) / (correlation.std((2, 3)) + np.float32(1e-20))
+        found = []
+        for shape, planes, scores in zip(shapes, correlation, heights, strict=True):
+            which = int(scores.argmax())
+            plane = planes[which]
+            row, column = (int(i) for i in np.unravel_index(int(plane.argmax()), plane.shape))
+            peak = (row + _vertex(plane[:, column], row), column + _vertex(plane[row], column))
+            flipped, turns = orientations[which]
+            placement = replace(
+                shape, flipped=flipped, quarter_turns=turns, score=float(scores[which])
+            )
+            row_s, column_s = upright(peak, placement)
+            found.append(replace(placement, shift=(row_s % SIDE, column_s % SIDE)))
+        return found
 
 
 def upright(point: tuple[float, float], placement: Placement) -> tuple[float, float]:
