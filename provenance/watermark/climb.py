@@ -24,6 +24,7 @@ _MOVES = (
     np.array([[0, 1.0], [0, 0]]),
 )
 _STEPS = (0.004, 0.002, 0.001, 0.0005)
+_AT_ONCE = 24  # tiles
 _FINENESS = 4  # places a pixel at which the correlations are known
 _NUDGES = np.array([(x, y) for y in (-0.5, 0, 0.5) for x in (-0.5, 0, 0.5)])  # pixels
 _WORTH_MOVING = 0.02  # standard deviations; less is noise, and would tilt what is straight
@@ -72,16 +73,21 @@ def _tile_by_tile(
     Four to a pixel, the middle one at ``peak``.
     """
     rows, side, columns, _ = sheet.shape
-    tiles = sheet.transpose(0, 2, 1, 3).reshape(rows * columns, -1)
+    tiles = sheet.transpose(1, 0, 2, 3).reshape(side, rows * columns, side)
     column, row = np.meshgrid(np.arange(columns), np.arange(rows))
     middles = (np.stack([column.ravel(), row.ravel()], 1) + 0.5) * side + low
-    held = tiles.any(1)
+    held = tiles.any((0, 2))
+    tiles = tiles[:, held]
     rolled = np.pad(np.roll(pilot, peak, (0, 1)), _REACH, mode="wrap")
     windows = np.lib.stride_tricks.sliding_window_view(rolled, (side, side))[::-1, ::-1]
     around = 2 * _REACH + 1
-    heard = tiles[held] @ windows.reshape(around * around, -1).T
+    shifts = np.ascontiguousarray(windows.transpose(2, 3, 0, 1)).reshape(side, side, -1)
+    # In small products: large ones BLAS spreads over threads, which here take longer than one.
+    firsts = range(0, tiles.shape[1], _AT_ONCE)
+    parts = [np.matmul(tiles[:, n : n + _AT_ONCE], shifts).sum(0) for n in firsts]
+    heard = np.concatenate(parts).reshape(-1, around, around)
     finer = _finer(around)
-    return middles[held], finer @ heard.reshape(-1, around, around) @ finer.T
+    return middles[held], finer @ heard @ finer.T
 
 
 def _finer(length: int) -> NDArray[np.float32]:

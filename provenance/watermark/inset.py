@@ -72,8 +72,10 @@ def _alike(soft_map: NDArray[np.float32], ratio: float) -> _Size:
     rows, _, columns, _ = sheet.shape
     upper, left = _intervals(rows, ratio), _intervals(columns, ratio)
     down, across = _members(upper, rows), _members(left, columns)
-    # (parts down, 64, parts across, 64)
-    folds = np.matmul(across, np.tensordot(down, sheet, 1))
+    summed = np.zeros((rows + 1, *sheet.shape[1:]), np.float32)
+    np.cumsum(sheet, 0, out=summed[1:])
+    bands = np.stack([summed[end] - summed[start] for start, end in upper])
+    folds = np.matmul(across, bands)  # (parts down, 64, parts across, 64)
     loud = np.einsum("rycx,rycx->rc", sheet, sheet)
     alike = np.einsum("rycx,rycx->rc", folds, folds) / (down @ loud @ across.T + 1e-12)
     most = np.argsort(-alike, axis=None)[:_PARTS]

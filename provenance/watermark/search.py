@@ -9,6 +9,7 @@ stated bound on false positives is made of that.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -47,11 +48,14 @@ _USUAL_SHORT_SIDES = (
     1600,
     2160,
 )
-_SWEEP = (0.68, 2.9)  # size of a cell over that of an uncropped frame's, least and most
+_SWEEP = (0.68, 3.3)  # size of a cell over that of an uncropped frame's, least and most
 _SWEEP_STEP = 0.004
-# Ratio from which a level of half the size hears as well: cells may be coarser than the extractor
-# was made for by a factor of two, but not finer (measured on cropped clips).
+# Ratio from which the finer level is not asked any more: cells may be coarser than the extractor was
+# made for by a factor of two, but not much finer (measured on cropped clips).
 _COARSER_FROM = 2.2
+# From here on, so many times smaller than that, a level of half the size is asked as well: where a
+# codec has taken the fine part of the cells, it hears better by a tenth to a half.
+_OVERLAP = 1.57
 _WORTH_DECODING = 4.0  # pilot peak, in standard deviations, below which nothing is decoded
 _LIKELY_DECODES = 3
 _REPEATING_DECODES = 4
@@ -96,8 +100,20 @@ class KeySearch:
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
             payload = self._read(maps[level].soft_map, refined)
             if payload is not None:
-                return payload, level, refined
+                return self._finest(maps, payload, level, refined)
         return None
+
+    def _finest(
+        self, maps: Sequence[Folds], payload: Payload, level: int, placement: Placement
+    ) -> tuple[Payload, int, Placement]:
+        """What was read, from the finer level if it reads there too: it tells places better."""
+        if level and placement.scale_x * 2**level < _COARSER_FROM * 2.0 ** (level - 1):
+            twice = replace(placement, scale_x=2 * placement.scale_x, scale_y=2 * placement.scale_y)
+            finer = maps[level - 1].soft_map
+            refined = self._pilot.refine(finer, twice, doubt=0.0)
+            if self._read(finer, refined) == payload:
+                return payload, level - 1, refined
+        return payload, level, placement
 
     def suspects(self, maps: Sequence[Folds]) -> list[tuple[int, Placement]]:
         """Where the mark may be though it was not read: level and placement of the whole frame as
@@ -161,7 +177,8 @@ class KeySearch:
     def _at(self, maps: Sequence[Folds], ratios: Sequence[float]) -> list[tuple[int, Placement]]:
         found = []
         for level in range(LEVELS):
-            low, high = _COARSER_FROM * 2.0 ** (level - 1), _COARSER_FROM * 2.0**level
+            high = _COARSER_FROM * 2.0**level
+            low = high / 2 / _OVERLAP
             scales = [
                 Placement(scale_x=r / 2**level, scale_y=r / 2**level)
                 for r in ratios
