@@ -71,7 +71,8 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s
     fine = clipped(total)
     slanted = slants(fine, SLANTS)
     small = Insets(fine)
-    tried, found = [], 0
+    tried: list[int] = []
+    found = 0
     started = time.perf_counter()
     for key in keys:
         if time.perf_counter() >= until_s and tried:
@@ -114,7 +115,8 @@ def main(
 ) -> None:
     began_s = time.perf_counter()
     rng = np.random.default_rng(seed)
-    rows, outcomes = [], []
+    rows: list[list[str]] = []
+    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as folder_name:
         folder = Path(folder_name)
         footage = drawn_or(clips, folder, seconds=seconds)

@@ -50,8 +50,8 @@ _USUAL_SHORT_SIDES = (
 )
 _SWEEP = (0.68, 3.3)  # size of a cell over that of an uncropped frame's, least and most
 _SWEEP_STEP = 0.004
-# Ratio from which the finer level is not asked any more: cells may be coarser than the extractor was
-# made for by a factor of two, but not much finer (measured on cropped clips).
+# Ratio from which the finer level is left out: cells may be coarser than the extractor was made for
+# by a factor of two, but not much finer (measured on cropped clips).
 _COARSER_FROM = 2.2
 # From here on, so many times smaller than that, a level of half the size is asked as well: where a
 # codec has taken the fine part of the cells, it hears better by a tenth to a half.

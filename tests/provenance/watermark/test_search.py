@@ -57,6 +57,13 @@ def test_as_marked_is_found_at_once_and_without_a_sweep():
     assert placement.rotation_deg == pytest.approx(0, abs=0.1)
 
 
+@pytest.mark.parametrize(("scale", "level"), [(1.55, 0), (3.1, 1)])
+def test_coarse_cells_are_read_at_the_finest_level_that_hears_them(scale, level):
+    (payload, found, placement), _ = search(levels(np.diag([scale, scale])), "straight")
+    assert (payload, found) == (PAYLOAD, level)
+    assert placement.scale_x * 2**found == pytest.approx(scale, rel=0.015)
+
+
 @pytest.mark.parametrize(
     ("matrix", "rotation", "turns", "flipped"),
     [
