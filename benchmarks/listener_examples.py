@@ -5,6 +5,7 @@ Every example has its own key and payload, so that no tile can be learned by hea
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,7 +26,7 @@ from provenance.keys import CarrierKey
 from provenance.payload import Payload, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,11 +36,12 @@ SECONDS = 8.0
 SPOTS = 360  # of an example
 ATTACKS_EACH = 6
 _RATES = (16_000, 16_000, 22_050, 44_100)
+_CODECS = {"aac": (20, 64), "opus": (12, 32), "mp3": (40, 96)}  # kbit/s
 _NATURAL = 0.5  # share of the sounds that come from files, where there are any
 
 
 class Example(NamedTuple):
-    """``features``: (5, 88, 360) float16; ``signs``: (44, cells) int8 of the original from its
+    """``features``: (6, 88, 360) float16; ``signs``: (44, cells) int8 of the original from its
     first sample on; the first spot begins ``late_s`` seconds after that, of the original's.
     """
 
@@ -151,7 +153,7 @@ def _attack(rng: np.random.Generator) -> tuple[Transform | None, Stretch]:
 
     kind = rng.choice(
         ["white", "pink", "room", "aac", "opus", "mp3", "telephone", "speed", "pitch", "tempo", ""],
-        p=[0.22, 0.1, 0.3, 0.1, 0.05, 0.03, 0.06, 0.04, 0.03, 0.03, 0.04],
+        p=[0.28, 0.08, 0.28, 0.1, 0.04, 0.03, 0.06, 0.04, 0.03, 0.03, 0.03],
     )
     if kind in ("white", "pink"):
         seed = int(rng.integers(1 << 30))
@@ -160,14 +162,19 @@ def _attack(rng: np.random.Generator) -> tuple[Transform | None, Stretch]:
         chain = rerecording(between(0.2, 0.8), rng)
         (factor,) = (step.factor for step in chain.steps if isinstance(step, SoundSpeed))
         return chain, Stretch(time=1 / factor, pitch=factor)
-    if kind in ("aac", "opus", "mp3"):
-        low, high = {"aac": (20, 64), "opus": (12, 32), "mp3": (40, 96)}[str(kind)]
-        return SoundCodec(codec=str(kind), kbps=between(low, high)), Stretch()
+    if kind in _CODECS:
+        return SoundCodec(codec=str(kind), kbps=between(*_CODECS[str(kind)])), Stretch()
     if kind == "telephone":
         amr = SoundCodec(codec="amr", kbps=12.2)
         return Chain(steps=(BandLimit(low_hz=300, high_hz=3400), amr)), Stretch()
+    return _stretched(str(kind), between)
+
+
+def _stretched(
+    kind: str, between: Callable[[float, float], float]
+) -> tuple[Transform | None, Stretch]:
     if kind == "speed":
-        factor = float(np.exp(between(-0.65, 0.65)))
+        factor = math.exp(between(-0.65, 0.65))
         return SoundSpeed(factor=factor), Stretch(time=1 / factor, pitch=factor)
     if kind == "pitch":
         semitones = between(-3, 3)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from benchmarks.listener_examples import Example
 
-CHANNELS, LAYERS = 24, 4
+CHANNELS, LAYERS = 32, 5
 RATE, LEAST_RATE, WARM_UP = 3e-3, 1e-5, 40
 BATCH, PART = 8, 180  # spots of an example that a step sees
 _HELD_BACK = 40
@@ -56,7 +56,7 @@ class Network(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 44, T) log-likelihood ratios of (B, 5, 88, T) ``features``."""
+        """(B, 44, T) log-likelihood ratios of (B, 6, 88, T) ``features``."""
         place = torch.linspace(-1, 1, HALVES).view(1, 1, HALVES, 1)
         known = torch.cat([features, place.expand(len(features), 1, -1, features.shape[3])], 1)
         heard = self.first(known)
@@ -121,7 +121,7 @@ def train(
 
 
 def batch_of(chosen: Sequence[Example], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Features (B, 5, 88, 180), signs (B, 44, 88) and lateness (B,) of parts of the examples."""
+    """Features (B, 6, 88, 180), signs (B, 44, 88) and lateness (B,) of parts of the examples."""
     features, signs = [], []
     for example in chosen:
         first = GRAIN * int(rng.integers(0, (SPOTS - PART) // GRAIN))

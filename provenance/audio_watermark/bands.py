@@ -20,7 +20,7 @@ from provenance.audio_watermark.tile import ROWS, band_edges
 Map = NDArray[np.float32]
 
 HALVES = 2 * ROWS
-FEATURES = 5
+FEATURES = 6
 _BLOCK = 4
 _ENERGY_WINDOW = 5
 _LEAST_ENERGY = 0.5  # nepers² of power: quieter bands are not told apart any better
@@ -33,10 +33,13 @@ _FULL_SHARE = 0.6  # of the mean amplitude, up to which a spot is taken for full
 
 
 class Heard(NamedTuple):
-    """(88, T) each: mean power of the half bands, and mean logarithm of the power of their bins."""
+    """(88, T) each: mean power of the half bands; mean logarithm of the power of their bins; power
+    of the loud ones among these: the mean that each bin enters by its own power.
+    """
 
     powers: Map
     logarithms: Map
+    peaks: Map
 
 
 def half_bands(
@@ -54,7 +57,9 @@ def half_bands(
     powers = (power @ mixing).T
     floor = _NOTHING * float(np.percentile(powers, _LOUDEST)) + 1e-20
     weights = np.maximum(mixing.sum(0), 1e-6)[:, None]
-    return Heard(powers, (np.log(power + floor) @ mixing).T / weights)
+    logarithms = (np.log(power + floor) @ mixing).T / weights
+    peaks = (np.square(power) @ mixing).T / np.maximum(powers, floor)
+    return Heard(powers, logarithms, peaks)
 
 
 @lru_cache(maxsize=64)
@@ -72,7 +77,7 @@ def _mixing(size: int, rate: int, pitch: float, edges: tuple[float, ...]) -> Map
 
 
 def features(heard: Heard, spot_s: float) -> Map:
-    """(5, 88, T): loudness, unevenness, height over the noise and over the second, whiteness.
+    """(6, 88, T): loudness, unevenness, peaks, height over noise and second, whiteness.
 
     All in units of about 1, and the same however loud the sound is.
     """
@@ -89,6 +94,7 @@ def features(heard: Heard, spot_s: float) -> Map:
         [
             (logarithm - np.log(loud)) / 3 + 1.5,
             np.clip(logarithm - heard.logarithms, 0, 6) / 2,
+            np.clip(np.log(heard.peaks + _NOTHING * loud) - logarithm, 0, 4) - 0.7,
             np.clip(logarithm - np.log(hiss + _NOTHING * loud), 0, 9) / 3 - 1,
             np.clip(logarithm - np.log(mean), -9, 4) / 3 + 1,
             np.clip(white, -4, 4),

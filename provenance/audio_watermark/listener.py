@@ -51,7 +51,7 @@ class Listener:
     head_bias: Map
 
     def listen(self, features: Map) -> Map:
-        """(44, T) log-likelihood ratios, one for a spot, of (5, 88, T) ``features``."""
+        """(44, T) log-likelihood ratios, one for a spot, of (6, 88, T) ``features``."""
         count = features.shape[2]
         place = np.linspace(-1, 1, HALVES, dtype=np.float32)
         known = np.concatenate(

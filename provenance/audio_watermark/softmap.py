@@ -56,7 +56,7 @@ def soft_map(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[
 
 
 def heard_features(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[np.float32]:
-    """(5, 88, T) what the listener is given of ``mono`` (N,); T is 0 for less than five spots."""
+    """(6, 88, T) what the listener is given of ``mono`` (N,); T is 0 for less than five spots."""
     # A later power of √2 only: as many sizes of transform as needed, not one for each stretch.
     turn = round(2 * np.log2(stretch.time)) / 2
     size = 2 * round(rate * WINDOW_S * 2.0**turn / 2)
