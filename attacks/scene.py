@@ -53,7 +53,7 @@ def draw_frames(
 
 
 def draw_sound(seconds: float) -> NDArray[np.float32]:
-    """(N, 2) float32 at 48 kHz: each time the ball lands a thud and gravel that flies up, over wind.
+    """(N, 2) float32 at 48 kHz: thud and gravel each time the ball lands, over wind.
 
     What the mark could be in lies between 280 Hz and 6.5 kHz: a thud alone would carry none.
     """

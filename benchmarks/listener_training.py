@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from benchmarks.listener_examples import Example
 
-CHANNELS, LAYERS = 32, 5
+CHANNELS, LAYERS = 24, 4
 RATE, LEAST_RATE, WARM_UP = 3e-3, 1e-5, 40
 BATCH, PART = 8, 180  # spots of an example that a step sees
 _HELD_BACK = 40
