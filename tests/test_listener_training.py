@@ -7,6 +7,7 @@ from itertools import count, islice
 import numpy as np
 import torch
 
+from benchmarks.audio import Sound
 from benchmarks.listener_examples import SPOTS, examples
 from benchmarks.listener_training import cells_of, gain, loss_of, strength, train
 from provenance.audio_watermark.bands import FEATURES, HALVES
@@ -30,7 +31,10 @@ def test_cells_are_summed_where_they_lie():
 
 
 def test_an_example_carries_its_signs_and_steps_are_learned_from_it():
-    drawn = list(islice(examples((), np.random.default_rng(3)), 1))
+    rng = np.random.default_rng(3)
+    hiss = 0.1 * rng.standard_normal((8 * 16_000, 1)).astype(np.float32)
+    file = Sound(name="hiss", samples=hiss, rate=16_000)
+    drawn = list(islice(examples([file], np.random.default_rng(3)), 1))
     for example in drawn:
         assert example.features.shape == (FEATURES, HALVES, SPOTS)
         assert set(np.unique(example.signs)) == {-1, 1}
