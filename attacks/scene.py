@@ -53,12 +53,23 @@ def draw_frames(
 
 
 def draw_sound(seconds: float) -> NDArray[np.float32]:
-    """(N, 2) float32 at 48 kHz: a thud each time the ball lands, over a quiet hum."""
-    time = np.arange(round(seconds * SOUND_RATE)) / SOUND_RATE
+    """(N, 2) float32 at 48 kHz: thud and gravel each time the ball lands, over wind.
+
+    What the mark could be in lies between 280 Hz and 6.5 kHz: a thud alone would carry none.
+    """
+    rng = np.random.default_rng(2026)
+    count = round(seconds * SOUND_RATE)
+    time = np.arange(count) / SOUND_RATE
     since = time % BOUNCE_S
-    thud = 0.5 * np.exp(-since * 18) * np.sin(2 * np.pi * 110 * since * np.exp(-since))
-    hum = 0.02 * np.sin(2 * np.pi * 73 * time)
-    return np.repeat((thud + hum)[:, None], 2, axis=1).astype(np.float32)
+    thud = 0.4 * np.exp(-since * 18) * np.sin(2 * np.pi * 110 * since * np.exp(-since))
+    noise = rng.standard_normal((2, count))
+    gravel = 0.05 * noise[0] * np.exp(-since * 12)
+    spectrum = np.fft.rfft(noise[1])
+    hertz = np.fft.rfftfreq(count, 1 / SOUND_RATE)
+    wind = np.fft.irfft(spectrum / np.sqrt(1 + np.square(hertz / 400)), n=count)
+    gusts = 1 + 0.5 * np.sin(2 * np.pi * 0.23 * time) * np.sin(2 * np.pi * 0.61 * time)
+    wind *= 0.04 * gusts / max(float(wind.std()), 1e-9) if count else 1
+    return np.repeat((thud + gravel + wind)[:, None], 2, axis=1).astype(np.float32)
 
 
 def _texture(width: int, height: int, rng: np.random.Generator) -> NDArray[np.float32]:

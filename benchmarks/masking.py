@@ -1,9 +1,4 @@
-"""How far a change of sound lies below what the sound itself masks.
-
-Johnston's model (1988, doi:10.1109/49.608): power by critical band, spread over its neighbours
-(Schroeder et al. 1979), lowered by 14.5 dB and one for each band where the sound is tonal and by
-5.5 dB where it is noise; spectral flatness says which.
-"""
+"""How far a change of sound lies below what the sound itself masks, by Johnston's model."""
 
 from __future__ import annotations
 
@@ -11,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from provenance.audio_watermark.masking import Masking
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FRAME_S = 0.032
-BANDS = 25
-_TONAL_DB = -60.0  # flatness at which sound counts as a pure tone
 _QUIET = 1e-7  # power of a band over that of the loudest below which nothing is judged
 
 
@@ -26,20 +21,9 @@ def noise_to_mask_db(
     """(mean noise-to-mask ratio in dB, share of critical bands above 0 dB) of mono (N,) sound."""
     size = round(rate * FRAME_S / 2) * 2
     masker, noise = _powers(sound, size), _powers(changed - sound, size)
-    frequency = np.arange(size // 2 + 1) * rate / size
-    # Zwicker and Terhardt 1980.
-    bark = 13 * np.arctan(0.00076 * frequency) + 3.5 * np.arctan((frequency / 7500) ** 2)
-    member = np.equal.outer(np.minimum(bark.astype(int), BANDS - 1), np.arange(BANDS))
-    member = member[:, member.any(0)].astype(float)
-    count = member.shape[1]
-    away = np.subtract.outer(np.arange(count), np.arange(count)) + 0.474
-    spreading = 10 ** ((15.81 + 7.5 * away - 17.5 * np.sqrt(1 + away**2)) / 10)
-    bands = masker @ member
-    spread = bands @ spreading.T / spreading.sum(1)
-    flatness = 10 * np.log10(np.exp(np.log(masker + 1e-20).mean(1)) / (masker.mean(1) + 1e-20))
-    tonal = np.clip(flatness / _TONAL_DB, 0, 1)[:, None]
-    offset_db = tonal * (14.5 + np.arange(count)) + (1 - tonal) * 5.5
-    ratio = noise @ member / (spread * 10 ** (-offset_db / 10) + 1e-20)
+    model = Masking(np.arange(size // 2 + 1) * rate / size)
+    bands = model.bands(masker)
+    ratio = model.bands(noise) / (model.threshold(masker) + 1e-20)
     judged = bands > _QUIET * bands.max()
     return float(10 * np.log10(ratio[judged].mean() + 1e-20)), float((ratio[judged] > 1).mean())
 

@@ -15,6 +15,7 @@ from benchmarks.audio import ATTACKS, attacks, draw, mark, read, snr_db
 from benchmarks.fec import approximation
 from benchmarks.masking import noise_to_mask_db
 from benchmarks.mutants import WAYS, mutate
+from benchmarks.residuals import pictures
 from benchmarks.tables import markdown
 
 COMMANDS = (
@@ -26,12 +27,14 @@ COMMANDS = (
     "fingerprint_pairs",
     "fec",
     "generate",
+    "listener_training",
     "geometry",
     "gpu",
     "service_chaos",
     "service_hostile",
     "service_load",
     "quality_signals",
+    "residuals",
     "mutations",
     "scenes",
     "stamping",
@@ -173,3 +176,16 @@ def test_agreement_is_found_and_so_is_disagreement(tmp_path, monkeypatch):
         monkeypatch.setattr(agreement, "expected", lambda table=table: table)
         result = CliRunner().invoke(agreement.main, arguments)
         assert result.exit_code == code, result.output
+
+
+def test_a_residual_shows_where_the_sound_does_not_hide_it():
+    rng = np.random.default_rng(0)
+    sound = 0.1 * rng.standard_normal(16_000).astype(np.float32)
+    sound[8000:] *= 1e-6
+    shown = pictures(sound, np.full_like(sound, 0) + 1e-3 * rng.standard_normal(16_000), 16_000)
+    whole, change, beside = np.split(shown.astype(float), 3, axis=1)
+    early, late = slice(50, 250), slice(400, 600)
+    assert whole[:, early].mean() > whole[:, late].mean() + 100
+    assert abs(change[:, early].mean() - change[:, late].mean()) < 10
+    assert beside[:, early].mean() < 30
+    assert beside[:, late].mean() > 240

@@ -6,8 +6,9 @@ mark stays at the place, in time and frequency, of the sound that hides it. How 
 the budget: the mark's power is spread evenly over the bins, at a fixed distance below the power of
 the second around it, and never more than ± 8 dB. Loud bins are thus changed
 by a tenth of a decibel and quiet ones by more: for a given signal-to-noise ratio that is the most
-that can be heard by a detector which the sound itself disturbs. It is no model of the ear: masking
-thresholds are not computed, and by Johnston's the mark is above them in part of the bands.
+that can be heard by a detector which the sound itself disturbs. Where that would be far above what
+the ear forgives, the mark is held to a distance of Johnston's threshold, critical band by critical
+band (:mod:`provenance.audio_watermark.masking`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from provenance.audio_watermark.echo import EchoLimit
+from provenance.audio_watermark.masking import Masking
 from provenance.audio_watermark.tile import (
     COLUMN_S,
     COLUMNS,
@@ -41,6 +43,7 @@ _STEPS = 4  # of a hop, each a quarter of a hundredth of a second, in which echo
 _BUDGET_DB = 20.0  # below the sound, of a mark that is nowhere at its limit
 _LEAST_SNR_DB = 25.7  # of every second: where little is at its limit, the budget shrinks to this
 _MOST = 8.0 / 8.686  # nepers
+_OVER_MASK_DB = 9.0  # at most, in any critical band of a frame: what robustness costs
 _AROUND_S = 0.5  # on either side, over which the sound's power is averaged
 _SOFTEST = 1e-6  # mean square, full scale 1, below which sound fades into silence: -60 dB
 _CLEAR = 1.6  # steepness of the way from one cell to the next
@@ -91,6 +94,8 @@ class SoundMarker:
         frequency = np.arange(self._frame // 2 + 1) * rate / self._frame
         edges = band_edges()
         self._bins = np.flatnonzero((frequency > edges[0]) & (frequency < edges[-1]))
+        self._masking = Masking(frequency[self._bins])
+        self._over_mask = strength**2 * 10 ** (_OVER_MASK_DB / 10)
         place = np.interp(frequency[self._bins], edges, np.arange(ROWS + 1))
         self._rows = _between_cells(place, ROWS)
         self._budget = strength * 10 ** (-_BUDGET_DB / 20) / max(len(self._bins), 1) ** 0.5
@@ -170,6 +175,7 @@ class SoundMarker:
         share = self._budget * np.sqrt(self._loudness(numbers))[:, None]
         share = np.minimum(self._most, share / np.sqrt(power + 1e-20))
         share *= power / (power + self._floor)
+        share *= self._masked(share, power)
         share *= self._thrift((np.square(share) * power).sum(1), numbers)[:, None]
         gain = np.exp(share * (self._signs(numbers) @ self._rows.T)) - 1
         full = np.zeros((count, self._frame // 2 + 1, self._channels), np.complex64)
@@ -183,6 +189,15 @@ class SoundMarker:
             sums[part : part + count] += pieces[:, part]
         self._sums = sums[count:].reshape(-1, self._channels)
         return sums[:count].reshape(-1, self._channels)
+
+    def _masked(
+        self, share: NDArray[np.floating], power: NDArray[np.floating]
+    ) -> NDArray[np.floating]:
+        """(frames, bins) what the mark is scaled with to stay near what the sound hides."""
+        change = self._masking.bands(np.square(np.expm1(share)) * power)
+        allowed = self._over_mask * self._masking.threshold(power)
+        each = np.minimum(1.0, np.sqrt(allowed / np.maximum(change, 1e-30)))
+        return np.asarray(each @ self._masking.member.T)
 
     def _thrift(
         self, energy: NDArray[np.floating], numbers: NDArray[np.intp]

@@ -208,4 +208,4 @@ def test_the_map_speaks_for_the_louder_cell():
     assert soft.shape == (44, 200)
     loud = (np.arange(200) % 8 < 2)[None] & np.ones((44, 1), bool)
     assert soft[loud].mean() > soft[~loud].mean() + 0.3
-    assert np.abs(soft).max() <= 3
+    assert np.abs(soft).max() <= 5

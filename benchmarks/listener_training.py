@@ -1,0 +1,183 @@
+"""``python -m benchmarks.listener_training``: train the listener of the mark in the sound.
+
+The network gives every spot a log-likelihood ratio; those of a cell are summed as the search sums
+them, and the loss is the cross-entropy with the cell's sign. Examples weigh by one over the
+information that is heard in them, so that hard ones count as much as easy ones. A part is held
+back, on which the gain over the whitened map alone is measured.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmarks.audio import load
+from benchmarks.listener_examples import SECONDS, SPOTS, examples
+from provenance.audio_watermark.bands import FEATURES, HALVES
+from provenance.audio_watermark.softmap import GRAIN, SPOT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.listener_examples import Example
+
+CHANNELS, LAYERS = 24, 4
+RATE, LEAST_RATE, WARM_UP = 3e-3, 1e-5, 40
+BATCH, PART = 8, 180  # spots of an example that a step sees
+_HELD_BACK = 40
+_LEAST_INFORMATION = 0.01  # nats a cell
+
+
+class Network(nn.Module):
+    """What :class:`provenance.audio_watermark.listener.Listener` computes, to be trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(FEATURES + 1, CHANNELS, (4, 5), stride=(2, 1), padding=(1, 2))
+        each = [
+            nn.Conv2d(CHANNELS, CHANNELS, (5, 7), padding=(2, 3), groups=CHANNELS)
+            for _ in range(LAYERS)
+        ]
+        self.each = nn.ModuleList(each)
+        self.mixed = nn.ModuleList(nn.Conv2d(CHANNELS, CHANNELS, 1) for _ in range(LAYERS))
+        self.head = nn.Conv2d(CHANNELS, 2, 1)
+        for layer, spread in (*((mixed, 0.1) for mixed in self.mixed), (self.head, 0.02)):
+            nn.init.normal_(layer.weight, 0, spread)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, 44, T) log-likelihood ratios of (B, 6, 88, T) ``features``."""
+        place = torch.linspace(-1, 1, HALVES).view(1, 1, HALVES, 1)
+        known = torch.cat([features, place.expand(len(features), 1, -1, features.shape[3])], 1)
+        heard = self.first(known)
+        for each, mixed in zip(self.each, self.mixed, strict=True):
+            heard = heard + mixed(F.relu(each(F.relu(heard))))
+        told = self.head(F.relu(heard))
+        white = features[:, -1, 0::2] + features[:, -1, 1::2]
+        return 0.15 * white * torch.exp(told[:, 0].clamp(-4, 2)) + told[:, 1]
+
+
+def cells_of(spots: Tensor, late_s: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """((B, 44, count) sums of the spots of each cell, (B, 1, count) which cells are heard whole).
+
+    ``late_s``: (B,) seconds between the first cell's and the first spot's beginning.
+    """
+    batch, rows, length = spots.shape
+    place = torch.arange(GRAIN * count)[None] - late_s[:, None] / SPOT_S
+    before = torch.floor(place)
+    way = (place - before)[:, None]
+    inside = ((before >= 0) & (before + 1 < length)).float()
+    index = before.long()
+
+    def at(where: Tensor) -> Tensor:
+        return torch.gather(spots, 2, where.clamp(0, length - 1)[:, None].expand(-1, rows, -1))
+
+    told = (at(index) * (1 - way) + at(index + 1) * way) * inside[:, None]
+    whole = inside.view(batch, 1, count, GRAIN).amin(3)
+    return told.view(batch, rows, count, GRAIN).sum(3), whole
+
+
+def loss_of(cells: Tensor, signs: Tensor, whole: Tensor) -> Tensor:
+    """Cross-entropy in nats a cell, the examples weighted by 1 / (information + 0.01)."""
+    each = F.binary_cross_entropy_with_logits(cells, (signs > 0).float(), reduction="none")
+    each = (each * whole).sum((1, 2)) / (whole.sum((1, 2)) * cells.shape[1])
+    weight = 1 / ((math.log(2) - each.detach()).clamp(0) + _LEAST_INFORMATION)
+    return (each * weight).sum() / weight.sum()
+
+
+def train(
+    learned: Sequence[Example], *, seconds: float, seed: int, clock: Callable[[], float]
+) -> tuple[Network, int]:
+    """A network trained for ``seconds``, and how many steps that were."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    network = Network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-4)
+    started, steps = clock(), 0
+    while (gone := (clock() - started) / seconds) < 1:
+        fall = 0.5 + 0.5 * math.cos(math.pi * gone)
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min(1, steps / WARM_UP) * fall + LEAST_RATE
+        chosen = [learned[index] for index in rng.integers(0, len(learned), BATCH)]
+        features, signs, late_s = batch_of(chosen, rng)
+        spots = network(features.contiguous(memory_format=torch.channels_last))
+        cells, whole = cells_of(spots, late_s, signs.shape[2])
+        optimiser.zero_grad()
+        loss_of(cells, signs, whole).backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        steps += 1
+    return network, steps
+
+
+def batch_of(chosen: Sequence[Example], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Features (B, 6, 88, 180), signs (B, 44, 88) and lateness (B,) of parts of the examples."""
+    features, signs = [], []
+    for example in chosen:
+        first = GRAIN * int(rng.integers(0, (SPOTS - PART) // GRAIN))
+        features.append(example.features[:, :, first : first + PART])
+        signs.append(example.signs[:, first // GRAIN : (first + PART) // GRAIN - 2])
+    late_s = [example.late_s for example in chosen]
+    return (
+        torch.from_numpy(np.stack(features)).float(),
+        torch.from_numpy(np.stack(signs)).float(),
+        torch.tensor(late_s),
+    )
+
+
+def strength(cells: Tensor, signs: Tensor, whole: Tensor) -> float:
+    """mean² / variance of the cells against their signs: a hundred cells of 0.01 carry a bit."""
+    told = (cells * signs)[whole.expand_as(cells) > 0]
+    return float(told.mean().clamp(0) ** 2 / told.var())
+
+
+@torch.no_grad()
+def gain(network: Network, held: Sequence[Example]) -> float:
+    """How many times stronger cells are than in the whitened map: the geometric mean."""
+    ratios = []
+    for example in held:
+        features = torch.from_numpy(example.features).float()[None]
+        signs = torch.from_numpy(example.signs).float()[None, :, : SPOTS // GRAIN - 2]
+        late_s = torch.tensor([example.late_s])
+        white = features[:, -1, 0::2] + features[:, -1, 1::2]
+        heard, plain = (
+            strength(*_against(spots, signs, late_s)) for spots in (network(features), white)
+        )
+        ratios.append(math.log((heard + 0.003) / (plain + 0.003)))
+    return math.exp(sum(ratios) / len(ratios))
+
+
+def _against(spots: Tensor, signs: Tensor, late_s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    cells, whole = cells_of(spots, late_s, signs.shape[2])
+    return cells, signs, whole
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--examples", "wanted", default=816, help="How many to draw.")
+@click.option("--seconds", default=900.0, help="How long to train.")
+@click.option("--seed", default=1)
+def main(files: tuple[Path, ...], out: Path, wanted: int, seconds: float, seed: int) -> None:
+    """Learn from FILES (speech, any sound; half of the examples) and from drawn sound."""
+    sounds = [load(file, 3 * SECONDS) for file in files]
+    drawn = list(islice(examples(sounds, np.random.default_rng(seed)), wanted))
+    held, learned = drawn[: min(_HELD_BACK, wanted // 4)], drawn[min(_HELD_BACK, wanted // 4) :]
+    click.echo(f"{len(drawn)} examples", err=True)
+    network, steps = train(learned, seconds=seconds, seed=seed, clock=time.monotonic)
+    save_file({name: t.contiguous() for name, t in network.state_dict().items()}, out)
+    click.echo(f"{steps} steps; {gain(network, held):.2f} times the whitened map, held back")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""What the listener of the mark in the sound learns from is what it says."""
+
+from __future__ import annotations
+
+from itertools import count, islice
+
+import numpy as np
+import torch
+
+from benchmarks.audio import Sound
+from benchmarks.listener_examples import SPOTS, examples
+from benchmarks.listener_training import cells_of, gain, loss_of, strength, train
+from provenance.audio_watermark.bands import FEATURES, HALVES
+from provenance.audio_watermark.tile import ROWS
+
+
+def test_cells_are_summed_where_they_lie():
+    signs = torch.sign(torch.randn(1, ROWS, 20, generator=torch.Generator().manual_seed(0)))
+    spots = torch.repeat_interleave(signs, 2, dim=2)
+    exact, whole = cells_of(spots, torch.tensor([0.0]), 20)
+    assert torch.equal(exact[..., :-1], 2 * signs[..., :-1])
+    late, heard = cells_of(spots[..., 2:], torch.tensor([0.04]), 20)
+    assert not heard[0, 0, 0]
+    assert torch.equal(late[..., 1:-1], 2 * signs[..., 1:-1])
+    right, wrong = (loss_of(exact, side * signs, whole) for side in (1, -1))
+    assert right < 0.2
+    assert wrong > 2
+    noise = 0.1 * torch.randn(exact.shape, generator=torch.Generator().manual_seed(1))
+    assert strength(exact + noise, signs, whole) > 10
+    assert strength(exact + noise, -signs, whole) == 0
+
+
+def test_an_example_carries_its_signs_and_steps_are_learned_from_it():
+    rng = np.random.default_rng(3)
+    hiss = 0.1 * rng.standard_normal((8 * 16_000, 1)).astype(np.float32)
+    file = Sound(name="hiss", samples=hiss, rate=16_000)
+    drawn = list(islice(examples([file], np.random.default_rng(3)), 1))
+    for example in drawn:
+        assert example.features.shape == (FEATURES, HALVES, SPOTS)
+        assert set(np.unique(example.signs)) == {-1, 1}
+        assert 0 <= example.late_s < 0.041
+    network, steps = train(drawn, seconds=2, seed=0, clock=count().__next__)
+    assert steps == 1
+    assert 0.2 < gain(network, drawn) < 3
