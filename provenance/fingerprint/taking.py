@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provenance.fingerprint.prints import Prints
 from provenance.fingerprint.sound import LOWEST_RATE, SoundFingerprinter
-from provenance.fingerprint.video import VideoFingerprinter
+from provenance.fingerprint.video import Looks, VideoFingerprinter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -62,6 +62,11 @@ class PrintTaker:
             return lambda start_s: _Overheard(begin(start_s), heard)
 
         return asked
+
+    @property
+    def looks(self) -> Looks | None:
+        """The pictures one by one, as :attr:`VideoFingerprinter.looks` says."""
+        return None if self._video is None else self._video.looks
 
     def finish(self) -> Prints:
         """What was taken; tracks of which nothing came are left out."""
