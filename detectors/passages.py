@@ -26,54 +26,57 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from detectors.result import SegmentFacts
-    from provenance.fingerprint import FingerprintMatch, Looks, VideoFingerprint
+    from detectors.content import Overlay
+    from detectors.result import SegmentFacts, WatermarkFacts
     from provenance.keys import CarrierKey
     from provenance.watermark.course import Piece
-    from provenance.watermark.detection import ClockCells
+    from provenance.watermark.detection import ClockCells, Detection
 
     Gains = Callable[[float, NDArray[np.float64]], NDArray[np.float64]]
 
 _GRID_S = 0.05
-_FREE = 8.0
+_FREE = 10.0
 """Cells of a moment that err independently of each other and of the moments beside it. Fewer than
 there are: an object spans several, and a second's fingerprint errs for all of its moments."""
 _LEAST_ERROR = 0.02  # squared distance: a fingerprint's levels are no finer
 _STRANGE = 6.0  # times the usual distance: further off is another picture, however far
 _OUTSIDE_S, _OUTSIDE_NATS = 0.1, 12.0
 """How well a place beside the original is told from one in it, and what it costs at most."""
-_CHANGED_NATS = 6.0  # for a usual other speed
-_PACE_NATS = 7.0
-_LEAP_NATS = 20.0
-_AGAIN_NATS = 7.0
+_CHANGED_NATS, _PACE_NATS, _LEAP_NATS = 8.0, 5.0, 20.0
+_AGAIN_NATS = 7.0  # for a leap beside what is not of the original: there something was done
 _ORDINARY = np.arange(0.92, 1.081, 0.01)  # speeds of conversions of frame rates
 _ORDINARY_NATS = 8.0  # what one of them has to be worth
 _ADJACENT_S = 0.05
 _QUIETEST_NEWS = 0.43  # what windows count for at least, of a picture that stands still
 
 
+def with_passages(
+    mark: WatermarkFacts, detection: Detection, overlay: Overlay | None
+) -> WatermarkFacts:
+    """``mark`` with the clock that the pictures speak for, too, where they can be asked."""
+    if overlay is None or detection.clock_cells is None or detection.key is None:
+        return mark
+    clock = passages(detection.clock_cells, detection.key, overlay, mark.segments)
+    return replace(mark, clock=clock) if clock else mark
+
+
 def passages(
-    cells: ClockCells,
-    key: CarrierKey,
-    looks: Looks,
-    reference: VideoFingerprint,
-    found: FingerprintMatch,
-    segments: Sequence[SegmentFacts] = (),
+    cells: ClockCells, key: CarrierKey, overlay: Overlay, segments: Sequence[SegmentFacts]
 ) -> tuple[ClockFacts, ...]:
     """The parts of the original that are shown, in order of time; empty where it is too long.
 
-    ``cells``: what the clock of the mark under ``key`` says. ``looks``: of the pictures in hand.
-    ``reference``: the fingerprint of what was marked, on which they lie as ``found`` says.
-    ``segments``: where in time the mark is.
+    ``cells``: what the clock of the mark under ``key`` says. ``overlay``: the pictures in hand and
+    those that were marked. ``segments``: where in time the mark is.
     """
-    length_s = reference.duration_s
+    length_s = overlay.reference.duration_s
     if length_s >= LOOKED_S or len(cells.start_s) < 2:
         return ()
     signs = clock_table(lay_out(key), int(length_s / SLOT_S) + 2)
     clock = beside(cells, signs)
     start, stop = cells.start_s, cells.end_s
     positions = np.arange(0.0, length_s + _GRID_S, _GRID_S)
-    apart = unlikeness(looks.between(start, stop), reference, found, positions)
+    moments = overlay.looks.between(start, stop)
+    apart = unlikeness(moments, overlay.reference, overlay.found, positions)
     seen, strange = _seen(apart)
     foreign = _in(segments, "unmarked", start, stop) | (
         strange & ~_in(segments, "marked", start, stop)
@@ -107,7 +110,7 @@ def passages(
         shown = np.clip(_shown(course, start, stop) / SLOT_S, 0, len(signs) - 1).astype(int)
         news = news_of(cells.values, signs[shown])
     alone = [(by_clock(*line)[0], by_pictures(*line)[0]) for line in _lines(course, start)]
-    told = []
+    told: list[ClockFacts] = []
     for piece, (clocked, pictured) in zip(course, alone, strict=True):
         part = slice(piece.first, piece.last)
         worth = float((news * clocked + pictured)[part].sum())
@@ -190,7 +193,7 @@ def _run(
     start: NDArray[np.float64],
     stop: NDArray[np.float64],
 ) -> list[ClockFacts]:
-    """``piece`` without what is not of the original at its ends; nothing where most of it is not."""
+    """``piece`` without what is ``foreign`` at its ends; nothing where most of it is."""
     own = np.flatnonzero(~foreign)
     if len(own) <= len(foreign) / 2:
         return []

@@ -12,6 +12,7 @@ from detectors.content import ContentFinding, compare_content, match_sound, vouc
 from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials, own_credentials
+from detectors.passages import with_passages
 from detectors.quality import QualityWatch
 from detectors.regions import much_missing, tamper_map
 from detectors.result import Check, Failure, FileFacts, Result, Tampering, WatermarkFacts
@@ -274,7 +275,7 @@ def _judge(
     examination = examine(
         Evidence(
             file=facts,
-            watermark=mark,
+            watermark=with_passages(mark, read.search.detection, content.overlay),
             manifest=manifest,
             complete=read.complete,
             original=original,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from provenance.fingerprint.prints import Prints
 from provenance.fingerprint.sound import LOWEST_RATE, SoundFingerprinter
-from provenance.fingerprint.video import Looks, VideoFingerprinter
+from provenance.fingerprint.video import VideoFingerprinter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -63,11 +63,6 @@ class PrintTaker:
 
         return asked
 
-    @property
-    def looks(self) -> Looks | None:
-        """The pictures one by one, as :attr:`VideoFingerprinter.looks` says."""
-        return None if self._video is None else self._video.looks
-
     def finish(self) -> Prints:
         """What was taken; tracks of which nothing came are left out."""
         video = None if self._video is None else self._video.finish()
@@ -75,6 +70,7 @@ class PrintTaker:
         return Prints(
             video=video if video is not None and len(video.levels) else None,
             sound=sound if sound is not None and len(sound.loudness) else None,
+            looks=None if self._video is None else self._video.looks,
         )
 
 

@@ -22,8 +22,8 @@ def unlikeness(
     found: FingerprintMatch,
     positions_s: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """(T, S) squared distances, 0…4, of ``moments`` (T, 10, 16) and ``reference`` at ``positions_s``
-    (S,): 2 is what has nothing in common. NaN where there was no look.
+    """(T, S) squared distances, 0…4, of ``moments`` (T, 10, 16) and ``reference`` at
+    ``positions_s`` (S,): 2 is what has nothing in common. NaN where there was no look.
 
     ``moments``: as :meth:`~provenance.fingerprint.video.Looks.between` gives them. ``found``: how
     the pictures lie on each other. Between the middles of its seconds, the reference is a mixture.

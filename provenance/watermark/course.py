@@ -54,14 +54,16 @@ def pieces(
     gains: Callable[[float, NDArray[np.float64]], NDArray[np.float64]],
     *,
     usual: float,
-    costs: Costs = Costs(),
+    costs: Costs | None = None,
 ) -> list[Piece]:
     """The most likely course through windows that start at ``start`` (W,).
 
     ``seconds``: about which second of the original each shows. ``gains`` (speed, offsets (L,)):
     (L, W) log-likelihood ratios of the lines that are at ``offsets`` seconds of the original when
-    the first window starts. ``usual``: the speed of the whole, tried as well. ``costs``: of changes.
+    the first window starts. ``usual``: the speed of the whole, tried as well.
+    ``costs``: of changes.
     """
+    costs = costs or Costs()
     if len(start) < 2:
         return [Piece(0, len(start), float(seconds[0]), usual)]
     length_s = float(start[-1] - start[0])
@@ -82,7 +84,7 @@ def pieces(
     gain = gain + 1e-3 * (speed_of == usual)[:, None]
     prices = dict.fromkeys(SPEEDS, costs.changed) | {usual: _USUAL_NATS} | _UNUSUAL_NATS
     price = np.array([prices[speed] for speed in speed_of.tolist()])
-    leap = np.broadcast_to(costs.leap, len(start))
+    leap: NDArray[np.float64] = np.broadcast_to(costs.leap, len(start))
     value = gain[:, 0] - price
     # Where each state came from at each window.
     origin = np.tile(np.arange(len(value)), (len(start), 1))
