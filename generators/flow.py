@@ -15,6 +15,9 @@ from torch import Tensor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+NOISIER = 0.7
+"""How far the levels of training lie towards noise, as the mean of their logits: the moments of a
+clip are so much alike that what is where is settled early on the way (section 5.3.2 there)."""
 HISTORY_NOISE = 0.1
 """The most noise that what is given gets in training, so that small faults in what was generated
 before are corrected and not continued (as in Chen et al. 2024, Diffusion Forcing,
@@ -124,4 +127,4 @@ def draw_task(
 
 
 def _draw_levels(batch: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    return torch.sigmoid(torch.randn(batch, generator=generator, device=device))
+    return torch.sigmoid(torch.randn(batch, generator=generator, device=device) + NOISIER)

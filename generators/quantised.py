@@ -24,18 +24,20 @@ _SCALE = ".scale"
 
 
 def pack(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices as int8 with float32 scales named ``<name>.scale``, all else as float16."""
+    """Matrices as int8 with float32 scales named ``<name>.scale``, all else as float16, in the
+    memory of the host; rounded where they are.
+    """
     out: dict[str, Tensor] = {}
     for name, tensor in state.items():
-        weight = tensor.detach().float().cpu()
+        weight = tensor.detach().float()
         if weight.ndim < 2 or weight[0].numel() < 16:
-            out[name] = weight.half()
+            out[name] = weight.half().cpu()
             continue
         largest = weight.flatten(1).abs().amax(1)
         scale = (largest / 127).clamp(min=1e-12)
         shaped = scale.view(-1, *[1] * (weight.ndim - 1))
-        out[name] = (weight / shaped).round().clamp(-127, 127).to(torch.int8).contiguous()
-        out[name + _SCALE] = scale
+        out[name] = (weight / shaped).round().clamp(-127, 127).to(torch.int8).contiguous().cpu()
+        out[name + _SCALE] = scale.cpu()
     return out
 
 
