@@ -193,9 +193,9 @@ def _run(
     start: NDArray[np.float64],
     stop: NDArray[np.float64],
 ) -> list[ClockFacts]:
-    """``piece`` without what is ``foreign`` at its ends; nothing where most of it is."""
+    """``piece`` without what is ``foreign`` at its ends; nothing where most of the rest is."""
     own = np.flatnonzero(~foreign)
-    if len(own) <= len(foreign) / 2:
+    if not len(own) or len(own) <= (own[-1] - own[0] + 1) / 2:
         return []
     first, last = piece.first + int(own[0]), piece.first + int(own[-1])
     moved_s = piece.speed * float(start[first] - start[piece.first])
