@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     Gains = Callable[[float, NDArray[np.float64]], NDArray[np.float64]]
 
 _GRID_S = 0.05
-_FREE = 10.0
+_FREE = 8.0
 """Cells of a moment that err independently of each other and of the moments beside it. Fewer than
 there are: an object spans several, and a second's fingerprint errs for all of its moments."""
 _LEAST_ERROR = 0.02  # squared distance: a fingerprint's levels are no finer
 _STRANGE = 6.0  # times the usual distance: further off is another picture, however far
 _OUTSIDE_S, _OUTSIDE_NATS = 0.1, 12.0
 """How well a place beside the original is told from one in it, and what it costs at most."""
-_CHANGED_NATS, _PACE_NATS, _LEAP_NATS = 8.0, 5.0, 20.0
+_CHANGED_NATS, _PACE_NATS, _LEAP_NATS = 6.0, 7.0, 20.0
 _AGAIN_NATS = 7.0  # for a leap beside what is not of the original: there something was done
 _ORDINARY = np.arange(0.92, 1.081, 0.01)  # speeds of conversions of frame rates
 _ORDINARY_NATS = 8.0  # what one of them has to be worth

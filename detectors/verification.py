@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from detectors.altered import altered
 from detectors.content import ContentFinding, compare_content, match_sound, vouched
 from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
@@ -272,15 +273,17 @@ def _judge(
     # The length of a stream that broke off is not known.
     if stored is not None and stored.width and stored.duration_s and not joined:
         original = Original(width=stored.width, height=stored.height, duration_s=stored.duration_s)
+    followed = with_passages(mark, read.search.detection, content.overlay)
     examination = examine(
         Evidence(
             file=facts,
-            watermark=with_passages(mark, read.search.detection, content.overlay),
+            watermark=followed,
             manifest=manifest,
             complete=read.complete,
             original=original,
             missing=None if read.by_sound else read.search.detection.missing,
             absence=read.search.detection.absence,
+            altered=altered(content.overlay, followed.clock),
         )
     )
     tampering = (*content.tampering, *examination.tampering)

@@ -41,7 +41,7 @@ LOOKED_S = 120.0  # of a film whose looks are kept: 5 kB a second
 _LINES = 120
 _LEAST_LOOKS = 3  # a second that is seen less is left out, unless there is no other
 _SHADE, _SHADE_CELLS = 0.7, 3.0
-_REACH = 2.2  # standard deviations that the levels span
+REACH = 2.2  # standard deviations that the levels span
 _TOP = 7  # of 3 bits
 _CELLS = ROWS * COLUMNS
 _PACKED = 1 + _CELLS * 3 // 8  # bytes a second
@@ -218,11 +218,16 @@ def _levels(means: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.f
     return np.rint((units + 1) / 2 * _TOP).astype(np.uint8), texture
 
 
-def _units(means: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(cells in -1…1, texture) of (N, 10, 16) ``means``."""
+def less_shade(means: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 10, 16) ``means`` less most of the light and shade around each cell, and their mean."""
     shade = np.stack([cv2.GaussianBlur(mean, (0, 0), _SHADE_CELLS) for mean in means])
     fine = means - _SHADE * shade
-    fine = fine - fine.mean((1, 2), keepdims=True)
+    return np.asarray(fine - fine.mean((1, 2), keepdims=True), np.float32)
+
+
+def _units(means: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(cells in -1…1, texture) of (N, 10, 16) ``means``."""
+    fine = less_shade(means)
     texture = fine.std((1, 2))
-    unit = fine / (np.maximum(texture, 1e-3) * _REACH)[:, None, None]
+    unit = fine / (np.maximum(texture, 1e-3) * REACH)[:, None, None]
     return np.clip(unit, -1, 1), texture.astype(np.float32)
