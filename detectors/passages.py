@@ -46,6 +46,9 @@ _CHANGED_NATS, _PACE_NATS, _LEAP_NATS = 6.0, 7.0, 20.0
 _AGAIN_NATS = 7.0  # for a leap beside what is not of the original: there something was done
 _ORDINARY = np.arange(0.92, 1.081, 0.01)  # speeds of conversions of frame rates
 _ORDINARY_NATS = 8.0  # what one of them has to be worth
+_STALE_NATS = 8.0
+"""What one window of the clock may say against a second, at most: where nothing moves, a codec may
+go on showing the signs of the second before, however loudly."""
 _ADJACENT_S = 0.05
 _QUIETEST_NEWS = 0.43  # what windows count for at least, of a picture that stands still
 
@@ -74,6 +77,7 @@ def passages(
     signs = clock_table(lay_out(key), int(length_s / SLOT_S) + 2)
     clock = beside(cells, signs)
     start, stop = cells.start_s, cells.end_s
+    best = clock.level * clock.fit.max(1) - clock.level**2 / 2
     positions = np.arange(0.0, length_s + _GRID_S, _GRID_S)
     moments = overlay.looks.between(start, stop)
     apart = unlikeness(moments, overlay.reference, overlay.found, positions)
@@ -84,7 +88,7 @@ def passages(
 
     def by_clock(speed: float, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
         told = line_gain(clock, start - start[0], stop - start[0], 0, speed, offsets)
-        return np.where(foreign, 0.0, told)
+        return np.where(foreign, 0.0, np.maximum(told, best - _STALE_NATS))
 
     def by_pictures(speed: float, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
         at = offsets[:, None] + speed * ((start + stop) / 2 - start[0])

@@ -48,14 +48,8 @@ def regions_of(
         detail = "changes to a part of the picture are not looked for"
         return (), Check(name=NAME, state="skipped", detail=detail)
     size = (file.width, file.height)
-    both = [[other for other in altered if _same_place(region, other)] for region in missing]
-    marks = [
-        _sign(region, size, still=region.still or any(other.still for other in others))
-        for region, others in zip(missing, both, strict=True)
-    ]
-    told_already = [other for others in both for other in others]
-    prints = [_altered(place, size) for place in altered if place not in told_already]
-    found = tuple(sorted((*marks, *prints), key=lambda sign: (sign.start_s, sign.region)))
+    news = [place for place in altered if not any(_same_place(region, place) for region in missing)]
+    found = (*(_sign(region, size) for region in missing), *(_altered(one, size) for one in news))
     told = float((~np.isnan(absence.grid)).mean()) if absence.grid.size else 0.0
     if told < TOLD and not found:
         detail = f"the mark is too faint to tell in {100 * (1 - told):.0f} % of the picture"
@@ -97,11 +91,11 @@ def _same_place(region: MissingRegion, other: Altered) -> bool:
     return max(0.0, across) * max(0.0, down) > _SAME * min(w * h, width * height)
 
 
-def _sign(region: MissingRegion, size: tuple[int, int], *, still: bool) -> Tampering:
+def _sign(region: MissingRegion, size: tuple[int, int]) -> Tampering:
     when = span(region.start_s, region.end_s)
-    what = _STANDS_STILL if still else "replaced, painted over or blurred"
+    what = _STANDS_STILL if region.still else "replaced, painted over or blurred"
     return Tampering(
-        kind="overlay" if still else "region_replaced",
+        kind="overlay" if region.still else "region_replaced",
         start_s=round(region.start_s, 3),
         end_s=round(region.end_s, 3),
         region=_pixels(region.box, size),
