@@ -188,7 +188,8 @@ def _parts(evidence: Evidence) -> tuple[tuple[Tampering, ...], Check]:
         spans = ", ".join(span(part.start_s, part.end_s) for part in unclear)
         detail = f"the mark is too weak to follow at {spans}"
         return (), Check(name=name, state="failed", detail=detail)
-    detail = f"the mark was followed through {len(segments)} parts of the video"
+    parts = "one part" if len(segments) == 1 else f"{len(segments)} parts"
+    detail = f"the mark was followed through {parts} of the video"
     return found, Check(name=name, state="done", detail=detail)
 
 
