@@ -4,10 +4,15 @@ Each clip is heard once, as it is and with a mark under a key of its own; then r
 what was heard, each the whole search that a real verification makes. The upper limit is
 Clopper and Pearson's, one-sided, at 95 % confidence (3 over the number of trials when nothing was
 found). The stated bound is what each single search claims: words tried × 2⁻⁴⁸.
+
+With --minutes, as many of the keys are tried as there is time for, the time shared evenly among
+clips and kinds. To use several cores, start several of these with different --seed, each with
+OPENCV_FOR_THREADS_NUM=1 and OMP_NUM_THREADS=1: more threads than cores hinder each other.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -26,6 +31,7 @@ from provenance.video import open_media
 from provenance.watermark import too_small
 from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.evidence import Evidence
+from provenance.watermark.inset import Insets
 from provenance.watermark.keystone import SLANTS, slants
 from provenance.watermark.search import KeySearch
 from provenance.watermark.sync import Folds, clipped
@@ -56,21 +62,26 @@ def _hear(source: Path, seconds: float) -> tuple[Evidence, int, int]:
     return evidence, video.width, video.height
 
 
-def _search(source: Path, keys: Iterable[CarrierKey], seconds: float) -> Outcome:
+def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s: float) -> Outcome:
+    """Whether any of ``keys`` finds something; no new one is tried from ``until_s`` on."""
     evidence, width, height = _hear(source, seconds)
     maps = [Folds(clipped(total)) for total in evidence.totals]
     total = evidence.fine_total()
     assert total is not None
     fine = clipped(total)
     slanted = slants(fine, SLANTS)
-    tried, found = [], 0
+    small = Insets(fine)
+    tried: list[int] = []
+    found = 0
     started = time.perf_counter()
     for key in keys:
+        if time.perf_counter() >= until_s and tried:
+            break
         search = KeySearch(lay_out(key), width, height)
         payload = (
             search.look(maps, "any")
             or search.look_slanted(fine, slanted)
-            or search.look_small(fine)
+            or search.look_small(small)
         )
         found += payload is not None
         tried.append(search.tried)
@@ -98,12 +109,18 @@ def _row(name: str, kind: str, outcome: Outcome) -> list[str]:
 @click.option("--keys", default=100, show_default=True, help="Random keys for each clip and kind.")
 @click.option("--seconds", default=5.0, show_default=True, help="Use the start of each clip.")
 @click.option("--seed", default=0, show_default=True, help="Of the random keys.")
-def main(clips: tuple[Path, ...], keys: int, seconds: float, seed: int) -> None:
+@click.option("--minutes", type=float, help="End after about so long, with the keys tried by then.")
+def main(
+    clips: tuple[Path, ...], keys: int, seconds: float, seed: int, minutes: float | None
+) -> None:
+    began_s = time.perf_counter()
     rng = np.random.default_rng(seed)
-    rows, outcomes = [], []
+    rows: list[list[str]] = []
+    outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as folder_name:
         folder = Path(folder_name)
-        for clip in drawn_or(clips, folder, seconds=seconds):
+        footage = drawn_or(clips, folder, seconds=seconds)
+        for clip in footage:
             with open_media(clip) as reader:
                 if too_small(reader.info.video.width, reader.info.video.height):
                     raise click.BadParameter(f"{clip.name} is too small to hold a mark")
@@ -116,9 +133,13 @@ def main(clips: tuple[Path, ...], keys: int, seconds: float, seed: int) -> None:
             )
             for kind, source in kinds:
                 drawn = [CarrierKey(name="random", secret=rng.bytes(32)) for _ in range(keys)]
-                outcomes.append(_search(source, drawn, seconds))
-                rows.append(_row(clip.stem, kind, outcomes[-1]))
-                click.echo(f"{clip.stem}, {kind}: {outcomes[-1].found} of {keys}", err=True)
+                share = (len(outcomes) + 1) / (2 * len(footage))
+                until_s = math.inf if minutes is None else began_s + 60 * minutes * share
+                outcome = _search(source, drawn, seconds, until_s=until_s)
+                outcomes.append(outcome)
+                rows.append(_row(clip.stem, kind, outcome))
+                trials = len(outcome.tried)
+                click.echo(f"{clip.stem}, {kind}: {outcome.found} of {trials}", err=True)
     total = Outcome(
         tried=[count for outcome in outcomes for count in outcome.tried],
         found=sum(outcome.found for outcome in outcomes),

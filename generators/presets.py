@@ -2,9 +2,9 @@
 
 ``ltx-2.3`` and ``helios-1.0`` of the full size have the numbers of blocks and parameters that are
 told of those systems; nobody trained them here, and their weights are random: they are for
-measuring speed and memory. ``ltx-2.3-small`` is the one to train, and ``helios-1.0-small`` the one
-that streams, trained from it; no trained weights of them come with the package yet. Not affiliated
-with Lightricks or the makers of Helios.
+measuring speed and memory. ``ltx-2.3-small`` is the one whose weights come with the package;
+``helios-1.0-small``, which streams, is trained from it and has none yet. Not affiliated with
+Lightricks or the makers of Helios.
 """
 
 from __future__ import annotations

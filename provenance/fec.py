@@ -111,56 +111,67 @@ def decode(llr: NDArray[np.float32], *, list_size: int = LIST_SIZE) -> NDArray[n
 class _ListDecoder:
     """Successive cancellation over all paths at once: arrays are (paths, …), recursion by subtree.
 
-    Each level keeps its own LLRs and partial sums, and a fork re-indexes the levels above it, so
-    that the recursion itself never copies a path.
+    A fork makes and drops paths. What the levels above it hold is not copied then, but when it is
+    next used: until that, each keeps which of its rows the paths of now descend from.
     """
 
     def __init__(self, frozen: NDArray[np.bool_], list_size: int) -> None:
         self._frozen = frozen
         self._list_size = list_size
         self._metric = np.zeros(1, np.float32)
-        self._stack: list[NDArray[Any]] = []
-        self._decisions: list[NDArray[np.uint8]] = []
+        self._stack: list[tuple[NDArray[Any], NDArray[np.intp] | None]] = []
+        self._forks: list[tuple[NDArray[np.intp], NDArray[np.uint8]]] = []
 
     def run(self, llr: NDArray[np.float32]) -> NDArray[np.uint8]:
         self._subtree(llr[None], 0)
-        words = np.stack(self._decisions, 1)
-        return words[np.argsort(self._metric, kind="stable")]
+        row = np.argsort(self._metric, kind="stable")
+        decided = []
+        for parent, bit in reversed(self._forks):
+            decided.append(bit[row])
+            row = parent[row]
+        return np.stack(decided[::-1], 1)
 
     def _subtree(self, llr: NDArray[np.float32], start: int) -> NDArray[np.uint8]:
         """Decide inputs ``start … start + width``; returns their (paths, width) partial sums."""
         width = llr.shape[1]
         frozen = self._frozen[start : start + width]
         if frozen.all():  # nothing to decide: every path pays for the signs that disagree with 0
-            self._metric = self._metric + np.where(llr < 0, -llr, 0).sum(1)
+            self._metric = self._metric - np.minimum(llr, 0).sum(1)
             return np.zeros((len(llr), width), np.uint8)
-        if width == 1:
-            return self._fork(llr[:, 0])
+        if frozen[:-1].all():  # one bit, repeated: step by step, the paths would pay the same
+            return self._fork(llr)
         half = width // 2
-        self._stack.append(llr)
+        self._stack.append((llr, None))
         upper, lower = llr[:, :half], llr[:, half:]
-        check = np.sign(upper) * np.sign(lower) * np.minimum(np.abs(upper), np.abs(lower))
-        left = self._subtree(check, start)
-        llr = self._stack.pop()
+        check = np.minimum(np.abs(upper), np.abs(lower))
+        left = self._subtree(np.copysign(check, upper * lower), start)
+        llr = self._pop()
         upper, lower = llr[:, :half], llr[:, half:]
-        self._stack.append(left)
-        right = self._subtree(np.where(left == 1, lower - upper, lower + upper), start + half)
-        left = self._stack.pop()
-        return np.concatenate([left ^ right, right], 1)
+        self._stack.append((left, None))
+        right = self._subtree(lower + upper * (1 - 2 * left.astype(np.float32)), start + half)
+        return np.concatenate([self._pop() ^ right, right], 1)
+
+    def _pop(self) -> NDArray[Any]:
+        """What was put aside last, of the paths that are left."""
+        held, rows = self._stack.pop()
+        return held if rows is None else held[rows]
 
     def _fork(self, llr: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Try both values of an information bit on every path and keep the likeliest paths."""
+        """Try both values of an information bit on every path and keep the likeliest paths.
+
+        ``llr``: (paths, width), all of them of that bit. Returns it (paths, width).
+        """
         paths = len(llr)
-        metric = np.concatenate(
-            [self._metric + np.maximum(-llr, 0), self._metric + np.maximum(llr, 0)]
-        )
+        against = np.minimum(llr, 0).sum(1)
+        metric = np.concatenate([self._metric - against, self._metric + (llr.sum(1) - against)])
         keep = np.arange(2 * paths)
         if 2 * paths > self._list_size:
             keep = np.argpartition(metric, self._list_size - 1)[: self._list_size]
         parent = keep % paths
         self._metric = metric[keep]
-        self._stack = [level[parent] for level in self._stack]
-        self._decisions = [decided[parent] for decided in self._decisions]
+        self._stack = [
+            (held, parent if rows is None else rows[parent]) for held, rows in self._stack
+        ]
         bit = (keep >= paths).astype(np.uint8)
-        self._decisions.append(bit)
-        return bit[:, None]
+        self._forks.append((parent, bit))
+        return np.repeat(bit[:, None], llr.shape[1], 1)

@@ -162,8 +162,8 @@ def _conclude(
         click.echo("  hint: mark it with ltx-stamp, or delete it", err=True)
     if not whole:
         _say(
-            printable(f"not all of this folder was looked at: {Path.cwd()}\n")
-            + "  hint: run the command in a folder with fewer files"
+            printable(f"{Path.cwd()} has too many files to look for videos without a mark\n")
+            + "  hint: run the command in a folder of its own"
         )
     if code:
         return code

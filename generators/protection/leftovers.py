@@ -14,7 +14,7 @@ from generators.protection.roads import MARKED_SUFFIXES, is_video
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_MOST = 20_000  # entries of folders that are looked at
+_MOST = 2_000_000  # entries of folders that are looked at: about 10 s on a local disk
 
 
 def unmarked(places: Iterable[Path], since_ns: int) -> tuple[list[Path], bool]:

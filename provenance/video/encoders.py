@@ -57,6 +57,8 @@ class Wishes(Protocol):
     def b_frames(self) -> int | None: ...
     @property
     def threads(self) -> int | None: ...
+    @property
+    def low_delay(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,8 @@ def _x264(encoder: Encoder, wishes: Wishes) -> dict[str, str]:
         options["crf"] = _quality(encoder, wishes)
     else:
         options["b"] = str(wishes.bitrate)
+    if wishes.low_delay:
+        options["tune"] = "zerolatency"  # no look-ahead; x265 has the same name for it
     return options | (_cap(wishes.max_bitrate) if wishes.max_bitrate else {})
 
 
@@ -120,7 +124,7 @@ def _x265(encoder: Encoder, wishes: Wishes) -> dict[str, str]:
 
 def _svt(encoder: Encoder, wishes: Wishes) -> dict[str, str]:
     _refuse(wishes, "b_frames")
-    options = _pictures(wishes)
+    options, own = _pictures(wishes), []
     if wishes.bitrate is None:
         options["crf"] = _quality(encoder, wishes)
         options |= _cap(wishes.max_bitrate) if wishes.max_bitrate else {}
@@ -128,14 +132,19 @@ def _svt(encoder: Encoder, wishes: Wishes) -> dict[str, str]:
         # "Max Bitrate only supported with CRF mode", says SVT-AV1.
         _refuse(wishes, "max_bitrate")
         options["b"] = str(wishes.bitrate)
-    return (
-        options if wishes.threads is None else {**options, "svtav1-params": f"lp={wishes.threads}"}
-    )
+    if wishes.threads is not None:
+        own.append(f"lp={wishes.threads}")
+    if wishes.low_delay:
+        # Without pictures that are predicted from later ones, it takes a constant rate only.
+        own += ["pred-struct=1", "lookahead=0", *(() if wishes.bitrate is None else ("rc=2",))]
+    return {**options, "svtav1-params": ":".join(own)} if own else options
 
 
 def _vpx(encoder: Encoder, wishes: Wishes) -> dict[str, str]:
     _refuse(wishes, "b_frames")
     options = {"deadline": "good", "row-mt": "1", **_pictures(wishes)}
+    if wishes.low_delay:
+        options["lag-in-frames"] = "0"
     if wishes.bitrate is not None:
         cap = _cap(wishes.max_bitrate) if wishes.max_bitrate else {}
         return {**options, "b": str(wishes.bitrate), **cap}

@@ -8,39 +8,49 @@ was seen, so that who is told of it can act first.
 from __future__ import annotations
 
 from dataclasses import replace
-from math import ceil
-from types import MappingProxyType
+from fractions import Fraction
+from math import ceil, floor
 from typing import TYPE_CHECKING, Protocol
 
 from provenance.video.settings import EncodeSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from provenance.clip import VideoSpec
 
-LIVE_OPTIONS: Mapping[str, str] = MappingProxyType(
-    {
-        "movflags": "empty_moov+frag_keyframe+default_base_moof",
-        "frag_duration": "500000",  # microseconds: who watches waits no longer for the next one
-        "fflags": "+flush_packets",
-    }
-)
+FRAGMENT_FRAMES = 8
+"""In a fragment at most: as many as the bundled generators make at a time."""
+_LONGEST_FRAGMENT_S = Fraction(1, 2)
 LIVE_SUFFIXES = (".mp4", ".mov")
 """Files that can be streamed while they are made, as MP4."""
 _LONGEST_BEGINNING = 1 << 20
 
 
 def live_settings(settings: EncodeSettings | None, video: VideoSpec) -> EncodeSettings:
-    """``settings``, and where they say nothing, what makes the encoder give out frames soon."""
+    """``settings``, and where they say nothing, what makes the encoder give out frames soon.
+
+    About a second from key frame to key frame, and whole fragments: key frames begin new ones.
+    """
     chosen = settings or EncodeSettings(preset="veryfast")
     ordered = chosen.codec in ("h264", "hevc", "mpeg4")
     return replace(
         chosen,
-        gop=chosen.gop or ceil(video.rate),
+        gop=chosen.gop or FRAGMENT_FRAMES * ceil(video.rate / FRAGMENT_FRAMES),
         b_frames=0 if ordered and chosen.b_frames is None else chosen.b_frames,
+        low_delay=True,
     )
+
+
+def live_options(video: VideoSpec) -> dict[str, str]:
+    """The muxer's: a fragment is closed when the first picture of the next one comes."""
+    longest_s = min(FRAGMENT_FRAMES / video.rate, _LONGEST_FRAGMENT_S)
+    return {
+        "movflags": "empty_moov+frag_keyframe+default_base_moof",
+        "frag_duration": str(floor(longest_s * 1_000_000) - 1),  # compared with rounded times
+        "fflags": "+flush_packets",
+    }
 
 
 class ByteSink(Protocol):

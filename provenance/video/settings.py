@@ -29,7 +29,9 @@ class EncodeSettings:
     ``threads``: of the encoder, None for as many as there are processors.
     ``bitrate``: bits a second on average, in place of ``crf``. ``max_bitrate``: a cap on the bits
     of any second, beside either. ``gop``: frames from one key frame to the next at most; 1 for key
-    frames only. ``b_frames``: in a row at most (h264, hevc, mpeg4).
+    frames only. ``b_frames``: in a row at most (h264, hevc, mpeg4). ``low_delay``: every picture
+    comes out of the encoder before the next one goes in, as far as ``b_frames`` lets it, which
+    costs bits.
 
     Raises :class:`~provenance.errors.OptionError`.
     """
@@ -42,6 +44,7 @@ class EncodeSettings:
     max_bitrate: int | None = None
     gop: int | None = None
     b_frames: int | None = None
+    low_delay: bool = False
 
     def __post_init__(self) -> None:
         if self.codec not in get_args(CodecName):

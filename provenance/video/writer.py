@@ -22,7 +22,7 @@ from provenance.video.containers import (
 from provenance.video.demux import open_container, reading, reason
 from provenance.video.layout import convert
 from provenance.video.limits import Limits
-from provenance.video.live import LIVE_OPTIONS, LiveFile
+from provenance.video.live import LiveFile, live_options
 from provenance.video.output import create_file, remove_file, writing
 from provenance.video.picture import FULL_RANGE
 from provenance.video.reader import MediaReader
@@ -132,7 +132,7 @@ class MediaWriter:
                     "file:" + os.fspath(path) if self._live is None else self._live,
                     "w",
                     format=self._format.muxer,
-                    container_options=options if live is None else dict(LIVE_OPTIONS),
+                    container_options=options if live is None else live_options(video),
                 )
         except BaseException:
             self._close_source()
@@ -268,8 +268,9 @@ class MediaWriter:
         context.color_primaries = video.primaries
         context.color_trc = video.transfer
         context.colorspace = video.matrix
-        # PyAV's default cuts every picture into slices, which costs size and speed.
-        context.thread_type = ThreadType.AUTO
+        # Slices, PyAV's default, cost size and speed; without them, there is a picture under way
+        # for each thread.
+        context.thread_type = ThreadType.SLICE if self._settings.low_delay else ThreadType.AUTO
         context.thread_count = self._settings.threads or 0
         if encoder.tag and self._format.muxer in ("mp4", "mov"):
             context.codec_tag = encoder.tag

@@ -20,6 +20,7 @@ from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.clock import read_clock, told_cells
 from provenance.watermark.detection import Detection, Geometry, Segment
 from provenance.watermark.evidence import FINE, Evidence
+from provenance.watermark.inset import Insets
 from provenance.watermark.keystone import SLANTS, slants
 from provenance.watermark.presence import PRESENT_P, presence
 from provenance.watermark.region_search import RegionSearch
@@ -254,8 +255,9 @@ class ClipDetector:
             return
         fine = sync.clipped(total)
         slanted = slants(fine, SLANTS)
+        small = Insets(fine)
         for search in self._searches:
-            found = search.look_slanted(fine, slanted) or search.look_small(fine)
+            found = search.look_slanted(fine, slanted) or search.look_small(small)
             if found is not None:
                 self._found = _Found(search, *found)
                 return

@@ -10,7 +10,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,70 +18,97 @@ from provenance.watermark import sync
 from provenance.watermark.sync import SIDE, Placement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
 _RATIOS = (0.32, 0.72)  # size of a cell over that of an uncropped frame's, least and most
 _STEP = 0.006
 _PER_BOX = 3  # places tried along a picture's own side
+_PARTS = 8  # in which a pilot is looked for, of each size
 _FEWEST = 4  # tiles in a rectangle
 _THREADS = 2
 
 
-def insets(
-    soft_map: NDArray[np.float32], pilot: sync.PilotSearch
-) -> Iterator[tuple[Placement, sync.Window]]:
-    """For each small size the best placement, and the part of ``soft_map`` that it shows in.
+class Insets:
+    """What a finer map says of small pictures in it, whatever number of keys ask.
 
-    ``soft_map``: outliers cut off, four pixels a cell of a frame as it was marked.
+    ``soft_map``: outliers cut off, four pixels a cell of a frame as it was marked. Where a mark can
+    be read, its tiles are as alike as its pilot is loud. So what repeats most is found first,
+    without a key, and every key asks for its pilot there alone.
     """
-    low, high = _RATIOS
-    steps = range(int(np.log(high / low) / _STEP))
-    ratios = [low * float(np.exp(index * _STEP)) for index in steps]
-    # The sums and transforms of one size let those of another run beside them.
-    with ThreadPoolExecutor(_THREADS) as pool:
-        yield from pool.map(partial(_best_at, soft_map, pilot), ratios)
+
+    def __init__(self, soft_map: NDArray[np.float32]) -> None:
+        self.soft_map = soft_map
+        low, high = _RATIOS
+        steps = range(int(np.log(high / low) / _STEP))
+        ratios = [low * float(np.exp(index * _STEP)) for index in steps]
+        # The sums and transforms of one size let those of another run beside them.
+        with ThreadPoolExecutor(_THREADS) as pool:
+            self._sizes = list(pool.map(partial(_alike, soft_map), ratios))
+
+    def best(self, pilot: sync.PilotSearch) -> Iterator[Placement]:
+        """For each small size the best placement, limited to the part that it shows in."""
+        for size in self._sizes:
+            which, found = pilot.upright(size.spectra, size.shape)
+            yield replace(found, window=size.windows[which])
 
 
-def _best_at(
-    soft_map: NDArray[np.float32], pilot: sync.PilotSearch, ratio: float
-) -> tuple[Placement, sync.Window]:
+class _Size(NamedTuple):
+    """Parts of a map at one size: ``spectra`` (n, 64, 33) of their folds."""
+
+    shape: Placement
+    windows: list[sync.Window]
+    spectra: NDArray[np.complex64]
+
+
+def _alike(soft_map: NDArray[np.float32], ratio: float) -> _Size:
+    """The parts whose tiles are most alike at cells ``ratio`` times as large; the whole map last.
+
+    Parts overlap by two thirds of a side, so that one of them holds most of the picture.
+    """
     shape = Placement(scale_x=2 * ratio, scale_y=2 * ratio)
     sheet, _ = sync.tiles(soft_map, sync.shape_of(shape))
-    boxes = _boxes(sheet.shape[0], sheet.shape[2], ratio)
-    total = np.zeros((sheet.shape[0] + 1, SIDE, sheet.shape[2] + 1, SIDE), np.float32)
-    np.cumsum(np.cumsum(sheet, 0), 2, out=total[1:, :, 1:])
-    folds = np.stack(
-        [
-            total[bottom, :, right]
-            - total[top, :, right]
-            - total[bottom, :, left]
-            + total[top, :, left]
-            for top, left, bottom, right in boxes
-        ]
+    rows, _, columns, _ = sheet.shape
+    upper, left = _intervals(rows, ratio), _intervals(columns, ratio)
+    down, across = _members(upper, rows), _members(left, columns)
+    summed = np.zeros((rows + 1, *sheet.shape[1:]), np.float32)
+    np.cumsum(sheet, 0, out=summed[1:])
+    bands = np.stack([summed[end] - summed[start] for start, end in upper])
+    folds = np.matmul(across, bands)  # (parts down, 64, parts across, 64)
+    loud = np.einsum("rycx,rycx->rc", sheet, sheet)
+    alike = np.einsum("rycx,rycx->rc", folds, folds) / (down @ loud @ across.T + 1e-12)
+    most = np.argsort(-alike, axis=None)[:_PARTS]
+    chosen = [divmod(int(index), len(left)) for index in most]
+    edge = SIDE * 2 * ratio
+    windows = [
+        (
+            round(upper[i][0] * edge),
+            round(left[j][0] * edge),
+            round(upper[i][1] * edge),
+            round(left[j][1] * edge),
+        )
+        for i, j in chosen
+    ]
+    kept = np.stack([*(folds[i, :, j] for i, j in chosen), sheet.sum((0, 2))])
+    return _Size(
+        shape, [*windows, (0, 0, round(rows * edge), round(columns * edge))], sync.transform(kept)
     )
-    which, found = pilot.upright(folds, shape)
-    top, left, bottom, right = (round(edge * SIDE * 2 * ratio) for edge in boxes[which])
-    return found, (top, left, bottom, right)
 
 
-def _boxes(rows: int, columns: int, ratio: float) -> list[sync.Window]:
-    """Where a picture ``ratio`` times as large may lie in (rows, columns) tiles; all of them last.
-
-    Neighbours share two thirds of a side, so that one of them holds most of the picture.
-    """
-    high, wide = max(2, round(ratio * rows)), max(2, round(ratio * columns))
-    tops = _starts(rows, high)
-    lefts = _starts(columns, wide)
-    found = [(top, left, top + high, left + wide) for top in tops for left in lefts]
-    return [*found, (0, 0, rows, columns)]
-
-
-def _starts(length: int, size: int) -> list[int]:
+def _intervals(length: int, ratio: float) -> list[tuple[int, int]]:
+    """From where to where a picture ``ratio`` times as large may reach, in ``length`` tiles."""
+    size = max(2, round(ratio * length))
     room = max(0, length - size)
     count = int(np.ceil(_PER_BOX * room / size)) + 1
-    return sorted({round(start) for start in np.linspace(0, room, count)})
+    starts = sorted({round(start) for start in np.linspace(0, room, count)})
+    return [(start, start + size) for start in starts]
+
+
+def _members(intervals: Sequence[tuple[int, int]], length: int) -> NDArray[np.float32]:
+    """(n, length): 1 where a tile is in an interval."""
+    tiles = np.arange(length)
+    return np.array([(tiles >= a) & (tiles < b) for a, b in intervals], np.float32)
 
 
 def framed(

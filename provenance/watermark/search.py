@@ -17,7 +17,7 @@ import numpy as np
 from provenance import fec
 from provenance.payload import unpack
 from provenance.watermark.evidence import FINE, LEVELS
-from provenance.watermark.inset import framed, insets
+from provenance.watermark.inset import framed
 from provenance.watermark.sync import PilotSearch, Placement, cells_at, shape_of
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.payload import Payload
+    from provenance.watermark.inset import Insets
     from provenance.watermark.sync import Folds
     from provenance.watermark.tile import Tile
 
@@ -47,11 +48,14 @@ _USUAL_SHORT_SIDES = (
     1600,
     2160,
 )
-_SWEEP = (0.68, 2.9)  # size of a cell over that of an uncropped frame's, least and most
+_SWEEP = (0.68, 3.3)  # size of a cell over that of an uncropped frame's, least and most
 _SWEEP_STEP = 0.004
-# Ratio from which a level of half the size hears as well: cells may be coarser than the extractor
-# was made for by a factor of two, but not finer (measured on cropped clips).
+# Ratio from which the finer level is left out: cells may be coarser than the extractor was made for
+# by a factor of two, but not much finer (measured on cropped clips).
 _COARSER_FROM = 2.2
+# From here on, so many times smaller than that, a level of half the size is asked as well: where a
+# codec has taken the fine part of the cells, it hears better by a tenth to a half.
+_OVERLAP = 1.57
 _WORTH_DECODING = 4.0  # pilot peak, in standard deviations, below which nothing is decoded
 _LIKELY_DECODES = 3
 _REPEATING_DECODES = 4
@@ -96,8 +100,20 @@ class KeySearch:
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
             payload = self._read(maps[level].soft_map, refined)
             if payload is not None:
-                return payload, level, refined
+                return self._finest(maps, payload, level, refined)
         return None
+
+    def _finest(
+        self, maps: Sequence[Folds], payload: Payload, level: int, placement: Placement
+    ) -> tuple[Payload, int, Placement]:
+        """What was read, from the finer level if it reads there too: it tells places better."""
+        if level and placement.scale_x * 2**level < _COARSER_FROM * 2.0 ** (level - 1):
+            twice = replace(placement, scale_x=2 * placement.scale_x, scale_y=2 * placement.scale_y)
+            finer = maps[level - 1].soft_map
+            refined = self._pilot.refine(finer, twice, doubt=0.0)
+            if self._read(finer, refined) == payload:
+                return payload, level - 1, refined
+        return payload, level, placement
 
     def suspects(self, maps: Sequence[Folds]) -> list[tuple[int, Placement]]:
         """Where the mark may be though it was not read: level and placement of the whole frame as
@@ -123,10 +139,10 @@ class KeySearch:
                 return payload, FINE, refined
         return None
 
-    def look_small(self, fine_map: NDArray[np.float32]) -> tuple[Payload, int, Placement] | None:
-        """As :meth:`look`, for small pictures anywhere in ``fine_map``, outliers cut off."""
-        found = [replace(place, window=window) for place, window in insets(fine_map, self._pilot)]
-        found = [placement for placement in found if placement.score >= _WORTH_DECODING]
+    def look_small(self, small: Insets) -> tuple[Payload, int, Placement] | None:
+        """As :meth:`look`, for small pictures anywhere in a finer map."""
+        fine_map = small.soft_map
+        found = [place for place in small.best(self._pilot) if place.score >= _WORTH_DECODING]
         for placement in sorted(found, key=lambda p: -p.score)[:_SMALL_DECODES]:
             near = self._pilot.refine(fine_map, placement, doubt=_SMALL_DOUBT)
             for view in (*framed(fine_map, self.tile.pilot_pattern(), near), near):
@@ -161,7 +177,8 @@ class KeySearch:
     def _at(self, maps: Sequence[Folds], ratios: Sequence[float]) -> list[tuple[int, Placement]]:
         found = []
         for level in range(LEVELS):
-            low, high = _COARSER_FROM * 2.0 ** (level - 1), _COARSER_FROM * 2.0**level
+            high = _COARSER_FROM * 2.0**level
+            low = high / 2 / _OVERLAP
             scales = [
                 Placement(scale_x=r / 2**level, scale_y=r / 2**level)
                 for r in ratios

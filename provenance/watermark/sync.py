@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from provenance.watermark.climb import climbed
 from provenance.watermark.lattice import lattices
 from provenance.watermark.tile import TILE
 
@@ -33,18 +34,10 @@ FOLD_GRAIN = 2  # pixels a cell in a folded tile
 SIDE = TILE * FOLD_GRAIN
 # Evidence beyond this many rms of its map is an outlier of the picture, not of the mark.
 _CLIP_RMS = 3.0
-# Ways to change a shape, in units of the tile's own sides: wider, taller, turned, sheared.
-_MOVES = (
-    np.array([[1.0, 0], [0, 0]]),
-    np.array([[0, 0], [0, 1.0]]),
-    np.array([[0, -1.0], [1, 0]]),
-    np.array([[0, 1.0], [0, 0]]),
-)
-_DOUBT_STEP = 0.001
-_WORTH_MOVING = 0.05  # gain in score; less is noise, and would tilt what is straight
-_REFINING_STEPS = (0.004, 0.002, 0.001, 0.0005)
+_DOUBT_STEP = 0.003
 _MOST_LATTICES = 6
 _THREADS = 2
+_TOGETHER = 8  # shapes whose pilots are sought at once
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
 _UPRIGHT = ((False, 0), (True, 0))
 
@@ -185,7 +178,7 @@ class Folds:
         matrix = shape_of(placement)
         shape = tuple(matrix.ravel().tolist())
         if shape not in self._spectra:
-            self._spectra[shape] = _transform(fold(self.soft_map, matrix))
+            self._spectra[shape] = transform(fold(self.soft_map, matrix))
         return self._spectra[shape]
 
     def shapes(self) -> list[Placement]:
@@ -207,73 +200,85 @@ class PilotSearch:
         laid = [
             np.rot90(drawn, -turns)[:, :: -1 if flipped else 1] for flipped, turns in _ORIENTATIONS
         ]
-        self._spectra = np.conj(_transform(np.stack(laid)))
+        self._laid = np.stack(laid)
+        self._spectra = np.conj(transform(self._laid))
 
     def best(self, folds: Folds, shapes: Iterable[Placement]) -> list[Placement]:
         """The best shift and orientation at each of ``shapes``, best first."""
 
-        def peak(shape: Placement) -> Placement:
-            return self._peak(folds.spectrum(shape), shape, _ORIENTATIONS)
+        def peaks(some: Sequence[Placement]) -> list[Placement]:
+            spectra = np.stack([folds.spectrum(shape) for shape in some])
+            return self._peaks(spectra, some, _ORIENTATIONS)
 
-        # The sums and transforms of one shape let those of another run beside them.
+        listed = list(shapes)
+        some = [listed[first : first + _TOGETHER] for first in range(0, len(listed), _TOGETHER)]
+        # The sums and transforms of some shapes let those of others run beside them.
         with ThreadPoolExecutor(_THREADS) as pool:
-            found = list(pool.map(peak, shapes))
+            found = [placement for part in pool.map(peaks, some) for placement in part]
         return sorted(found, key=lambda p: -p.score)
 
-    def upright(self, folds: NDArray[np.float32], shape: Placement) -> tuple[int, Placement]:
-        """The best of (n, 64, 64) ``folds`` of one ``shape``, mirrored or not, never turned."""
-        pilots = self._spectra[[_ORIENTATIONS.index(o) for o in _UPRIGHT]]
-        spectra = _transform(folds)
-        correlation = np.fft.irfft2(spectra[:, None] * pilots, s=(SIDE, SIDE))
-        heights = correlation.max((2, 3)) / (correlation.std((2, 3)) + 1e-20)
-        which = int(heights.max(1).argmax())
-        return which, self._peak(spectra[which], shape, _UPRIGHT)
+    def upright(self, spectra: NDArray[np.complex64], shape: Placement) -> tuple[int, Placement]:
+        """The best of (n, 64, 33) transformed folds of ``shape``, mirrored or not, never turned."""
+        found = self._peaks(spectra, [shape] * len(spectra), _UPRIGHT)
+        which = max(range(len(found)), key=lambda index: found[index].score)
+        return which, found[which]
 
     def refine(
         self, soft_map: NDArray[np.float32], start: Placement, *, doubt: float = 0.015
     ) -> Placement:
-        """The best placement near ``start``: first any scale up to ``doubt`` off, then uphill."""
+        """The best placement near ``start``: any scale up to ``doubt`` off, then uphill."""
         straight = straightened(cut_out(soft_map, start.window), start.bend)
         shape = shape_of(start)
         reach = round(doubt / _DOUBT_STEP)
         around = np.exp(np.arange(-reach, reach + 1) * _DOUBT_STEP).tolist()
         best = max((self._moved(straight, start, shape * r) for r in around), key=_score)
-        for step in _REFINING_STEPS:
-            for move in _MOVES:
-                shape = shape_of(best)
-                near = (shape @ (np.eye(2) + sign * step * move) for sign in (1, -1))
-                moved = max((self._moved(straight, best, m) for m in near), key=_score)
-                if moved.score > best.score + _WORTH_MOVING:
-                    best = moved
-        return best
+        return self._moved(straight, best, self._climbed(straight, best))
+
+    def _climbed(self, straight: NDArray[np.float32], placement: Placement) -> NDArray[np.float64]:
+        """(2, 2) shape that fits better than that of ``placement``."""
+        shape = shape_of(placement)
+        which = _ORIENTATIONS.index((placement.flipped, placement.quarter_turns))
+        sheet, low = tiles(straight, shape)
+        spectrum = transform(sheet.sum((0, 2)))
+        plane = np.fft.irfft2(spectrum * self._spectra[which], s=(SIDE, SIDE))
+        row, column = (int(i) for i in np.unravel_index(int(plane.argmax()), plane.shape))
+        deviation = float(plane.std())
+        change = climbed(sheet, low, self._laid[which], (row, column), deviation=deviation)
+        return shape @ (np.eye(2) + change)
 
     def _moved(
         self, straight: NDArray[np.float32], placement: Placement, matrix: NDArray[np.float64]
     ) -> Placement:
         same = ((placement.flipped, placement.quarter_turns),)
-        return self._peak(_transform(fold(straight, matrix)), shaped(placement, matrix), same)
+        spectra = transform(fold(straight, matrix))[None]
+        return self._peaks(spectra, [shaped(placement, matrix)], same)[0]
 
-    def _peak(
+    def _peaks(
         self,
-        spectrum: NDArray[np.complex64],
-        shape: Placement,
+        spectra: NDArray[np.complex64],
+        shapes: Sequence[Placement],
         orientations: Sequence[tuple[bool, int]],
-    ) -> Placement:
-        """The highest peak over its own noise, among ``orientations`` (flipped, quarter turns)."""
+    ) -> list[Placement]:
+        """For each of (n, 64, 33) folds the highest peak over its own noise.
+
+        ``orientations``: those to choose from (flipped, quarter turns).
+        """
         pilots = self._spectra[[_ORIENTATIONS.index(o) for o in orientations]]
-        correlation = np.fft.irfft2(spectrum * pilots, s=(SIDE, SIDE))
-        spread = correlation.std((1, 2))
-        heights = correlation.max((1, 2)) / np.where(spread > 0, spread, 1)
-        which = int(heights.argmax())
-        plane = correlation[which]
-        row, column = (int(i) for i in np.unravel_index(int(plane.argmax()), plane.shape))
-        peak = (row + _vertex(plane[:, column], row), column + _vertex(plane[row], column))
-        flipped, turns = orientations[which]
-        placement = replace(
-            shape, flipped=flipped, quarter_turns=turns, score=float(heights[which])
-        )
-        row_s, column_s = upright(peak, placement)
-        return replace(placement, shift=(row_s % SIDE, column_s % SIDE))
+        correlation = np.fft.irfft2(spectra[:, None] * pilots, s=(SIDE, SIDE))
+        heights = correlation.max((2, 3)) / (correlation.std((2, 3)) + np.float32(1e-20))
+        found = []
+        for shape, planes, scores in zip(shapes, correlation, heights, strict=True):
+            which = int(scores.argmax())
+            plane = planes[which]
+            row, column = (int(i) for i in np.unravel_index(int(plane.argmax()), plane.shape))
+            peak = (row + _vertex(plane[:, column], row), column + _vertex(plane[row], column))
+            flipped, turns = orientations[which]
+            placement = replace(
+                shape, flipped=flipped, quarter_turns=turns, score=float(scores[which])
+            )
+            row_s, column_s = upright(peak, placement)
+            found.append(replace(placement, shift=(row_s % SIDE, column_s % SIDE)))
+        return found
 
 
 def upright(point: tuple[float, float], placement: Placement) -> tuple[float, float]:
@@ -311,7 +316,8 @@ def _score(placement: Placement) -> float:
     return placement.score
 
 
-def _transform(folded: NDArray[np.float32]) -> NDArray[np.complex64]:
+def transform(folded: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """The Fourier transform of (…, 64, 64) folds, as :class:`PilotSearch` correlates it."""
     return np.asarray(np.fft.rfft2(folded), np.complex64)
 
 

@@ -6,12 +6,11 @@ import logging
 import secrets
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from service.generation.models import Models, open_weights, sources_of
-from service.generation.sink import ReaderGone
+from service.generation.turns import Turns
 from service.generation.work import Stopped, make_clip, problem_of
 from service.problems import Problem
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from service.generation.models import Opener
     from service.generation.parts import Clips
     from service.generation.records import State
-    from service.generation.sink import LiveSink
+    from service.generation.sink import LiveSink, Reader
     from service.generation.wishes import Wish
     from service.settings import GenerationSettings
 
@@ -34,11 +33,15 @@ def new_id() -> str:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Job:
-    """A clip under way. ``stop``: set to end it. ``ended``: set when all of it is cleared away."""
+    """A clip under way. ``request``: digest of what is wished; ``claims``: how many wait for it.
+    ``recorded``: set once the database knows it. ``stop``: set to end it. ``ended``: set when all
+    of it is cleared away.
+    """
 
     id: str
     tenant: str
     wish: Wish
+    request: str
     actor: str
     prompt_hash: str
     sink: LiveSink | None
@@ -47,6 +50,8 @@ class Job:
     until: float = float("inf")
     unknown_words: list[str] | None = None
     problem: Problem | None = None
+    claims: int = 1
+    recorded: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
 
@@ -63,14 +68,24 @@ class Job:
         self.check()
 
     def cancel(self) -> None:
-        """Ends it at its next step; its reader gets no more."""
+        """Ends it at its next step; its readers get no more."""
         self.stop.set()
         if self.sink is not None:
-            self.sink.leave()
+            self.sink.break_off()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Somebody who waits for a clip. ``reader``: of its stream; ``joined``: others came first."""
+
+    job: Job
+    reader: Reader | None
+    joined: bool
 
 
 class Maker:
-    """Makes clips, ``settings.at_once`` at a time; ``settings.waiting`` more may wait.
+    """Makes clips, ``settings.at_once`` at a time; ``settings.waiting`` more may wait, and tenants
+    take turns. Who wishes what is already being made for the same tenant joins those who wait.
 
     The prompts of those who wait are in memory alone, so that none is ever stored.
     """
@@ -80,48 +95,91 @@ class Maker:
     ) -> None:
         self._clips, self._settings, self._opener = clips, settings, opener
         self.sources = sources_of(settings)
-        self._queue: deque[Job] = deque()
+        self._queue = Turns()
         self._jobs: dict[str, Job] = {}
+        self._flights: dict[tuple[str, str], Job] = {}  # by tenant and request
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._closed = threading.Event()
 
-    def submit(self, job: Job, *, request: str) -> None:
-        """Takes a clip into the queue, and into the records under the digest ``request``.
+    def submit(self, job: Job) -> Claim:
+        """Takes a clip into the queue, and into the records; or joins the same one under way.
 
-        Raises :class:`Problem` (generation.queue_full) when too many wait.
+        Raises :class:`Problem` (generation.queue_full) when too many wait. A tenant that waits for
+        nothing else has a place in any case, so that others cannot take all.
         """
         with self._changed:
             if self._closed.is_set():
                 raise Problem("service.draining", retry_after_s=RETRY_AFTER_S)
-            # Those that were cancelled wait for nothing but their turn to be cleared away.
-            held = sum(not other.stop.is_set() for other in self._jobs.values())
-            if held >= self._settings.waiting + self._settings.at_once:
-                raise Problem("generation.queue_full", retry_after_s=RETRY_AFTER_S)
-            self._jobs[job.id] = job
+            claim = self._join(job)
+            if claim is None:
+                self._take(job)
+                reader = None if job.sink is None else job.sink.reader()
+        if claim is not None:
+            claim.job.recorded.wait()
+            if claim.job.problem is None:
+                return claim
+            self.leave(claim)
+            raise claim.job.problem
         try:
             self._clips.records.add(
                 job.id,
                 job.wish,
                 tenant=job.tenant,
                 actor=job.actor,
-                request=request,
+                request=job.request,
                 prompt_hash=job.prompt_hash,
             )
         except BaseException:
+            # Whoever joined meanwhile is told by the end of it.
+            job.problem = Problem("internal")
+            job.cancel()
             self._forget(job)
             raise
+        job.recorded.set()
         with self._changed:
             closed = self._closed.is_set()
             if not closed:
-                self._queue.append(job)
+                self._queue.add(job)
                 self._changed.notify()
                 self._start()
         if closed:
             problem = Problem("service.draining", retry_after_s=RETRY_AFTER_S)
             self._failed(job, problem)
+            job.cancel()
             self._forget(job)
             raise problem
+        return Claim(job=job, reader=reader, joined=False)
+
+    def _join(self, job: Job) -> Claim | None:
+        """A claim on the same clip under way, if its stream is there for who wants one."""
+        same = self._flights.get((job.tenant, job.request))
+        if same is None or same.stop.is_set():
+            return None
+        reader = None
+        if job.sink is not None:
+            if same.sink is None:
+                return None
+            reader = same.sink.reader()
+        same.claims += 1
+        return Claim(job=same, reader=reader, joined=True)
+
+    def _take(self, job: Job) -> None:
+        # Those that were cancelled wait for nothing but their turn to be cleared away.
+        held = [one.tenant for one in self._jobs.values() if not one.stop.is_set()]
+        room = self._settings.waiting + self._settings.at_once
+        if len(held) >= room and job.tenant in held:
+            raise Problem("generation.queue_full", retry_after_s=RETRY_AFTER_S)
+        self._jobs[job.id] = self._flights[job.tenant, job.request] = job
+
+    def leave(self, claim: Claim) -> None:
+        """Somebody waits no longer; what nobody waits for is cancelled."""
+        if claim.reader is not None:
+            claim.reader.close()
+        with self._changed:
+            claim.job.claims -= 1
+            if not claim.job.claims:
+                claim.job.cancel()
 
     def job(self, one: str) -> Job | None:
         """The clip under way here, or None."""
@@ -162,7 +220,7 @@ class Maker:
                 self._changed.wait_for(lambda: self._queue or self._closed.is_set())
                 if not self._queue:
                     return
-                job = self._queue.popleft()
+                job = self._queue.next()
             try:
                 self._make(job, models)
             except Exception:
@@ -178,10 +236,12 @@ class Maker:
             make_clip(job, models, self._clips)
             failed = False
             job.state = "done"
-        except (Stopped, ReaderGone) as error:
-            code = error.code if isinstance(error, Stopped) else "generation.cancelled"
-            self._failed(job, Problem(code, retry_after_s=RETRY_AFTER_S))
+        except Stopped as error:
+            self._failed(job, Problem(error.code, retry_after_s=RETRY_AFTER_S))
         except Exception as error:
+            if job.stop.is_set():  # its stream was taken away while it was written to
+                self._failed(job, Problem("generation.cancelled", retry_after_s=RETRY_AFTER_S))
+                return
             # A GPU that is gone stays gone for what was open on it.
             models.drop(job.wish.model)
             LOG.exception("a clip of %s failed", job.wish.model)
@@ -215,4 +275,9 @@ class Maker:
     def _forget(self, job: Job) -> None:
         with self._changed:
             self._jobs.pop(job.id, None)
+            if self._flights.get((job.tenant, job.request)) is job:
+                del self._flights[job.tenant, job.request]
+            if job.sink is not None:
+                job.sink.close()
+        job.recorded.set()
         job.ended.set()

@@ -20,9 +20,9 @@ from provenance.prompt import prompt_digest
 from service.access import May, ServicesHere
 from service.accounts import Caller
 from service.generation.documents import generation_document
-from service.generation.making import RETRY_AFTER_S, Job, Maker, new_id
+from service.generation.making import RETRY_AFTER_S, Claim, Job, Maker, new_id
 from service.generation.schemas import ClipWish, GenerationDocument, GenerationId, StreamWish
-from service.generation.sink import LiveSink, ReaderGone
+from service.generation.sink import LiveSink, Reader, ReaderGone
 from service.generation.wishes import wish_of
 from service.problems import Problem
 from service.routes.bodies import json_body
@@ -68,8 +68,8 @@ async def generate(
 ) -> Response:
     """Makes a clip and answers when it is there; a client that goes cancels it.
 
-    The same request gives the same clip again, while it is kept. With `Prefer: respond-async` the
-    answer comes at once, and `Location` says where to look.
+    The same request gives the same clip again, while it is made or kept. With
+    `Prefer: respond-async` the answer comes at once, and `Location` says where to look.
     """
     asked = ClipWish.model_validate(await json_body(request, services.settings.bounds))
     maker = maker_of(request)
@@ -80,18 +80,19 @@ async def generate(
     )
     if found is not None:
         return await _answer(request, services, found, headers={"Generation-Cached": "true"})
-    job = _job(services, caller, wish, prompt_hash)
-    await anyio.to_thread.run_sync(lambda: maker.submit(job, request=request_digest))
+    made = _job(services, caller, wish, request_digest, prompt_hash)
+    claim = await anyio.to_thread.run_sync(maker.submit, made)
+    job, headers = claim.job, {"Generation-Cached": "true"} if claim.joined else {}
     if _ASYNC.search(prefer or ""):
         record = await _record(services, caller, job.id)
         location = f"/v2/generations/{job.id}"
-        headers = {"Location": location, "Preference-Applied": "respond-async"}
+        headers |= {"Location": location, "Preference-Applied": "respond-async"}
         return await _answer(request, services, record, status=202, headers=headers)
-    await _ended(request, job)
+    await _ended(request, maker, claim)
     if job.problem is not None:
         raise job.problem
     record = await _record(services, caller, job.id)
-    return await _answer(request, services, record, job=job)
+    return await _answer(request, services, record, job=job, headers=headers)
 
 
 @router.post(
@@ -111,7 +112,7 @@ async def stream(
     services: ServicesHere,
     caller: Annotated[Caller, Depends(MAY_WRITE)],
 ) -> Response:
-    """Sends a clip while it is made; a client that goes cancels it.
+    """Sends a clip while it is made; when the last client that waits for it goes, it is cancelled.
 
     The header `Generation-Id` names it: once the stream is over, the signed file is at
     `/v2/generations/{id}`. A stream that breaks off is a transfer that breaks off.
@@ -131,12 +132,21 @@ async def stream(
                 services.clips.storage.open, services.clips.name(found.id, "stream")
             )
             return FileResponse(file, headers=headers)
-    job = _job(services, caller, wish, prompt_hash)
-    stall_s = services.settings.generation.stall_s
-    job.sink = LiveSink(services.clips.making / job.id / "stream.mp4", stall_s=stall_s)
-    await anyio.to_thread.run_sync(lambda: maker.submit(job, request=request_digest))
-    first = await _first(request, job)
-    return LiveResponse(job, first, headers=_stream_headers(job.id), stall_s=stall_s)
+    made = _job(services, caller, wish, request_digest, prompt_hash)
+    made.sink = LiveSink(services.clips.making / made.id / "stream.mp4")
+    claim = await anyio.to_thread.run_sync(maker.submit, made)
+    assert claim.reader is not None
+    first = await _first(request, maker, claim, claim.reader)
+    headers = _stream_headers(claim.job.id)
+    if claim.joined:
+        headers["Generation-Cached"] = "true"
+    return LiveResponse(
+        claim.reader,
+        first,
+        lambda: maker.leave(claim),
+        headers=headers,
+        stall_s=services.settings.generation.stall_s,
+    )
 
 
 @router.get(
@@ -203,47 +213,48 @@ def _digests(services: Services, wish: Wish) -> tuple[str, str]:
     return wish.digest(key), str(prompt_digest(wish.request.text, key))
 
 
-def _job(services: Services, caller: Caller, wish: Wish, prompt_hash: str) -> Job:
+def _job(services: Services, caller: Caller, wish: Wish, request: str, prompt_hash: str) -> Job:
     _settings(services)
     return Job(
         id=new_id(),
         tenant=caller.tenant.id,
         wish=wish,
+        request=request,
         actor=caller.key,
         prompt_hash=prompt_hash,
         sink=None,
     )
 
 
-async def _first(request: Request, job: Job) -> bytes:
+async def _first(request: Request, maker: Maker, claim: Claim, reader: Reader) -> bytes:
     """The first bytes: what fails before them is an answer like any other."""
-    assert job.sink is not None
     block: bytes | None = None
+    left = False
     try:
         while block is None and not await request.is_disconnected():
             with anyio.move_on_after(0.2):
-                block = await job.sink.next()
+                block = await reader.next()
     except ReaderGone:
-        await _ended(request, job)
-        raise job.problem or Problem("generation.cancelled") from None
+        left = True
+        await _ended(request, maker, claim)
+        raise claim.job.problem or Problem("generation.cancelled") from None
     finally:
-        if block is None:
-            job.cancel()
+        if block is None and not left:
+            maker.leave(claim)
     if block is None:
         raise Problem("generation.cancelled")
     return block
 
 
-async def _ended(request: Request, job: Job) -> None:
-    """Waits for the end of ``job``; a client that goes meanwhile cancels it."""
+async def _ended(request: Request, maker: Maker, claim: Claim) -> None:
+    """Waits for the end of a clip; a client that goes meanwhile waits no longer."""
     try:
-        while not job.ended.is_set():
+        while not claim.job.ended.is_set():
             await anyio.sleep(_LOOK_S)
             if await request.is_disconnected():
                 raise Problem("generation.cancelled")
     finally:
-        if not job.ended.is_set():
-            job.cancel()
+        maker.leave(claim)
 
 
 def _stream_headers(one: str) -> dict[str, str]:

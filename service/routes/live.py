@@ -11,11 +11,11 @@ import anyio.to_thread
 from fastapi.responses import Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from starlette.types import Receive, Scope, Send
 
-    from service.generation.making import Job
+    from service.generation.sink import Reader
 
 MEDIA_TYPE = "video/mp4"
 _BLOCK = 1 << 18
@@ -74,26 +74,30 @@ class Pieces(Response, ABC):
 
 
 class LiveResponse(Pieces):
-    """A clip while it is made, after its ``first`` bytes. Whoever goes cancels it."""
+    """A clip while it is made: its ``first`` bytes, then what ``reader`` gets. Then, or when the
+    client goes, ``leave`` is called.
+    """
 
     def __init__(
-        self, job: Job, first: bytes, *, headers: Mapping[str, str], stall_s: float
+        self,
+        reader: Reader,
+        first: bytes,
+        leave: Callable[[], None],
+        *,
+        headers: Mapping[str, str],
+        stall_s: float,
     ) -> None:
         super().__init__(headers=headers, stall_s=stall_s)
-        self._job, self._first, self._whole = job, first, False
+        self._reader, self._first, self._leave = reader, first, leave
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        sink = self._job.sink
-        assert sink is not None
         block: bytes | None = self._first
         while block is not None:
             yield block
-            block = await sink.next()
-        self._whole = True
+            block = await self._reader.next()
 
     def close(self) -> None:
-        if not self._whole:
-            self._job.cancel()
+        self._leave()
 
 
 class FileResponse(Pieces):

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 
 from detectors.report.style import STYLE
 from provenance.payload import model_by_key
-from service.web.page import POLICY, Piece, add_pieces, piece_of, read
+from service.web.page import POLICY, Piece, add_pieces, framed, piece_of, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,5 +49,5 @@ def generate_page(models: Iterable[str]) -> str:
     given = {"data": data, "models": options}
     return _PLACE.sub(
         lambda place: given.get(place[1]) or html.escape(texts["page"][place[1]]),
-        read("generate.html"),
+        framed("generate.html", "generate.css", "generate.js"),
     )

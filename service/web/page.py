@@ -76,10 +76,23 @@ def index(settings: Settings) -> str:
     }
     # Inside a script element "<" could end it; JSON may write it otherwise.
     data = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
-    page = _WHEN_LINKS.sub(r"\1" if settings.links else "", read("index.html"))
+    page = _WHEN_LINKS.sub(r"\1" if settings.links else "", framed("index.html", "app.js"))
     return _PLACE.sub(
         lambda place: data if place[1] == "data" else html.escape(words["page"][place[1]]), page
     )
+
+
+def framed(body: str, *own: str) -> str:
+    """The frame that all pages share around the file ``body``, with its ``own`` styles and
+    scripts; words are still to be filled in.
+    """
+    loads = {
+        "css": '<link rel="stylesheet" href="/web/{}">',
+        "js": '<script type="module" src="/web/{}"></script>',
+    }
+    head = "\n".join(loads[name.rpartition(".")[2]].format(name) for name in own)
+    frame = read("frame.html").replace("<!--own-->", head)
+    return frame.replace("<!--body-->", read(body).strip())
 
 
 def _filled(texts: Any, settings: Settings) -> Any:

@@ -9,14 +9,14 @@ from attacks import demo
 from tests.desk import names
 
 HANDLED = {
-    "nothing: as stamped": "embedded, trusted",
+    "nothing: as it was made": "embedded, trusted",
     "metadata stripped (remux)": "recovered, trusted",
     "re-encoded at CRF 28": "recovered, trusted",
     "cropped to 70 % a side": "recovered, trusted",
     "mirrored": "recovered, trusted",
     "sent through a messenger": "recovered, trusted",
     "filmed off a screen (simulated)": "recovered, trusted",
-    "never stamped: the original": "none",
+    "never marked: another clip": "none",
 }
 
 
@@ -33,7 +33,7 @@ def run(*arguments):
 
 
 def test_the_demo(tmp_path, small):
-    result = run("-o", tmp_path / "demo", "--seconds", 4)
+    result = run("-o", tmp_path / "demo", "--drawn", "--seconds", 4)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("Watermark detected"))
@@ -69,9 +69,9 @@ def test_a_demo_that_fails_says_so(tmp_path, small, monkeypatch):
     """The table is not painted: what was not found is not in it, and the exit code tells."""
     monkeypatch.setattr(demo, "stamp", stamp_nothing)
     monkeypatch.setattr(demo, "_handle", lambda *_: {})
-    result = run("-o", tmp_path / "demo", "--seconds", 1)
+    result = run("-o", tmp_path / "demo", "--drawn", "--seconds", 1)
     assert result.exit_code == 1
-    assert "not as expected: nothing: as stamped" in result.stderr
+    assert "not as expected: nothing: as it was made" in result.stderr
 
 
 def stamp_nothing(original, stamped, **options):

@@ -154,13 +154,27 @@ def test_streaming_makes_the_frames_that_are_made_without(generator, plain, plac
     assert told[-1] == ("streaming", 1.0)
 
 
-def test_a_stream_that_cannot_be_sent_leaves_no_file(generator, places):
+def test_a_stream_that_cannot_be_sent_ends_the_model_and_leaves_no_file(
+    generator, places, monkeypatch
+):
+    ended = []
+
     class Gone:
         def write(self, _data):
             raise BrokenPipeError
 
-    with pytest.raises(OutputError):
+    def chunks(request, watch):
+        try:
+            yield from HeliosGenerator.generate(generator, request, watch)
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr(generator, "generate", chunks)
+    # The error that is held here holds the iterator: it has to have been closed.
+    with pytest.raises(OutputError) as held:
         write(generator, asked(), places / "a.mp4", stream=Gone(), watch=Watch())
+    assert ended
+    assert held.value.__traceback__ is not None
     assert not (places / "a.mp4").exists()
     assert not list(places.glob("*.mp4"))
 

@@ -156,6 +156,16 @@ def test_a_clip_of_several_windows_has_every_frame_once(saved):
     assert sum(len(chunk.frames) for chunk in chunks) == 60
 
 
+def test_a_pipeline_that_gives_no_pictures_is_an_error(saved, monkeypatch):
+    generator = open_folder(saved("WanPipeline"), "cpu", **steps("WanPipeline"))
+    vae = generator.pipeline.vae
+    # As one of another version, which asks its codec for nothing that we know of.
+    monkeypatch.setattr(type(generator.pipeline), "__call__", lambda *_, **__: None)
+    with pytest.raises(FrameError, match="no pictures"):
+        made(generator, Request(prompt="a", **SMALL))
+    assert "decode" not in vars(vae)
+
+
 def test_too_few_frames_are_an_error():
     from generators.adapters.chunking import chunks
 

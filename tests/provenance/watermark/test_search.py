@@ -11,6 +11,7 @@ import pytest
 from provenance.keys import CarrierKey
 from provenance.payload import Payload, pack
 from provenance.watermark.evidence import FINE
+from provenance.watermark.inset import Insets
 from provenance.watermark.keystone import slants
 from provenance.watermark.search import KeySearch
 from provenance.watermark.sync import SIDE, Folds, clipped
@@ -54,6 +55,13 @@ def test_as_marked_is_found_at_once_and_without_a_sweep():
     assert (payload, level, tried) == (PAYLOAD, 0, 1)
     assert (placement.flipped, placement.quarter_turns, placement.bend) == (False, 0, None)
     assert placement.rotation_deg == pytest.approx(0, abs=0.1)
+
+
+@pytest.mark.parametrize(("scale", "level"), [(1.55, 0), (3.1, 1)])
+def test_coarse_cells_are_read_at_the_finest_level_that_hears_them(scale, level):
+    (payload, found, placement), _ = search(levels(np.diag([scale, scale])), "straight")
+    assert (payload, found) == (PAYLOAD, level)
+    assert placement.scale_x * 2**found == pytest.approx(scale, rel=0.015)
 
 
 @pytest.mark.parametrize(
@@ -123,13 +131,13 @@ def test_a_small_picture_is_found_where_it_is():
     moved = np.diag([0.8, 0.8, 1.0])
     moved[:2, 2] = left, top
     asked = KeySearch(LAYOUT, 1280, 720)
-    payload, level, placement = asked.look_small(fine(moved, window=window, amplitude=0.5))
+    payload, level, placement = asked.look_small(Insets(fine(moved, window=window, amplitude=0.5)))
     assert (payload, level) == (PAYLOAD, FINE)
     assert placement.scale_x == pytest.approx(0.8, abs=0.005)
     assert placement.window == pytest.approx(window, abs=3)
     # The same, mirrored: its tiles begin on the right.
     mirrored = fine(moved, window=window, amplitude=0.5)[:, ::-1].copy()
-    payload, _, placement = asked.look_small(mirrored)
+    payload, _, placement = asked.look_small(Insets(mirrored))
     assert payload == PAYLOAD
     assert placement.flipped
     assert placement.window == pytest.approx(
@@ -141,7 +149,7 @@ def test_nothing_small_or_slanted_is_found_under_another_key():
     seen = fine(leaning(0.1, -0.12))
     asked = KeySearch(lay_out(OTHER), 1280, 720)
     assert asked.look_slanted(seen, slants(seen, 3)) is None
-    assert asked.look_small(seen) is None
+    assert asked.look_small(Insets(seen)) is None
     assert 0 < asked.tried <= (3 + 12) * 128  # every word is counted
 
 

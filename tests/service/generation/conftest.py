@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 
 import httpx
 import numpy as np
@@ -20,6 +21,7 @@ from service.app import create_app
 from service.generation.making import Maker
 from service.services import open_services
 from service.settings import GenerationSettings, ScanSettings, Settings
+from tests.drawn import moving_frames
 from tests.generators.conftest import one_thread
 from tests.generators.streaming import untrained_streaming_model
 from tests.generators.untrained import untrained_model
@@ -48,9 +50,9 @@ class Server:
 
     def generate(self, prompt="a red ball", **more):
         headers = more.pop("headers", {})
-        return self.ask(
-            "POST", "/v2/generate", json={"prompt": prompt} | SMALL | more, headers=headers
-        )
+        key = more.pop("key", None)
+        wish = {"prompt": prompt} | SMALL | more
+        return self.ask("POST", "/v2/generate", json=wish, headers=headers, key=key)
 
     def streaming(self, prompt="a red ball", **more):
         return httpx.stream(
@@ -136,15 +138,22 @@ def server(tmp_path_factory, makes):
 
 @dataclass
 class Drawing:
-    """A streaming generator that draws noise, a chunk whenever it is let."""
+    """A streaming generator that draws noise, or moving waves, a chunk whenever it is let.
+
+    ``seeds``: of the clips that were begun, in order. ``unwanted``: whether the one under way was
+    cancelled.
+    """
 
     model: str = "helios-1.0"
     trained: bool = True
     chunk: int = 8
-    free: int = 40  # frames before it first waits: more than an encoder holds back
+    free: int = 16  # frames before it first waits: a fragment, and what closes it
     go: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
     fails_at: int | None = None
+    waves: bool = False
+    seeds: list[int] = field(default_factory=list)
+    unwanted: object = lambda: False
 
     def unknown_words(self, _request):
         return []
@@ -154,15 +163,21 @@ class Drawing:
 
     def chunks(self, request):
         rng = np.random.default_rng(request.seed)
+        waves = moving_frames(request.frames, request.height, request.width)
+        self.seeds.append(request.seed)
+        self.closed.clear()
         try:
             for start in range(0, request.frames, self.chunk):
                 if start == self.fails_at:
                     raise RuntimeError("CUDA error: device-side assert triggered")
                 size = (min(self.chunk, request.frames - start), request.height, request.width, 3)
-                yield Chunk(frames=rng.integers(0, 255, size, np.uint8), audio=None)
+                if self.waves:
+                    yield Chunk(frames=np.stack([*islice(waves, size[0])]), audio=None)
+                else:
+                    yield Chunk(frames=rng.integers(0, 255, size, np.uint8), audio=None)
                 while start + self.chunk >= self.free and not self.go.wait(0.02):
-                    # As a model between two steps: it lets go when it is asked to.
-                    if self.closed.is_set():
+                    # As a model between two steps: it goes on, and its clip is cancelled.
+                    if self.unwanted():
                         return
         finally:
             self.closed.set()
@@ -177,7 +192,16 @@ def drawn(tmp_path, makes):
         settings = replace(makes, longest_s=None, largest=None, **more)
         running = serving(tmp_path, settings, opener=lambda _source, _device: drawing)
         opened.append((running, drawing))
-        return running.__enter__()
+        server = running.__enter__()
+
+        def unwanted():
+            return any(
+                job.state == "running" and job.stop.is_set()
+                for job in list(server.maker._jobs.values())
+            )
+
+        drawing.unwanted = unwanted
+        return server
 
     yield start
     for running, drawing in opened:

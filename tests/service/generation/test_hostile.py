@@ -11,7 +11,7 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from service.generation.sink import LiveSink, ReaderGone
+from service.generation.sink import MOST_AT_ONCE, LiveSink, ReaderGone
 from tests.service.generation.conftest import Drawing
 
 LONG = {"duration": 20, "seed": 3}
@@ -149,9 +149,7 @@ def test_a_clip_that_takes_too_long_is_given_up(drawn):
 
 
 def test_a_reader_that_takes_nothing_is_left(drawn):
-    drawing = Drawing()
-    drawing.go.set()
-    server = drawn(drawing, stall_s=0.5)
+    server = drawn(Drawing(free=120), stall_s=0.5)  # far more than sockets hold, and no end
     host, port = server.url.removeprefix("http://").split(":")
     wish = {"prompt": "a", "model": "helios-1.0", "resolution": "640x480", "duration": 20}
     body = json.dumps(wish).encode()
@@ -169,16 +167,46 @@ def test_a_reader_that_takes_nothing_is_left(drawn):
     assert server.stored() == []
 
 
-def test_a_sink_holds_no_more_than_it_may(tmp_path):
-    async def full():
-        sink = LiveSink(tmp_path / "stream.mp4", stall_s=0.1, most=10)
-        sink.write(b"x" * 10)
+def test_readers_of_a_stream_each_have_all_of_it_at_their_own_pace(tmp_path):
+    async def read():
+        sink = LiveSink(tmp_path / "stream.mp4")
+        early = sink.reader()
+        sink.write(b"x" * (MOST_AT_ONCE + 1))
+        late = sink.reader()
+        assert await early.next() == b"x" * MOST_AT_ONCE
+        assert await early.next() == b"x"
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, sink.write, b"y")
+            assert await early.next() == b"y"
+        sink.end(failed=False)
+        sink.close()
+        assert await early.next() is None
+        early.close()
+        # Its file is gone, as that of a clip that was kept; who is not through has it still.
+        (tmp_path / "stream.mp4").unlink()
+        assert await late.next() == b"x" * MOST_AT_ONCE
+        assert await late.next() == b"xy"
+        assert await late.next() is None
+        late.close()
+        assert sink.closed
         with pytest.raises(ReaderGone):
-            await anyio.to_thread.run_sync(sink.write, b"y")
-        assert sink.held == 10
-        assert await sink.next() == b"x" * 10
-        sink.end(failed=True)
-        with pytest.raises(ReaderGone):
-            await sink.next()
+            sink.reader()
 
-    anyio.run(full)
+    anyio.run(read)
+
+
+def test_a_stream_that_broke_is_read_no_further(tmp_path):
+    async def read():
+        sink = LiveSink(tmp_path / "stream.mp4")
+        reader = sink.reader()
+        sink.write(b"x")
+        sink.break_off()
+        sink.end(failed=False)
+        with pytest.raises(ReaderGone):
+            await reader.next()
+        with pytest.raises(ReaderGone):
+            sink.write(b"y")
+        reader.close()
+        sink.close()
+
+    anyio.run(read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser import DESK, chromium
+from tests.browser import DESK, PHONE, check_access, chromium, tab_to
 from tests.service.generation.conftest import Drawing
 
 
@@ -15,15 +15,27 @@ def browser():
 
 
 @pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport=DESK)
-    context.set_default_timeout(60_000)
-    page = context.new_page()
-    page.complaints = []
-    page.on("console", lambda message: page.complaints.append(message.text))
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    yield page
-    context.close()
+def show(browser):
+    """``show(**how)``: a page without anything in it, by Playwright's options of contexts."""
+    contexts = []
+
+    def start(**how):
+        contexts.append(browser.new_context(**({"viewport": DESK} | how)))
+        contexts[-1].set_default_timeout(60_000)
+        page = contexts[-1].new_page()
+        page.complaints = []
+        page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def page(show):
+    return show()
 
 
 def ask(page, server):
@@ -70,3 +82,53 @@ def test_a_cancelled_clip_is_gone_and_a_wrong_key_is_told(drawn, page):
     page.click("#go")
     page.wait_for_selector("#failure:not([hidden])")
     assert "not valid" in page.inner_text("#failure")
+
+
+def test_all_of_it_by_keyboard(drawn, page):
+    """From the address bar to the signed file, without a mouse."""
+    drawing = Drawing()
+    server = drawn(drawing)
+    page.goto(f"{server.url}/generate")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    tab_to(page, "#prompt")
+    page.keyboard.type("a red ball")
+    tab_to(page, "[name=model]")
+    page.keyboard.type("helios")
+    tab_to(page, "[name=resolution]")
+    page.keyboard.press("ArrowUp")
+    tab_to(page, "[name=duration]")
+    page.keyboard.type("2")
+    tab_to(page, "#key")
+    page.keyboard.type(server.key)
+    tab_to(page, "#go")
+    page.keyboard.press("Enter")
+    page.wait_for_function(PLAYS)
+    tab_to(page, "#cancel")
+    tab_to(page, "#video")
+    drawing.go.set()
+    page.wait_for_selector("#links:not([hidden])")
+    tab_to(page, "#signed")
+    assert page.input_value("[name=model]") == "helios-1.0"
+    assert page.input_value("[name=resolution]") == "360p"
+    assert page.input_value("[name=duration]") == "2"
+
+
+# Colours do not hang on the size.
+@pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), (PHONE, "dark")])
+def test_axe_finds_nothing_at_any_stage(drawn, show, size, scheme):
+    drawing = Drawing()
+    server = drawn(drawing)
+    page = show(viewport=size, color_scheme=scheme, bypass_csp=True)
+    page.goto(f"{server.url}/generate")
+    check_access(page, "start")
+    page.click("#go")
+    page.wait_for_selector("#failure:not([hidden])")
+    check_access(page, "failure")
+    ask(page, server)
+    page.wait_for_function(PLAYS)
+    check_access(page, "playing")
+    drawing.go.set()
+    page.wait_for_selector("#links:not([hidden])")
+    check_access(page, "done")
