@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from detectors.manifest import Credentials
     from detectors.result import ManifestFacts, WatermarkFacts
     from detectors.verdict import Content
-    from provenance.fingerprint import FingerprintMatch
+    from provenance.fingerprint import FingerprintMatch, Looks, VideoFingerprint
 
 CHECK = "same_content"
 LEAST_S = 1.5  # of the file: less shows too little
@@ -30,13 +30,27 @@ CHANGED_CODES = ("claimSignature.mismatch", "assertion.hashedURI.mismatch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """Pictures in hand, ``looks``, that lie on ``reference``, those that were marked, as ``found``
+    says.
+    """
+
+    looks: Looks
+    reference: VideoFingerprint
+    found: FingerprintMatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContentFinding:
-    """``match``: None where it is not known. ``offset_s``: where in the original this begins."""
+    """``match``: None where it is not known. ``offset_s``: where in the original this begins.
+    ``overlay``: how the pictures in hand lie on those that were marked, where they do.
+    """
 
     match: bool | None = None
     tampering: tuple[Tampering, ...] = ()
     checks: tuple[Check, ...] = ()
     offset_s: float | None = None
+    overlay: Overlay | None = None
 
     @property
     def signal(self) -> Content:
@@ -84,7 +98,21 @@ def compare_content(
         tampering=tampering,
         checks=(_check(match_is, best),),
         offset_s=best.offset_s if best is not None and match_is else None,
+        overlay=None if by_sound else _overlay(in_hand, marked, by_mark),
     )
+
+
+def _overlay(
+    in_hand: Prints, marked: Prints | None, found: FingerprintMatch | None
+) -> Overlay | None:
+    """None where the pictures are others, or too little alike to say where they come from."""
+    if in_hand.looks is None or marked is None or marked.video is None or found is None:
+        return None
+    # The mark names them already: here it is enough that nothing speaks against it.
+    alike = found.same or (found.same is None and found.matched_s >= marked.video.duration_s / 2)
+    if not alike:
+        return None
+    return Overlay(looks=in_hand.looks, reference=marked.video, found=found)
 
 
 def match_sound(in_hand: Prints, credentials: Credentials) -> FingerprintMatch | None:

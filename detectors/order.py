@@ -118,7 +118,7 @@ def _changed(run: ClockFacts, usual: float) -> Tampering | None:
         detail = f"{shown} runs backwards from second {run.original_start_s:.1f} of the original"
         return sign(kind="reversed", detail=detail)
     if run.speed < _HELD:
-        if run.end_s - run.start_s < _HELD_S:
+        if run.end_s - run.start_s < _HELD_S - 1e-3:
             return None
         detail = f"{shown} holds second {run.original_start_s:.1f} of the original"
         return sign(kind="frozen", detail=detail)

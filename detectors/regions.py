@@ -1,4 +1,6 @@
-"""Regions of the picture that were replaced or covered: the mark is missing there."""
+"""Regions of the picture that were replaced or covered: the mark is missing there, or what is shown
+is not what was marked.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,9 @@ from detectors.order import span
 from detectors.result import Check, Tampering, TamperMap
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from detectors.altered import Altered
     from detectors.result import FileFacts
     from provenance.watermark.detection import AbsenceMap, Detection, MissingRegion
 
@@ -17,6 +22,8 @@ NAME = "picture_regions"
 TOLD = 0.5  # share of picture and time of which something must be known for the check to count
 MUCH = 0.15  # of the picture, without the mark
 _GONE = 0.9
+_SAME = 0.3  # of the smaller of two regions: so much in common makes them one
+_STANDS_STILL = "covered by something drawn that stands still"
 CONFIDENCE = 0.96
 """That a file which nobody tampered with has no such finding, whatever its size.
 
@@ -28,13 +35,21 @@ and is not told.
 
 
 def regions_of(
-    missing: tuple[MissingRegion, ...] | None, absence: AbsenceMap | None, file: FileFacts
+    missing: tuple[MissingRegion, ...] | None,
+    absence: AbsenceMap | None,
+    file: FileFacts,
+    altered: Sequence[Altered] = (),
 ) -> tuple[tuple[Tampering, ...], Check]:
-    """Signs of changes to a part of the picture, and what was checked."""
+    """Signs of changes to a part of the picture, and what was checked.
+
+    What both the mark and the fingerprint tell is told once, where the mark says that it is.
+    """
     if missing is None or absence is None or file.width is None or file.height is None:
         detail = "changes to a part of the picture are not looked for"
         return (), Check(name=NAME, state="skipped", detail=detail)
-    found = tuple(_sign(region, file.width, file.height) for region in missing)
+    size = (file.width, file.height)
+    news = [place for place in altered if not any(_same_place(region, place) for region in missing)]
+    found = (*(_sign(region, size) for region in missing), *(_altered(one, size) for one in news))
     told = float((~np.isnan(absence.grid)).mean()) if absence.grid.size else 0.0
     if told < TOLD and not found:
         detail = f"the mark is too faint to tell in {100 * (1 - told):.0f} % of the picture"
@@ -66,23 +81,47 @@ def _share_missing(absence: AbsenceMap | None) -> float:
     return float((told > _GONE).mean()) if told.size else 0.0
 
 
-def _sign(region: MissingRegion, width: int, height: int) -> Tampering:
-    x, y, w, h = region.box
-    left, top = round(x * width), round(y * height)
-    right, bottom = round((x + w) * width), round((y + h) * height)
+def _same_place(region: MissingRegion, other: Altered) -> bool:
+    """Whether both are there at the same time, and one of them mostly where the other is."""
+    if min(region.end_s, other.end_s) <= max(region.start_s, other.start_s):
+        return False
+    (x, y, w, h), (left, top, width, height) = region.box, other.box
+    across = min(x + w, left + width) - max(x, left)
+    down = min(y + h, top + height) - max(y, top)
+    return max(0.0, across) * max(0.0, down) > _SAME * min(w * h, width * height)
+
+
+def _sign(region: MissingRegion, size: tuple[int, int]) -> Tampering:
     when = span(region.start_s, region.end_s)
-    if region.still:
-        kind, what = "overlay", "covered by something drawn that stands still"
-    else:
-        kind, what = "region_replaced", "replaced, painted over or blurred"
+    what = _STANDS_STILL if region.still else "replaced, painted over or blurred"
     return Tampering(
-        kind=kind,
+        kind="overlay" if region.still else "region_replaced",
         start_s=round(region.start_s, 3),
         end_s=round(region.end_s, 3),
-        region=(left, top, right - left, bottom - top),
+        region=_pixels(region.box, size),
         detail=f"the mark is missing in a part of the picture at {when}: {what}",
         confidence=CONFIDENCE,
     )
+
+
+def _altered(place: Altered, size: tuple[int, int]) -> Tampering:
+    when = span(place.start_s, place.end_s)
+    what = _STANDS_STILL if place.still else "replaced or painted over"
+    return Tampering(
+        kind="overlay" if place.still else "region_replaced",
+        start_s=round(place.start_s, 3),
+        end_s=round(place.end_s, 3),
+        region=_pixels(place.box, size),
+        detail=f"a part of the picture at {when} is not what was marked: {what}",
+    )
+
+
+def _pixels(
+    box: tuple[float, float, float, float], size: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    (x, y, w, h), (width, height) = box, size
+    left, top = round(x * width), round(y * height)
+    return left, top, round((x + w) * width) - left, round((y + h) * height) - top
 
 
 def tamper_map(absence: AbsenceMap | None, file: FileFacts) -> TamperMap | None:

@@ -15,6 +15,7 @@ from detectors.regions import regions_of
 from detectors.result import Check, Tampering
 
 if TYPE_CHECKING:
+    from detectors.altered import Altered
     from detectors.result import FileFacts, ManifestFacts, SegmentFacts, WatermarkFacts
     from provenance.watermark.detection import AbsenceMap, MissingRegion
 
@@ -50,6 +51,7 @@ class Evidence:
     """All that the examination looks at. ``complete``: the mark was searched in every picture.
 
     ``missing`` and ``absence``: as :class:`provenance.watermark.detection.Detection` says.
+    ``altered``: places that are not what was marked, by its fingerprint.
     """
 
     file: FileFacts
@@ -59,6 +61,7 @@ class Evidence:
     original: Original | None = None
     missing: tuple[MissingRegion, ...] | None = None
     absence: AbsenceMap | None = None
+    altered: tuple[Altered, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,9 @@ def examine(evidence: Evidence) -> Examination:
     parts, parts_check = _parts(evidence)
     order, order_check = order_of(evidence.watermark, complete=evidence.complete)
     handling = _handling(evidence)
-    regions, regions_check = regions_of(evidence.missing, evidence.absence, evidence.file)
+    regions, regions_check = regions_of(
+        evidence.missing, evidence.absence, evidence.file, evidence.altered
+    )
     if regions and {"padded", "rotated"} & set(handling):
         # Filmed off a screen, or put into another picture: what is around it has no mark.
         regions, regions_check = (), _SURROUNDED
@@ -183,7 +188,8 @@ def _parts(evidence: Evidence) -> tuple[tuple[Tampering, ...], Check]:
         spans = ", ".join(span(part.start_s, part.end_s) for part in unclear)
         detail = f"the mark is too weak to follow at {spans}"
         return (), Check(name=name, state="failed", detail=detail)
-    detail = f"the mark was followed through {len(segments)} parts of the video"
+    parts = "one part" if len(segments) == 1 else f"{len(segments)} parts"
+    detail = f"the mark was followed through {parts} of the video"
     return found, Check(name=name, state="done", detail=detail)
 
 

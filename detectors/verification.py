@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from detectors.altered import altered
 from detectors.content import ContentFinding, compare_content, match_sound, vouched
 from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, hashed
 from detectors.manifest import find_credentials, own_credentials
+from detectors.passages import with_passages
 from detectors.quality import QualityWatch
 from detectors.regions import much_missing, tamper_map
 from detectors.result import Check, Failure, FileFacts, Result, Tampering, WatermarkFacts
@@ -271,15 +273,17 @@ def _judge(
     # The length of a stream that broke off is not known.
     if stored is not None and stored.width and stored.duration_s and not joined:
         original = Original(width=stored.width, height=stored.height, duration_s=stored.duration_s)
+    followed = with_passages(mark, read.search.detection, content.overlay)
     examination = examine(
         Evidence(
             file=facts,
-            watermark=mark,
+            watermark=followed,
             manifest=manifest,
             complete=read.complete,
             original=original,
             missing=None if read.by_sound else read.search.detection.missing,
             absence=read.search.detection.absence,
+            altered=altered(content.overlay, followed.clock),
         )
     )
     tampering = (*content.tampering, *examination.tampering)

@@ -115,7 +115,7 @@ def _report(result: Result, level: int, anchor: str) -> Markup:
         parts.append(_card(sub, "Timeline", through_time, lead))
     signs = findings(result, below)
     if signs:
-        lead = "Each with its time, its place, and how sure it is. Cropping is not among them."
+        lead = "Each with its time and place, and how sure it is where that is known. No cropping."
         parts.append(_card(sub, "Signs of tampering", signs, lead))
     over_picture = "" if any(sign.region for sign in result.tampering) else overview(result)
     if over_picture:

@@ -10,11 +10,12 @@ from provenance.fingerprint.outcome import FingerprintMatch
 from provenance.fingerprint.prints import Prints
 from provenance.fingerprint.sound import SoundFingerprint, SoundFingerprinter
 from provenance.fingerprint.taking import PrintTaker
-from provenance.fingerprint.video import VideoFingerprint, VideoFingerprinter
+from provenance.fingerprint.video import Looks, VideoFingerprint, VideoFingerprinter
 
 __all__ = [
     "Fingerprint",
     "FingerprintMatch",
+    "Looks",
     "PrintTaker",
     "Prints",
     "SoundFingerprint",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from provenance.fingerprint.sound import ALGORITHM as SOUND
 from provenance.fingerprint.sound import SoundFingerprint
 from provenance.fingerprint.video import ALGORITHM as VIDEO
-from provenance.fingerprint.video import VideoFingerprint
+from provenance.fingerprint.video import Looks, VideoFingerprint
 
 LONGEST_TEXT = 90_000
 _DIGEST = "sha-256="
@@ -19,10 +19,14 @@ _DIGEST = "sha-256="
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Prints:
-    """The fingerprints of one file; None: it has no such track, or it was not looked at."""
+    """The fingerprints of one file; None: it has no such track, or it was not looked at.
+
+    ``looks``: the pictures one by one, of a file in hand that is not too long; kept nowhere.
+    """
 
     video: VideoFingerprint | None = None
     sound: SoundFingerprint | None = None
+    looks: Looks | None = None
 
     def to_text(self) -> str | None:
         """``algorithm:base64`` of each, with a blank between; of more than nine minutes only the

@@ -70,6 +70,7 @@ class PrintTaker:
         return Prints(
             video=video if video is not None and len(video.levels) else None,
             sound=sound if sound is not None and len(sound.loudness) else None,
+            looks=None if self._video is None else self._video.looks,
         )
 
 

@@ -37,10 +37,11 @@ STEP_S: Final = 1.0
 _MAGIC, _VERSION = b"EFv", 1
 _HEADER = struct.Struct("<3sBfI")
 _LOOKS_A_SECOND = 8
+LOOKED_S = 60.0  # of a film whose looks are kept; what compares them takes time by its square
 _LINES = 120
 _LEAST_LOOKS = 3  # a second that is seen less is left out, unless there is no other
 _SHADE, _SHADE_CELLS = 0.7, 3.0
-_REACH = 2.2  # standard deviations that the levels span
+REACH = 2.2  # standard deviations that the levels span
 _TOP = 7  # of 3 bits
 _CELLS = ROWS * COLUMNS
 _PACKED = 1 + _CELLS * 3 // 8  # bytes a second
@@ -96,6 +97,30 @@ class VideoFingerprint:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looks:
+    """Single pictures before they are added up to seconds: ``means`` (N, 10, 16) float32 of the
+    cells in levels of 8 bits, at ``times_s`` (N,) after the first.
+    """
+
+    times_s: NDArray[np.float64]
+    means: NDArray[np.float32]
+
+    def between(self, start_s: NDArray[np.float64], end_s: NDArray[np.float64]) -> NDArray[Any]:
+        """(T, 10, 16) float32: the cells of the mean from each start (T,) to its end, about zero
+        as :attr:`VideoFingerprint.cells` are. NaN where there was no look.
+        """
+        first, last = np.searchsorted(self.times_s + 1e-3, [start_s, end_s])
+        count = (last - first)[:, None, None]
+        sums = np.concatenate([np.zeros((1, ROWS, COLUMNS)), self.means.cumsum(0, np.float64)])
+        seen = count[:, 0, 0] > 0
+        cells = np.full((len(start_s), ROWS, COLUMNS), np.nan, np.float32)
+        if seen.any():
+            means = (sums[last] - sums[first])[seen] / count[seen]
+            cells[seen] = _units(means.astype(np.float32))[0] * (_TOP / 2)
+        return cells
+
+
 @dataclass(slots=True)
 class VideoFingerprinter:
     """Takes pictures as they come and keeps 160 numbers of each second.
@@ -112,6 +137,7 @@ class VideoFingerprinter:
     _last_s: float = 0.0
     _means: list[NDArray[np.float32]] = field(default_factory=list)
     _counts: list[int] = field(default_factory=list)
+    _seen: list[tuple[float, NDArray[np.float32]]] = field(default_factory=list)
 
     def add(self, luma: NDArray[Any], times_s: Any, *, bits: int = 8) -> None:
         """``luma``: (T, H, W) or (H, W), uint8 or uint16 of ``bits``; ``times_s``: (T,) seconds, or
@@ -164,8 +190,21 @@ class VideoFingerprinter:
         # Some lines are enough for a mean over a second, and most of the cost is reading them.
         lines = plane[:: max(1, len(plane) // _LINES)]
         small = cv2.resize(lines, (COLUMNS, ROWS), interpolation=cv2.INTER_AREA)
-        self._sum += np.asarray(small, np.float64) / (1 << (bits - 8))
+        levels = np.asarray(small, np.float64) / (1 << (bits - 8))
+        self._sum += levels
         self._looks += 1
+        if time_s < LOOKED_S:
+            self._seen.append((time_s, levels.astype(np.float32)))
+
+    @property
+    def looks(self) -> Looks | None:
+        """What was seen picture by picture; None of films of more than ``LOOKED_S`` seconds, whose
+        looks are not all kept.
+        """
+        if not self._seen or self._last_s >= LOOKED_S:
+            return None
+        times, means = zip(*self._seen, strict=True)
+        return Looks(times_s=np.array(times), means=np.stack(means))
 
     def _end_second(self) -> None:
         self._means.append((self._sum / max(self._looks, 1)).astype(np.float32))
@@ -175,10 +214,20 @@ class VideoFingerprinter:
 
 
 def _levels(means: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    units, texture = _units(means)
+    return np.rint((units + 1) / 2 * _TOP).astype(np.uint8), texture
+
+
+def less_shade(means: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, 10, 16) ``means`` less most of the light and shade around each cell, and their mean."""
     shade = np.stack([cv2.GaussianBlur(mean, (0, 0), _SHADE_CELLS) for mean in means])
     fine = means - _SHADE * shade
-    fine = fine - fine.mean((1, 2), keepdims=True)
+    return np.asarray(fine - fine.mean((1, 2), keepdims=True), np.float32)
+
+
+def _units(means: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(cells in -1…1, texture) of (N, 10, 16) ``means``."""
+    fine = less_shade(means)
     texture = fine.std((1, 2))
-    unit = fine / (np.maximum(texture, 1e-3) * _REACH)[:, None, None]
-    levels = np.rint((np.clip(unit, -1, 1) + 1) / 2 * _TOP).astype(np.uint8)
-    return levels, texture.astype(np.float32)
+    unit = fine / (np.maximum(texture, 1e-3) * REACH)[:, None, None]
+    return np.clip(unit, -1, 1), texture.astype(np.float32)

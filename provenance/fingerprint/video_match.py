@@ -242,7 +242,7 @@ def _score_at(cells: NDArray[np.float32], theirs: NDArray[np.float32], pose: _Po
     if compared is None or 2 * inside.sum() < min(len(cells), len(theirs)):
         return None
     left = compared.of_query(cells[inside])
-    right = compared.of_reference(_between(theirs, at[inside]))
+    right = compared.of_reference(between(theirs, at[inside]))
     score = float((left * right).sum(1).mean())
     free = HEAVY_TAIL / chance(left, right, compared)
     z = math.atanh(min(max(score, -0.999), 0.999)) * math.sqrt(max(free - 3, 1.0))
@@ -254,7 +254,7 @@ def _placed(ours: NDArray[np.float32], theirs: NDArray[np.float32], pose: _Pose)
     return _score_at(cells, theirs, pose) or replace(pose, z=0.0)
 
 
-def _between(cells: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float32]:
+def between(cells: NDArray[np.float32], at: NDArray[np.float64]) -> NDArray[np.float32]:
     """``cells`` at fractional seconds: a shifted mean is a mixture of two."""
     at = np.clip(at, 0, len(cells) - 1)
     before = np.minimum(at.astype(int), max(len(cells) - 2, 0))
@@ -274,7 +274,7 @@ def _along(
     assert compared is not None
     left = compared.of_query(_seen(ours, mirrored=pose.mirrored))
     fine_at = np.arange((len(theirs) - 1) * _FINE + 1) / _FINE
-    right = compared.of_reference(_between(theirs, fine_at))
+    right = compared.of_reference(between(theirs, fine_at))
     scores: list[float] = []
     for run in runs:
         steps = np.arange(run.stop - run.start)

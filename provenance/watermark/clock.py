@@ -23,9 +23,10 @@ import numpy as np
 
 from provenance.watermark.clock_windows import (
     Windows,
+    beside,
+    clock_cells,
     line_gain,
     line_through,
-    prepared,
     score_of,
 )
 from provenance.watermark.course import SPEEDS, STEP_S, Piece, pieces
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.watermark.detection import ClockCells
     from provenance.watermark.tile import Tile
     from provenance.watermark.timeline import Heard
 
@@ -77,7 +79,7 @@ def read_clock(
     if not track:
         return ()
     signs = clock_table(tile)
-    cells = np.stack([piece.cells for piece in track]).reshape(len(track), -1).astype(np.float32)
+    cells = _cells(track)
     found = _spans(tile, track, cells, pattern, signs)
     # What a cut file shows comes mostly from nearby: there, less is enough.
     first, last = _nearby(found, track[-1].end_s - track[0].start_s)
@@ -87,6 +89,19 @@ def read_clock(
             moved_s = first * SLOT_S
             found = [replace(s, original_start_s=s.original_start_s + moved_s) for s in near]
     return tuple(_joined(found))
+
+
+def told_cells(
+    tile: Tile, track: Sequence[Heard], pattern: NDArray[np.float32]
+) -> ClockCells | None:
+    """What :func:`read_clock` reads; None where that is nothing, or more than it reads at once."""
+    if not 0 < len(track) <= _BLOCK:
+        return None
+    return clock_cells(tile, track, _cells(track), pattern)
+
+
+def _cells(track: Sequence[Heard]) -> NDArray[np.float32]:
+    return np.stack([piece.cells for piece in track]).reshape(len(track), -1).astype(np.float32)
 
 
 def _nearby(found: Sequence[ClockSpan], length_s: float) -> tuple[int, int]:
@@ -110,7 +125,7 @@ def _spans(
     whole: ClockSpan | None = None
     for first in range(0, len(track), _BLOCK):
         part = slice(first, first + _BLOCK)
-        windows = prepared(tile, track[part], cells[part], pattern, signs)
+        windows = beside(clock_cells(tile, track[part], cells[part], pattern), signs)
         for begin, end, slots in _runs(windows):
             found += _read_run(windows, begin, end, slots, signs, len(track))
         if len(track) <= _BLOCK:
@@ -197,7 +212,7 @@ def _read_run(
     position, speed = line_through(windows, begin, end, slots)
     start, stop = windows.start[begin:end], windows.end[begin:end]
 
-    news = _news(windows.values[begin:end], signs[slots])
+    news = news_of(windows.values[begin:end], signs[slots])
 
     def gains(speed: float, offsets: NDArray[np.float64]) -> NDArray[np.float64]:
         gain = news * line_gain(windows, start - start[0], stop - start[0], begin, speed, offsets)
@@ -238,7 +253,7 @@ def _read_run(
     ]
 
 
-def _news(values: NDArray[np.float32], signs: NDArray[np.float32]) -> float:
+def news_of(values: NDArray[np.float32], signs: NDArray[np.float32]) -> float:
     """How much of what each of ``values`` (W, 96) says was not said by the one before.
 
     A picture that stands still disturbs every window in the same way: windows that are correlated

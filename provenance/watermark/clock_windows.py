@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from provenance.watermark.detection import ClockCells
 from provenance.watermark.tile import CLOCK_CELLS, SLOT_S
 
 if TYPE_CHECKING:
@@ -39,13 +40,10 @@ class Windows:
     level: float
 
 
-def prepared(
-    tile: Tile,
-    track: Sequence[Heard],
-    cells: NDArray[np.float32],
-    pattern: NDArray[np.float32],
-    signs: NDArray[np.float32],
-) -> Windows:
+def clock_cells(
+    tile: Tile, track: Sequence[Heard], cells: NDArray[np.float32], pattern: NDArray[np.float32]
+) -> ClockCells:
+    """``cells`` (W, 1024) of ``track``; ``pattern`` (32, 32) is the steady part of the mark."""
     values = cells[:, tile.clock]
     start = np.array([piece.start_s for piece in track])
     # A single picture may last for no time at all.
@@ -58,12 +56,18 @@ def prepared(
     steady = pattern.reshape(-1)
     noise = np.maximum(cells.std(1), 1e-9)
     level = float(np.median((cells @ steady) / noise)) / float(np.abs(steady).sum())
+    level = max(level, 0.02) * float(np.sqrt(CLOCK_CELLS))
+    return ClockCells(start_s=start, end_s=end, values=values, level=level)
+
+
+def beside(cells: ClockCells, signs: NDArray[np.float32]) -> Windows:
+    """``cells`` beside the ``signs`` (slots, 96) of the seconds."""
     return Windows(
-        start=start,
-        end=end,
-        values=values,
-        fit=values @ signs.T,
-        level=max(level, 0.02) * float(np.sqrt(CLOCK_CELLS)),
+        start=cells.start_s,
+        end=cells.end_s,
+        values=cells.values,
+        fit=cells.values @ signs.T,
+        level=cells.level,
     )
 
 

@@ -19,11 +19,22 @@ if TYPE_CHECKING:
 # What another speed than the original's has to be worth: pictures are held, played backwards, and
 # then hurried or slowed down, in this order.
 _UNUSUAL_NATS = {0.0: 3.0, -1.0: 6.0, 1.0: 0.0}
-_CHANGED_NATS, _USUAL_NATS = 11.0, 16.0
+CHANGED_NATS, _USUAL_NATS = 11.0, 16.0
 LEAP_NATS = 20.0  # what another line has to be worth
 PACE_NATS = 7.0  # and what one is that goes on from where the last one came to
 SPEEDS = (-1.0, 0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
 STEP_S = 0.1
+
+
+class Costs(NamedTuple):
+    """What changes of the course have to be worth, in nats: ``changed``, another speed than usual;
+    ``pace``, a line that goes on from where the last one came to; ``leap``, any other, at each
+    window (W,) or at all of them.
+    """
+
+    changed: float = CHANGED_NATS
+    pace: float = PACE_NATS
+    leap: float | NDArray[np.float64] = LEAP_NATS
 
 
 class Piece(NamedTuple):
@@ -43,13 +54,16 @@ def pieces(
     gains: Callable[[float, NDArray[np.float64]], NDArray[np.float64]],
     *,
     usual: float,
+    costs: Costs | None = None,
 ) -> list[Piece]:
     """The most likely course through windows that start at ``start`` (W,).
 
     ``seconds``: about which second of the original each shows. ``gains`` (speed, offsets (L,)):
     (L, W) log-likelihood ratios of the lines that are at ``offsets`` seconds of the original when
     the first window starts. ``usual``: the speed of the whole, tried as well.
+    ``costs``: of changes.
     """
+    costs = costs or Costs()
     if len(start) < 2:
         return [Piece(0, len(start), float(seconds[0]), usual)]
     length_s = float(start[-1] - start[0])
@@ -68,8 +82,9 @@ def pieces(
     )
     # Of two lines that say the same, the one at the usual speed.
     gain = gain + 1e-3 * (speed_of == usual)[:, None]
-    prices = dict.fromkeys(SPEEDS, _CHANGED_NATS) | {usual: _USUAL_NATS} | _UNUSUAL_NATS
+    prices = dict.fromkeys(SPEEDS, costs.changed) | {usual: _USUAL_NATS} | _UNUSUAL_NATS
     price = np.array([prices[speed] for speed in speed_of.tolist()])
+    leap: NDArray[np.float64] = np.broadcast_to(costs.leap, len(start))
     value = gain[:, 0] - price
     # Where each state came from at each window.
     origin = np.tile(np.arange(len(value)), (len(start), 1))
@@ -81,7 +96,7 @@ def pieces(
         best_at = np.empty(place.max() + 1, np.intp)
         best_at[place[order]] = order
         stay = np.arange(len(value))
-        paced, leaped = value[best_at[place]] - PACE_NATS, value.max() - LEAP_NATS
+        paced, leaped = value[best_at[place]] - costs.pace, value.max() - leap[w]
         ways = np.stack([value, paced - price, leaped - price])
         way = ways.argmax(0)
         origin[w] = np.choose(way, [stay, best_at[place], np.full_like(stay, order[-1])])

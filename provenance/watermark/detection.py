@@ -62,6 +62,19 @@ class ClockSpan:
     goes_on: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClockCells:
+    """What the clock's cells say, window by window: (W,) ``start_s`` and ``end_s``, and ``values``
+    (W, 96) of unit length. ``level``: what their correlation with the right second's signs is, in
+    standard deviations of chance.
+    """
+
+    start_s: NDArray[np.float64]
+    end_s: NDArray[np.float64]
+    values: NDArray[np.float32]
+    level: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingRegion:
     """A region of the picture that does not carry the mark, which is there around it.
@@ -98,6 +111,7 @@ class Detection:
     anything but a mark under ``key`` gives this payload. 1.0 when nothing was found.
     ``segments`` cover the frames looked at, in order; empty when nothing was found.
     ``clock`` says where in the original they come from; empty when it could not be read.
+    ``clock_cells`` is what that is read from; None where nothing was found, or of long files.
 
     Where a mark under ``key`` is there and its payload cannot be read, ``detected`` is true,
     ``payload`` None, and ``presence_p`` bounds the probability of that much evidence without a
@@ -117,6 +131,7 @@ class Detection:
     geometry: Geometry | None = None
     segments: tuple[Segment, ...] = ()
     clock: tuple[ClockSpan, ...] = ()
+    clock_cells: ClockCells | None = field(default=None, compare=False)
     presence_p: float | None = None
     missing: tuple[MissingRegion, ...] | None = None
     absence: AbsenceMap | None = field(default=None, compare=False)

@@ -17,7 +17,7 @@ from provenance.errors import FrameError, OptionError
 from provenance.payload import TAG_BITS, Payload, pack
 from provenance.watermark import sync
 from provenance.watermark.carrier import MatchedFilterExtractor
-from provenance.watermark.clock import read_clock
+from provenance.watermark.clock import read_clock, told_cells
 from provenance.watermark.detection import Detection, Geometry, Segment
 from provenance.watermark.evidence import FINE, Evidence
 from provenance.watermark.inset import Insets
@@ -161,6 +161,7 @@ class ClipDetector:
             candidates_tried=tried,
             segments=parts,
             clock=read_clock(tile, self._track, pattern),
+            clock_cells=told_cells(tile, self._track, pattern),
             missing=missing,
             absence=absence,
         )
