@@ -45,6 +45,8 @@ def climbed(
     (row, column) of its shift in their sum; ``deviation``: the standard deviation of that sum's
     correlation over all shifts.
     """
+    if not sheet.any():  # a picture of one level
+        return np.zeros((2, 2))
     places, heard = _tile_by_tile(sheet, low, pilot, peak)
     places -= places.mean(0)
     change, nudge = np.zeros((2, 2)), np.zeros(2)

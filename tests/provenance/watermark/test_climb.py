@@ -58,3 +58,9 @@ def test_a_climb_makes_the_pilot_louder():
 
     assert laid(better).scale_y == pytest.approx(1.05, abs=0.0015)
     assert loud(better) > 1.05 * loud(start)
+
+
+def test_where_nothing_is_heard_the_shape_stays():
+    sheet = np.zeros((2, SIDE, 3, SIDE), np.float32)
+    change = climbed(sheet, np.zeros(2), PILOT, (0, 0), deviation=0.0)
+    assert not change.any()
