@@ -22,7 +22,7 @@ KEY = CarrierKey(name="test", secret=b"k" * 32)
 OTHER = CarrierKey(name="other", secret=b"o" * 32)
 PAYLOAD = Payload(model=1, day=date(2026, 3, 24), content_id=0x1234567890ABC)
 RATE = 24
-TRIALS = 25
+TRIALS = 16
 
 
 def heard(planes):
