@@ -37,10 +37,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _PRELOAD = "provenance.sandbox.preload"
 _KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
-_TUNABLES = "glibc.malloc.hugetlb=1"
-"""A fork gets its memory anew, page by page: in large pages, where the kernel lends them, that
-takes some 30 ms less a file. (glibc, "Memory Allocation Tunables"; other C libraries ignore it.)
-"""
+_TUNING = {
+    # A fork gets its memory anew, page by page: in large pages, where the kernel lends them, that
+    # takes some 30 ms less a file. (glibc, "Memory Allocation Tunables"; other C libraries ignore
+    # it.)
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    # Files are worked on side by side: threads within one would take the cores from the others.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 _GRACE_S = 2.0
 _SMALL_HINT = "the file is damaged or hostile, or too large for the limits"
 
@@ -63,10 +68,11 @@ def prepare_sandbox(modules: Sequence[str] = ()) -> None:
         for name in kept:
             if name not in _KEPT_VARIABLES and not name.startswith("PYTHON"):
                 del os.environ[name]
-        os.environ["GLIBC_TUNABLES"] = _TUNABLES
+        os.environ.update(_TUNING)
         forkserver.ensure_running()
     finally:
-        os.environ.pop("GLIBC_TUNABLES", None)
+        for name in _TUNING:
+            os.environ.pop(name, None)
         os.environ.update(kept)
 
 
