@@ -237,7 +237,7 @@ def _between_changes(part: Missing, section: Section, gone: NDArray[np.bool_]) -
     """
     count = len(section.evidence)
     edges = _changes(section.brightness, part.place)
-    first = max((at for at in edges if at <= part.first + _NEAR), default=0)
+    first = max((at for at in edges if at <= part.first + _NEAR and at < part.last), default=0)
     last = min((at for at in edges if at >= part.last - _NEAR and at > first + 1), default=count)
     return _held(part._replace(first=first, last=last), section, gone)
 
