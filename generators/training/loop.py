@@ -163,7 +163,7 @@ def train(
     ends = started + plan.seconds - plan.tail_s
     began = time.monotonic()
     turn = np.random.default_rng([plan.seed, run.step])  # the same in every process
-    renewal = np.random.default_rng([plan.seed, run.step, 1 + world.rank])
+    renewal = np.random.default_rng([plan.seed, run.step, 1])  # and so is what it renders
     chances = np.array([share for _, share in pools])
     chances /= chances.sum()
     last_step = None if plan.steps is None else run.step + plan.steps
@@ -180,7 +180,8 @@ def train(
         found = advance(pool, rate_at(run.step, share, plan))
         sums = torch.stack([part.detach() for part in found])
         total, names = sums if total is None else total + sums, found._fields
-        # Rendering gets its share of the time, however long it takes here.
+        # Rendering gets its share of the time, however long it takes; in all processes after the
+        # same step, since each step waits for the last of them.
         owed += step_s * plan.render_share / (1 - plan.render_share)
         if owed >= render_s:
             world.wait()
@@ -188,7 +189,7 @@ def train(
             chosen = pools[int(renewal.choice(len(pools), p=chances))][0]
             chosen.put(render(chosen.layout, plan.render))
             world.wait()
-            render_s = time.monotonic() - before
+            render_s = world.agree(time.monotonic() - before)
             owed = 0.0
         if run.step - reported >= LOG_EVERY:
             steps, now = run.step - reported, time.monotonic()
