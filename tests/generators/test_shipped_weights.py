@@ -12,6 +12,7 @@ from attacks.demo import _generate
 from detectors.verification import verify
 from generators.base import Request, Watch
 from generators.bundle import open_bundle
+from generators.helios import HeliosGenerator
 from generators.ltx import LtxGenerator
 
 BEACH = "a red ball bounces on a beach, waves breaking"
@@ -50,6 +51,15 @@ def test_places_are_those_of_the_words(generator, beach):
 def test_other_seeds_make_other_clips_and_the_same_seed_the_same(generator, beach):
     np.testing.assert_array_equal(beach, made(generator, BEACH))
     assert np.abs(beach.astype(int) - made(generator, BEACH, seed=1)).mean() > 2
+
+
+def test_the_streaming_one_has_places_of_its_own():
+    streaming = HeliosGenerator(open_bundle("helios-1.0"), torch.device("cpu"))
+    beach = made(streaming, BEACH)
+    night = made(streaming, "a red ball bounces under a starry night sky")
+    red, _, blue = sky(beach)
+    assert blue > red + 10, "the sky of a beach is blue"
+    assert sky(night).mean() < sky(beach).mean() - 60, "at night it is dark"
 
 
 def test_words_that_it_was_not_taught_are_named(generator):
