@@ -1,4 +1,4 @@
-# make demo   the main job from end to end: stamp a clip, attack it, verify what is left
+# make demo   the main job from end to end: generate a marked clip, attack it, verify what is left
 # make test   lint, types, tests
 # make lint   ruff and mypy alone
 # make setup  the environment alone, in .venv (the other targets make it when it is missing)

@@ -64,6 +64,8 @@ def main(output: Path, seconds: float, prompt: str, *, drawn: bool, clip: Path |
     """Generate a marked and signed clip, let others change it, and verify what is left."""
     from datetime import UTC, datetime
 
+    if drawn and clip is not None:
+        raise click.UsageError("--drawn and --clip exclude each other: it is one clip or the other")
     output.mkdir(parents=True, exist_ok=True)
     keys = output / "keys"
     identity, _ = ensure_identity(keys, now=datetime.now(UTC))
@@ -88,7 +90,8 @@ def main(output: Path, seconds: float, prompt: str, *, drawn: bool, clip: Path |
                 )
                 bar.update(100 - bar.pos)
         files = {"nothing: as it was made": stamped, **_handle(stamped, output)}
-        files["never marked: another clip"] = original
+        other = "another clip" if clip is None and not drawn else "before it was stamped"
+        files[f"never marked: {other}"] = original
         results = {
             what: verify(path, keys=keys, store=store, storyboard=True)
             for what, path in _shown(files, "Verifying")

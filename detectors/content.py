@@ -110,7 +110,7 @@ def _overlay(
         return None
     # The mark names them already: here it is enough that nothing speaks against it.
     alike = found.same or (found.same is None and found.matched_s >= marked.video.duration_s / 2)
-    if not alike:
+    if not alike or found.window is None or not len(marked.video.levels):
         return None
     return Overlay(looks=in_hand.looks, reference=marked.video, found=found)
 

@@ -14,8 +14,6 @@ from generators.options import clip_options, shape_options
 from provenance.config import LtxCommand
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from provenance.video.live import ByteSink
 
 
@@ -75,6 +73,7 @@ def main(
     # Imported here, so that --help does not pay for PyTorch and FFmpeg.
     from generators.bundle import find_description
     from generators.generation import check_room, make_request, open_streaming
+    from provenance.errors import OptionError
     from provenance.sealing import check_output
 
     request = make_request(
@@ -91,6 +90,11 @@ def main(
     )
     # What can be refused at once is, before weights are read and an identity is made.
     check_output(output)
+    if stream_to is not None and stream_to != "-" and Path(stream_to).resolve() == output.resolve():
+        raise OptionError(
+            f"{stream_to}: the stream and the signed file would be one file",
+            hint="give --stream another name than -o",
+        )
     check_room(output, request)
     find_description(model)
     generator = open_streaming(model, device, steps=steps)
@@ -113,24 +117,13 @@ def _sink(place: str, opened: ExitStack) -> ByteSink:
     from provenance.errors import OutputForbidden
 
     if place == "-":
-        return _Flushed(sys.stdout.buffer)
+        return sys.stdout.buffer
     try:
-        return opened.enter_context(Path(place).open("wb", buffering=0))
+        return opened.enter_context(Path(place).open("wb"))
     except OSError as error:
         raise OutputForbidden(
             f"{place} cannot be written: {error.strerror}", hint="name a file, a pipe, or -"
         ) from error
-
-
-class _Flushed:
-    """Sends on at once what it is given."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-        self._file.flush()
 
 
 def _say(message: str) -> None:

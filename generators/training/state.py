@@ -29,7 +29,7 @@ def save_state(
 ) -> None:
     """Write the weights to ship and everything to go on from into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_packed(folder / EXPORT, average)
+    save_packed(_beside(folder / EXPORT), average)
     tensors = {f"weight.{name}": value.half() for name, value in model.state_dict().items()}
     first: dict[str, Tensor] = {}
     for name, weight in model.named_parameters():
@@ -39,19 +39,31 @@ def save_state(
             tensors[f"second.{name}"] = moments["exp_avg_sq"].bfloat16()
     tensors |= pack(first)
     tensors[_STEP] = torch.tensor(step)
-    for stale in folder.glob("state-*.safetensors"):
-        stale.unlink()
-    count = 0
+    files: list[Path] = []
+
+    def write() -> None:
+        files.append(folder / f"state-{len(files)}.safetensors")
+        safetensors.torch.save_file(batch, _beside(files[-1]))
+
     batch: dict[str, Tensor] = {}
     size = 0
     for name, value in tensors.items():
         bytes_more = value.numel() * value.element_size()
         if batch and size + bytes_more > FILE_BYTES:
-            safetensors.torch.save_file(batch, folder / f"state-{count}.safetensors")
-            batch, size, count = {}, 0, count + 1
+            write()
+            batch, size = {}, 0
         batch[name] = value.detach().cpu().contiguous()
         size += bytes_more
-    safetensors.torch.save_file(batch, folder / f"state-{count}.safetensors")
+    write()
+    # All of it is there before any of the last one goes.
+    for file in (folder / EXPORT, *files):
+        _beside(file).replace(file)
+    for stale in set(folder.glob("state-*.safetensors")) - set(files):
+        stale.unlink()
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(f"{file.name}.new")
 
 
 def load_state(

@@ -2,9 +2,10 @@
 
 It weighs what the whitened map says by what is around it: in noise, in the tail of a room, or
 where a codec has left little, most spots say nothing, and which ones say something is what it has
-learned (``attacks/training/listener.py``; the weights' README says from what). It knows no key, no
-payload and no place in the tile: it sees 9 bands and 300 ms around a spot, and all keys share its
-map. What it claims is not believed: a payload counts by its tag alone, and presence by the pilot.
+learned (``benchmarks/listener_training.py``; the weights' README says from what). It knows no key,
+no payload and no place in the tile: it sees 9 bands and 300 ms around a spot, and all keys share
+its map. What it claims is not believed: a payload counts by its tag alone, and presence by the
+pilot.
 
 The arithmetic is numpy's and OpenCV's, so that verification does not wait for torch.
 """

@@ -15,7 +15,7 @@ import numpy as np
 
 from provenance.fingerprint.geometry import COLUMNS, ROWS
 from provenance.fingerprint.video import REACH, less_shade
-from provenance.fingerprint.video_match import between
+from provenance.fingerprint.video_match import LEAST_TEXTURE, between
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,10 +58,13 @@ def departure(
     looks: Looks, reference: VideoFingerprint, moments: Sequence[Moment]
 ) -> Departure | None:
     """``looks`` at ``moments`` beside the whole picture of ``reference``; None where there is
-    nothing to compare.
+    nothing to compare. Moments of which the reference is nearly flat are left out: relative to so
+    little, the grain that a codec takes away would be a change.
     """
     kept, seen = [], []
     for moment in moments:
+        if _flattest(reference, moment) < LEAST_TEXTURE:
+            continue
         inside = (looks.times_s >= moment.start_s - 1e-3) & (looks.times_s < moment.end_s - 1e-3)
         if inside.sum() >= _LEAST_LOOKS:
             kept.append(moment)
@@ -81,6 +84,12 @@ def departure(
     share = _CHANGED**2 / variance
     nats = ratio**2 / variance / 2 * share / (1 + share) - np.log1p(share) / 2
     return Departure(moments=tuple(kept), nats=np.minimum(nats, _MOST_NATS).astype(np.float32))
+
+
+def _flattest(reference: VideoFingerprint, moment: Moment) -> float:
+    """The least texture of the seconds that the middle of ``moment`` lies between."""
+    first = int(np.clip(np.floor(moment.original_s - 0.5), 0, len(reference.texture) - 1))
+    return float(reference.texture[first : first + 2].min())
 
 
 def _apart(

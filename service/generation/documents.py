@@ -25,12 +25,14 @@ def generation_document(
             return None
         return base + clips.address(record.id, part, expires=record.expires)
 
-    progress = record.progress
+    progress, state = record.progress, record.state
     if job is not None and record.finished is None:
         progress = job.progress
+        if job.state == "running":  # its end counts once all that belongs to it is written
+            state = job.state
     return {
         "id": record.id,
-        "state": record.state if job is None or record.finished is not None else job.state,
+        "state": state,
         "model": record.model,
         "created": instant(record.created),
         "finished": None if record.finished is None else instant(record.finished),

@@ -262,7 +262,8 @@ class Maker:
         """Keeps the clips that are under way, and learns of those that others cancelled."""
         while not self._closed.wait(self._clips.records.lease_s / 4):
             for job in list(self._jobs.values()):
-                if job.state not in {"queued", "running"}:
+                # What is not in the records yet was cancelled by nobody.
+                if not job.recorded.is_set() or job.state not in {"queued", "running"}:
                     continue
                 try:
                     kept = self._clips.records.renew(job.id, state=job.state, progress=job.progress)

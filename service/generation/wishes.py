@@ -53,6 +53,7 @@ class Wish:
         facts = [
             *(self.model, self.version, request.prompt, request.style, request.width),
             *(request.height, str(request.rate), request.duration_s, request.audio, request.seed),
+            self.reduced,  # what is told of it
         ]
         text = json.dumps(facts).encode()
         return hashlib.blake2b(text, key=key, person=b"clip request", digest_size=32).hexdigest()

@@ -16,7 +16,7 @@ HANDLED = {
     "mirrored": "recovered, trusted",
     "sent through a messenger": "recovered, trusted",
     "filmed off a screen (simulated)": "recovered, trusted",
-    "never marked: another clip": "none",
+    "never marked: before it was stamped": "none",
 }
 
 

@@ -96,3 +96,17 @@ def missing(box):
 def test_mark_and_fingerprint_tell_a_place_once(marks, expected):
     signs, _ = regions_of(marks, MAP, FILE, (HERE,))
     assert [(sign.kind, sign.region) for sign in signs] == expected
+
+
+def test_grain_that_a_codec_takes_from_flat_seconds_is_no_change():
+    film = FILM.copy()
+    grain = np.random.default_rng(5).normal(0, 2, film[RATE : 4 * RATE, ::9, ::10].shape)
+    coarse = np.repeat(np.repeat(grain, 9, 1), 10, 2)  # as large as what a fingerprint sees
+    film[RATE : 4 * RATE] = np.clip(90 + coarse.mean(0), 0, 255)
+    plain = film.copy()
+    plain[RATE : 4 * RATE] = 90
+    reference, maker = taken(film).finish(), taken(plain)
+    looks = maker.looks
+    assert looks is not None
+    found = match(maker.finish(), reference)
+    assert altered(Overlay(looks=looks, reference=reference, found=found), WHOLE_TIME) == ()

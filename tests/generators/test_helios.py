@@ -200,6 +200,7 @@ def test_stdout_gets_the_stream_alone(folder, places):
         (("--prompt", "a ball", "--duration", "3601"), "option.invalid"),
         (("--prompt", "a ball", "--output", "out.webm", "--stream", "-"), "option.invalid"),
         (("--prompt", "a ball", "--stream", "no/such/place"), "output.forbidden"),
+        (("--prompt", "a ball", "--stream", "./out.mp4"), "option.invalid"),
         (("--prompt", "a ball", "--model", "helios-14b"), "weights.missing"),
         (("--prompt", "a ball", "--device", "cuda:77"), "device.missing"),
     ],
