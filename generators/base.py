@@ -173,10 +173,15 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
+_LONGEST_RATE = 24  # characters
+
+
 def parse_rate(text: str) -> Fraction:
     """``24``, ``29.97``, ``30000/1001``; raises :class:`OptionError`."""
+    # A Fraction of 1e99999999 would be computed.
+    exact = len(text) <= _LONGEST_RATE and "e" not in text.lower()
     try:
-        rate = Fraction(text.strip())
+        rate = Fraction(text.strip() if exact else "")
     except (ValueError, ZeroDivisionError) as error:
         raise OptionError(f"{text[:40]!r} frames a second", hint="24 to 50 are possible") from error
     # What is written as 29.97 is 30000/1001: NTSC's thousandth (SMPTE ST 170).

@@ -81,12 +81,12 @@ def main(
     # Imported here, so that --help does not pay for PyTorch and FFmpeg.
     from generators.bundle import find_description
     from generators.generation import (
+        check_places,
         check_room,
         is_saved_pipeline,
         make_request,
         open_generator,
     )
-    from provenance.sealing import check_output
 
     request = make_request(
         prompt,
@@ -100,7 +100,7 @@ def main(
         seed=seed,
     )
     # What can be refused at once is, before weights are read and an identity is made.
-    check_output(output)
+    check_places(output, images, sound)
     check_room(output, request)
     if not is_saved_pipeline(model):
         find_description(model)

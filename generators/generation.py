@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from generators.base import Request, Watch, parse_rate, parse_size
-from generators.pictures import read_image, read_sound
+from generators.pictures import read_image, read_sound, split_time
 from provenance.errors import DiskFull, OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from generators.base import Generator, GuideImage
     from generators.helios import HeliosGenerator
@@ -249,6 +249,18 @@ def _timed(chunks: Iterator[Any], timings: dict[str, float]) -> Iterator[Any]:
         if chunk is None:
             return
         yield chunk
+
+
+def check_places(output: Path, images: Sequence[str], sound: Path | None = None) -> None:
+    """Refuse an output that cannot be written, or is one of the inputs.
+
+    Raises what :func:`~provenance.sealing.check_output` does.
+    """
+    from provenance.sealing import check_output
+
+    check_output(output)
+    inputs = [split_time(image)[0] for image in images]
+    check_output(output, (*inputs, *([] if sound is None else [Path(sound)])))
 
 
 def check_room(output: Path, request: Request) -> None:

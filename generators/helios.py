@@ -63,7 +63,7 @@ class HeliosGenerator:
         if config.fold != 1:
             raise UnreadableMedia(
                 f"{bundle.source}: tokens of {config.fold}×{config.fold} latents",
-                hint="the size of the benchmarks is not made for use: take helios-1.0-small",
+                hint="the size of the benchmarks is not made for use: leave --model out",
             )
         self._dit = CausalDiT(config)
         load_packed(bundle.files["dit"].path, self._dit)

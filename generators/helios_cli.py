@@ -14,6 +14,8 @@ from generators.options import clip_options, shape_options
 from provenance.config import LtxCommand
 
 if TYPE_CHECKING:
+    from io import FileIO
+
     from provenance.video.live import ByteSink
 
 
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 )
 @shape_options
 @click.option("--duration", type=float, default=10.0, metavar="SECONDS", help="Up to an hour.")
-@click.option("--steps", type=int, help="Looks at noise a chunk: 1, 2, or 4 for quality.")
+@click.option("--steps", type=int, help="Looks at noise a chunk, 1 to 8.")
 @clip_options
 def main(
     model: str,
@@ -72,9 +74,7 @@ def main(
     """
     # Imported here, so that --help does not pay for PyTorch and FFmpeg.
     from generators.bundle import find_description
-    from generators.generation import check_room, make_request, open_streaming
-    from provenance.errors import OptionError
-    from provenance.sealing import check_output
+    from generators.generation import check_places, check_room, make_request, open_streaming
 
     request = make_request(
         prompt,
@@ -89,12 +89,9 @@ def main(
         live=True,
     )
     # What can be refused at once is, before weights are read and an identity is made.
-    check_output(output)
-    if stream_to is not None and stream_to != "-" and Path(stream_to).resolve() == output.resolve():
-        raise OptionError(
-            f"{stream_to}: the stream and the signed file would be one file",
-            hint="give --stream another name than -o",
-        )
+    check_places(output, images)
+    if stream_to is not None:
+        _check_stream(stream_to, output, images)
     check_room(output, request)
     find_description(model)
     generator = open_streaming(model, device, steps=steps)
@@ -112,18 +109,62 @@ def main(
     click.echo(as_json(made, seed) if form == "json" else as_text(made), err=stream_to == "-")
 
 
+def _check_stream(place: str, output: Path, images: tuple[str, ...]) -> None:
+    """Before it is opened, since that empties a file. Raises
+    :class:`~provenance.errors.OptionError`, :class:`~provenance.errors.OutputIsInput`.
+    """
+    from generators.pictures import split_time
+    from provenance.errors import OptionError, OutputIsInput
+    from provenance.video.live import LIVE_SUFFIXES
+
+    if output.suffix.lower() not in LIVE_SUFFIXES:
+        raise OptionError(
+            f"{output} cannot be streamed while it is made",
+            hint=f"use one of {', '.join(LIVE_SUFFIXES)}",
+        )
+    if place == "-":
+        return
+    if _same(Path(place), output):
+        raise OptionError(
+            f"{place}: the stream and the signed file would be one file",
+            hint="give --stream another name than -o",
+        )
+    if any(_same(Path(place), split_time(image)[0]) for image in images):
+        raise OutputIsInput(f"{place} is an image that was given", hint="stream to another file")
+
+
+def _same(one: Path, other: Path) -> bool:
+    if one.exists() and other.exists():
+        return one.samefile(other)
+    return one.resolve() == other.resolve()
+
+
 def _sink(place: str, opened: ExitStack) -> ByteSink:
     """Where the stream goes, open; raises :class:`~provenance.errors.OutputForbidden`."""
     from provenance.errors import OutputForbidden
 
     if place == "-":
+        if sys.stdout is None:
+            raise OutputForbidden("stdout is closed", hint="stream to a file, or leave it open")
         return sys.stdout.buffer
     try:
-        return opened.enter_context(Path(place).open("wb"))
+        return _Whole(opened.enter_context(Path(place).open("wb", buffering=0)))
     except OSError as error:
         raise OutputForbidden(
             f"{place} cannot be written: {error.strerror}", hint="name a file, a pipe, or -"
         ) from error
+
+
+class _Whole:
+    """Sends all of what it is given at once, however little a disk or a pipe takes at a time."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]
 
 
 def _say(message: str) -> None:

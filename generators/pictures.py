@@ -100,7 +100,10 @@ def _bytes_of(path: Path) -> bytes:
             raise MediaTooLarge(
                 f"{path} has {size >> 20} MiB", hint=f"at most {MAX_BYTES >> 20} MiB are read"
             )
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)  # a device has no size, and no end
+        if len(raw) > MAX_BYTES:
+            raise MediaTooLarge(f"{path} has no end", hint="name an image")
     except FileNotFoundError as error:
         raise InputMissing(f"{path} does not exist", hint="check the name") from error
     except OSError as error:

@@ -3,7 +3,7 @@
 ``ltx-2.3`` and ``helios-1.0`` of the full size have the numbers of blocks and parameters that are
 told of those systems; nobody trained them here, and their weights are random: they are for
 measuring speed and memory. ``ltx-2.3-small`` is the one whose weights come with the package;
-``helios-1.0-small``, which streams, is trained from it and has none yet. Not affiliated with
+``helios-1.0-small``, which streams, is trained from it and does, too. Not affiliated with
 Lightricks or the makers of Helios.
 """
 

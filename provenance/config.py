@@ -38,12 +38,12 @@ SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "n
 NAMED_ONLY: Final = frozenset(
     {"keys", "trust_settings", "trust_anchor", "no_default_trust", "require", "policy"}
     | {"remote_manifests", "tsa", "timestamp"}
-    | {"output", "input", "schema"}
+    | {"output", "stream", "input", "schema"}
 )
 """Settings that a file in the current folder may not make."""
 COMMANDS: Final = frozenset(
     {"attack", "bench", "disclose", "doctor", "download", "generate", "keys", "service", "stamp"}
-    | {"verify"}
+    | {"helios_generate", "verify"}
 )
 """Tables that the file may have."""
 NAMED_TABLES: Final = frozenset({"service"})
@@ -94,7 +94,7 @@ def defaults_for(command: click.Command, document: Mapping[str, Any], path: Path
     Raises :class:`OptionError` for a name in the command's own table that is none of its options.
     """
     options = _options(command)
-    table = document.get(short_name(command), {})
+    table = document.get(short_name(command)) or document.get(_option(short_name(command)), {})
     for name in table:
         if _option(name) not in options and not takes_part(command):
             raise OptionError(
@@ -179,7 +179,7 @@ class LtxCommand(click.Command):
         self.part_of_table = part_of_table
         for name, option in _options(self).items():
             given = [option.envvar] if isinstance(option.envvar, str) else option.envvar or []
-            option.envvar = [*given, f"LTX_{short_name(self)}_{name}".upper()]
+            option.envvar = [*given, f"LTX_{_option(short_name(self))}_{name}".upper()]
 
     def make_context(
         self,

@@ -5,6 +5,7 @@ import json
 import sys
 from fractions import Fraction
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,10 +14,10 @@ from click.testing import CliRunner
 from generators.base import GuideImage, Request, Watch
 from generators.bundle import open_bundle
 from generators.cli import main as generate_command
-from generators.generation import open_generator, open_streaming, write
+from generators.generation import check_places, open_generator, open_streaming, write
 from generators.helios import HeliosGenerator
 from generators.helios_cli import main
-from provenance.errors import OptionError, OutputError
+from provenance.errors import OptionError, OutputError, OutputIsInput
 from provenance.manifest import read_manifest
 from provenance.own_trust import own_trust
 from provenance.video import open_media
@@ -201,17 +202,40 @@ def test_stdout_gets_the_stream_alone(folder, places):
         (("--prompt", "a ball", "--output", "out.webm", "--stream", "-"), "option.invalid"),
         (("--prompt", "a ball", "--stream", "no/such/place"), "output.forbidden"),
         (("--prompt", "a ball", "--stream", "./out.mp4"), "option.invalid"),
+        (("--prompt", "a ball", "--stream", "a.png", "--image", "a.png"), "output.is_input"),
+        (("--prompt", "a ball", "--stream", "a.png", "-o", "out.mkv"), "option.invalid"),
+        (("--prompt", "a ball", "--image", "/dev/zero"), "media.too_large"),
+        (("--prompt", "a ball", "--fps", "1e99999999"), "option.invalid"),
         (("--prompt", "a ball", "--model", "helios-14b"), "weights.missing"),
         (("--prompt", "a ball", "--device", "cuda:77"), "device.missing"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(folder, places, monkeypatch, arguments, code):
     monkeypatch.chdir(places)
+    image = cv2.imencode(".png", np.full((40, 40, 3), 90, np.uint8))[1].tobytes()
+    (places / "a.png").write_bytes(image)
     ran = CliRunner().invoke(main, ["--model", str(folder), "-o", "out.mp4", *SMALL, *arguments])
     assert ran.exit_code in {2, 3}, (ran.output, ran.exception)
     assert f"[{code}]" in ran.stderr
     assert "hint:" in ran.stderr
     assert not (places / "out.mp4").exists()
+    assert (places / "a.png").read_bytes() == image
+
+
+def test_the_sound_that_was_given_is_not_written_over(tmp_path):
+    sound = tmp_path / "a.mp4"
+    sound.write_bytes(b"sound")
+    with pytest.raises(OutputIsInput):
+        check_places(sound, (), sound)
+
+
+def test_a_variable_sets_an_option(folder, places):
+    ran = CliRunner().invoke(
+        main,
+        ["--model", str(folder), "--prompt", "a ball", "-o", str(places / "a.mp4")],
+        env={"LTX_HELIOS_GENERATE_STEPS": "99"},
+    )
+    assert "99 steps" in ran.stderr
 
 
 def test_a_model_that_makes_clips_as_a_whole_does_not_stream(tmp_path):
