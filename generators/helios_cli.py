@@ -115,13 +115,9 @@ def _check_stream(place: str, output: Path, images: tuple[str, ...]) -> None:
     """
     from generators.pictures import split_time
     from provenance.errors import OptionError, OutputIsInput
-    from provenance.video.live import LIVE_SUFFIXES
+    from provenance.video.live import check_live
 
-    if output.suffix.lower() not in LIVE_SUFFIXES:
-        raise OptionError(
-            f"{output} cannot be streamed while it is made",
-            hint=f"use one of {', '.join(LIVE_SUFFIXES)}",
-        )
+    check_live(output)
     if place == "-":
         return
     if _same(Path(place), output):

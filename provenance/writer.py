@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from provenance.audio_watermark import SoundMarker
-from provenance.errors import FrameError, OptionError, OutputError
+from provenance.errors import FrameError, OutputError
 from provenance.fingerprint import PrintTaker
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.payload import model_by_key
@@ -22,7 +22,7 @@ from provenance.quality import SAMPLED_EVERY, LumaQuality
 from provenance.sealing import Sealing, check_output, state
 from provenance.store import default_store_path, open_store
 from provenance.video import MediaWriter, picture_from_rgb, remux
-from provenance.video.live import LIVE_SUFFIXES, live_settings
+from provenance.video.live import check_live, live_settings
 from provenance.video.sound import check_audio_spec, check_samples
 from provenance.watermark import ClipMarker
 
@@ -102,11 +102,8 @@ class ProvenanceWriter:
         draw_bits: Callable[[int], int] = secrets.randbits,
     ) -> None:
         check_output(Path(path))
-        if stream is not None and Path(path).suffix.lower() not in LIVE_SUFFIXES:
-            raise OptionError(
-                f"{path} cannot be streamed while it is made",
-                hint=f"use one of {', '.join(LIVE_SUFFIXES)}",
-            )
+        if stream is not None:
+            check_live(Path(path))
         self._video = video
         self._audio = audio
         self._frames = 0

@@ -12,6 +12,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING, Protocol
 
+from provenance.errors import OptionError
 from provenance.video.settings import EncodeSettings
 
 if TYPE_CHECKING:
@@ -57,6 +58,15 @@ class ByteSink(Protocol):
     """Where a stream goes: a pipe, a socket's file, a response."""
 
     def write(self, data: bytes, /) -> object: ...
+
+
+def check_live(path: Path) -> None:
+    """Raises :class:`~provenance.errors.OptionError` for a file that no stream can go with."""
+    if path.suffix.lower() not in LIVE_SUFFIXES:
+        raise OptionError(
+            f"{path} cannot be streamed while it is made",
+            hint=f"use one of {', '.join(LIVE_SUFFIXES)}",
+        )
 
 
 class LiveFile:
