@@ -124,8 +124,14 @@ class Generator(Protocol):
         """Words of the text that the model was never taught."""
         ...
 
+    def unread_text(self, request: Request) -> str:
+        """The end of the text that the model does not read, because it is longer than that."""
+        ...
+
     def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]:
-        """What the chunks of a request will be."""
+        """What the chunks of a request will be. Raises :class:`OptionError` for one that this
+        model cannot make.
+        """
         ...
 
     def generate(self, request: Request, watch: Watch) -> Iterator[Chunk]:
@@ -149,6 +155,8 @@ class StreamingGenerator(Protocol):
     def trained(self) -> bool: ...
 
     def unknown_words(self, request: Request) -> list[str]: ...
+
+    def unread_text(self, request: Request) -> str: ...
 
     def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]: ...
 

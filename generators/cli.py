@@ -136,6 +136,12 @@ def deliver(
     from provenance.keys import default_keys_directory, ensure_identity, new_identity_notice
     from provenance.store import default_store_path, open_store
 
+    generator.specs(request)  # what this model cannot make is refused before an identity is made
+    unread = generator.unread_text(request)
+    if unread:
+        say(
+            f"warning: the text is too long for this model, which does not read its end: {unread!r}"
+        )
     unknown = generator.unknown_words(request)
     if unknown:
         say(
@@ -174,6 +180,7 @@ def _facts(generated: Generated, seed: int) -> dict[str, Any]:
         "date": sealed.payload.day.isoformat(),
         "prompt_hash": None if sealed.prompt is None else str(sealed.prompt),
         "unknown_words": list(generated.unknown_words),
+        "unread_text": generated.unread_text,
         "seed": seed,
         "frames": generated.written.frames,
         "duration_s": round(generated.written.duration_s, 3),

@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """A finished file, words of the prompt that the model does not know, and where time went."""
+    """A finished file, words of the prompt that the model does not know, the end of it that the
+    model did not read, and where time went.
+    """
 
     path: Path
     model: str
     trained: bool
     written: Written
     unknown_words: tuple[str, ...]
+    unread_text: str
     timings_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -94,6 +97,7 @@ def generate(
         trained=made.trained,
         written=made.written,
         unknown_words=made.unknown_words,
+        unread_text=made.unread_text,
         timings_s={"loading": round(loaded_s, 3)} | made.timings_s,
     )
 
@@ -237,6 +241,7 @@ def write(
         trained=generator.trained,
         written=writer.result,
         unknown_words=tuple(generator.unknown_words(request)),
+        unread_text=generator.unread_text(request),
         timings_s={stage: round(seconds, 3) for stage, seconds in timings.items()},
     )
 

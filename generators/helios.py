@@ -16,13 +16,13 @@ from torch import Tensor
 
 from generators.causal_dit import CausalDiT
 from generators.decoding import look_of, pictures
-from generators.latents import CHUNK, latents_of
+from generators.latents import CHUNK, images_by_key, latents_of
 from generators.ltx import grid_for, memory_for
 from generators.presets import streaming_from_json
 from generators.quantised import load_packed
 from generators.rollout import Stage, roll
 from generators.superres import SuperResolution
-from generators.text import encode_bytes, unknown_words
+from generators.text import encode_bytes, unknown_words, unread_text
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import load_weights
 from provenance.clip import Chunk, VideoSpec
@@ -80,7 +80,11 @@ class HeliosGenerator:
     def unknown_words(self, request: Request) -> list[str]:
         return unknown_words(request.text, self._vocabulary)
 
+    def unread_text(self, request: Request) -> str:
+        return unread_text(request.text, self._dit.config.text.max_bytes)
+
     def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]:
+        images_by_key(request, _last_key(request))
         return VideoSpec(width=request.width, height=request.height, rate=request.rate), None
 
     @torch.inference_mode()
@@ -110,13 +114,10 @@ class HeliosGenerator:
 
     def _pictures(self, request: Request, prompt: Callable[[], str]) -> Iterator[NDArray[np.uint8]]:
         rows, columns = grid_for(request.width, request.height)
-        last = ceil((request.frames - 1) / CHUNK)
         looks = self._dit.config.video.parts[0]
         images = {
-            min(last, round(image.time_s * request.rate / CHUNK)): look_of(
-                image.pixels, self._video_codec, rows=rows, columns=columns
-            )[:, :looks]
-            for image in request.images
+            key: look_of(image.pixels, self._video_codec, rows=rows, columns=columns)[:, :looks]
+            for key, image in images_by_key(request, _last_key(request)).items()
         }
         steps = roll(
             self._dit,
@@ -142,3 +143,7 @@ class HeliosGenerator:
             return last[0][1]
 
         return text
+
+
+def _last_key(request: Request) -> int:
+    return ceil((request.frames - 1) / CHUNK)

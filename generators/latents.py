@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 from torch import Tensor
 
+from provenance.errors import OptionError
+
 if TYPE_CHECKING:
     from fractions import Fraction
+
+    from generators.base import GuideImage, Request
 
 CHUNK = 8
 """Frames from key frame to key frame."""
@@ -63,6 +67,25 @@ def place_grid(rows: int, columns: int, device: torch.device) -> Tensor:
     y = torch.arange(rows, device=device) - (rows - 1) / 2
     x = torch.arange(columns, device=device) - (columns - 1) / 2
     return torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1).flatten(0, 1)
+
+
+def images_by_key(request: Request, last: int) -> dict[int, GuideImage]:
+    """The images of a request by the number of their key frame, up to ``last``.
+
+    Raises :class:`~provenance.errors.OptionError` for two at one: it can show one of them.
+    """
+    placed: dict[int, GuideImage] = {}
+    for image in request.images:
+        key = min(last, round(image.time_s * request.rate / CHUNK))
+        if key in placed:
+            raise OptionError(
+                f"images at {placed[key].time_s:g} s and at {image.time_s:g} s fall on one key "
+                "frame",
+                hint=f"place them {float(CHUNK / request.rate):.2f} s apart or more, or leave one "
+                "out",
+            )
+        placed[key] = image
+    return placed
 
 
 def sound_latents_before(key: int, rate: Fraction) -> int:

@@ -21,6 +21,7 @@ from generators.dit import DiT
 from generators.latents import (
     CHUNK,
     SOUND_RATE,
+    images_by_key,
     latents_of,
     sound_latents_of,
     sound_tokens_of,
@@ -30,7 +31,7 @@ from generators.quantised import load_packed
 from generators.sampling import SamplingSettings
 from generators.streaming import Made, Wanted, make_latents, plan_windows
 from generators.superres import SuperResolution
-from generators.text import encode_bytes, unknown_words
+from generators.text import encode_bytes, unknown_words, unread_text
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import load_weights
 from provenance.clip import AudioSpec, Chunk, VideoSpec
@@ -76,7 +77,11 @@ class LtxGenerator:
     def unknown_words(self, request: Request) -> list[str]:
         return unknown_words(request.text, self._vocabulary)
 
+    def unread_text(self, request: Request) -> str:
+        return unread_text(request.text, self._dit.config.text.max_bytes)
+
     def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]:
+        images_by_key(request, _chunks(request))
         video = VideoSpec(width=request.width, height=request.height, rate=request.rate)
         return video, AudioSpec(sample_rate=OUT_RATE, channels=2) if request.audio else None
 
@@ -97,7 +102,7 @@ class LtxGenerator:
 
     def _latents(self, request: Request, watch: Watch) -> tuple[Made, int]:
         rows, columns = grid_for(request.width, request.height)
-        chunks = max(1, ceil((request.frames - 1) / CHUNK))
+        chunks = _chunks(request)
         windows = plan_windows(chunks, window=WINDOW, history=HISTORY)
         sound = None
         if request.sound is not None:
@@ -109,10 +114,8 @@ class LtxGenerator:
             columns=columns,
             rate=request.rate,
             images={
-                min(chunks, round(image.time_s * request.rate / CHUNK)): self._look(
-                    image, rows, columns
-                )
-                for image in request.images
+                key: self._look(image, rows, columns)
+                for key, image in images_by_key(request, chunks).items()
             },
             sound=sound,
         )
@@ -201,6 +204,10 @@ def memory_for(request: Request) -> Iterator[None]:
             f"{request.width}×{request.height} does not fit the memory",
             hint=f"try --resolution {fits}, or --device cpu",
         ) from error
+
+
+def _chunks(request: Request) -> int:
+    return max(1, ceil((request.frames - 1) / CHUNK))
 
 
 def _sample(frame: int, rate: Fraction) -> int:

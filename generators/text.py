@@ -54,6 +54,14 @@ def encode_bytes(prompts: Sequence[str], max_bytes: int) -> Tensor:
     return out
 
 
+def unread_text(prompt: str, max_bytes: int) -> str:
+    """The end of ``prompt``, as it is read, that :func:`encode_bytes` cuts off; mostly nothing."""
+    text = normal_text(prompt)
+    # A character that is cut in two is not read.
+    read = text.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")
+    return text[len(read) :]
+
+
 def words_of(prompt: str) -> list[str]:
     """The words of a prompt, in order, as they are looked up."""
     return _WORD.findall(normal_text(prompt))

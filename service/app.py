@@ -18,7 +18,7 @@ from provenance.errors import DiskFull, EveryframeError, OutputError, StoreError
 from provenance.problem_document import MEDIA_TYPE
 from service.accounts import QuotaExceeded
 from service.generation.making import Maker
-from service.generation.models import sources_of
+from service.generation.models import longest_wishes
 from service.metrics import Metrics
 from service.middleware import RequestIds
 from service.problems import Problem
@@ -101,8 +101,8 @@ def create_app(
     if settings.public is not None:
         app.include_router(page_router(settings))
     if settings.generation.bundles:
-        models = sources_of(settings.generation)
-        app.include_router(generate_router(models, alone=settings.public is None))
+        longest = longest_wishes(settings.generation)
+        app.include_router(generate_router(longest, alone=settings.public is None))
     app.add_middleware(RequestIds, answered=app.state.metrics.answered)
     _answer_errors(app)
     return app

@@ -39,6 +39,7 @@ _OURS = frozenset(
     | {"return_dict", "image", "num_videos_per_prompt", "callback_on_step_end", "conditions"}
 )
 """What a call says that comes out of the request."""
+_LIMIT = "max_sequence_length"  # tokens of a prompt that a pipeline reads
 
 
 def protect(pipeline: Any, *, model: str | None = None, **call: Any) -> DiffusersGenerator:
@@ -136,6 +137,18 @@ class DiffusersGenerator:
 
     def unknown_words(self, request: Request) -> list[str]:  # noqa: ARG002
         return []  # nobody but the model knows
+
+    def unread_text(self, request: Request) -> str:
+        accepted = inspect.signature(type(self.pipeline).__call__).parameters
+        limit = accepted.get(_LIMIT)
+        most = self.call.get(_LIMIT, None if limit is None else limit.default)
+        tokenizer = getattr(self.pipeline, "tokenizer", None)
+        if tokenizer is None or not isinstance(most, int):
+            return ""
+        text = tokenizer(request.text, add_special_tokens=False).input_ids
+        # Such as the end of the text, which is kept when it is cut.
+        special = len(tokenizer(request.text).input_ids) - len(text)
+        return str(tokenizer.decode(text[max(0, most - special) :]))
 
     def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]:
         video = VideoSpec(width=request.width, height=request.height, rate=request.rate)

@@ -46,6 +46,9 @@ class LtxPipelinesGenerator:
     def unknown_words(self, request: Request) -> list[str]:  # noqa: ARG002
         return []  # nobody but the model knows
 
+    def unread_text(self, request: Request) -> str:  # noqa: ARG002
+        return ""  # as long as Gemma's context; nobody but the pipeline knows
+
     def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]:
         video = VideoSpec(width=request.width, height=request.height, rate=request.rate)
         sound = AudioSpec(sample_rate=self.sound_rate_hz, channels=2) if request.audio else None

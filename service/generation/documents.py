@@ -19,6 +19,7 @@ def generation_document(
     made, wanted = record.made or {}, record.wanted
     parts = made.get("parts", [])
     known = None if job is None else job.unknown_words
+    unread = made.get("unread", None if job is None else job.unread)
 
     def address(part: Part) -> str | None:
         if part not in parts or record.expires is None:
@@ -48,6 +49,7 @@ def generation_document(
         "contentId": made.get("content_id"),
         "trained": made.get("trained"),
         "unknownWords": known,
+        "unreadCharacters": unread,
         "videoUrl": address("video") or address("clip"),
         "audioUrl": address("audio"),
         "combinedUrl": address("clip"),

@@ -34,6 +34,7 @@ def new_id() -> str:
 @dataclass(slots=True, kw_only=True, eq=False)
 class Job:
     """A clip under way. ``request``: digest of what is wished; ``claims``: how many wait for it.
+    ``unread``: characters at the end of the prompt that the model does not read.
     ``recorded``: set once the database knows it. ``stop``: set to end it. ``ended``: set when all
     of it is cleared away.
     """
@@ -49,6 +50,7 @@ class Job:
     progress: float = 0.0
     until: float = float("inf")
     unknown_words: list[str] | None = None
+    unread: int | None = None
     problem: Problem | None = None
     claims: int = 1
     recorded: threading.Event = field(default_factory=threading.Event)
@@ -67,8 +69,8 @@ class Job:
         self.progress = max(self.progress, min(1.0, share))
         self.check()
 
-    def cancel(self) -> None:
-        """Ends it at its next step; its readers get no more."""
+    def break_off(self) -> None:
+        """Ends it at its next step; its readers get no more. See :meth:`Maker.cancel`."""
         self.stop.set()
         if self.sink is not None:
             self.sink.break_off()
@@ -133,7 +135,7 @@ class Maker:
         except BaseException:
             # Whoever joined meanwhile is told by the end of it.
             job.problem = Problem("internal")
-            job.cancel()
+            job.break_off()
             self._forget(job)
             raise
         job.recorded.set()
@@ -143,10 +145,12 @@ class Maker:
                 self._queue.add(job)
                 self._changed.notify()
                 self._start()
+        if not closed and job.stop.is_set():  # between its record and its place in the queue
+            self.cancel(job)
         if closed:
             problem = Problem("service.draining", retry_after_s=RETRY_AFTER_S)
             self._failed(job, problem)
-            job.cancel()
+            job.break_off()
             self._forget(job)
             raise problem
         return Claim(job=job, reader=reader, joined=False)
@@ -165,7 +169,7 @@ class Maker:
         return Claim(job=same, reader=reader, joined=True)
 
     def _take(self, job: Job) -> None:
-        # Those that were cancelled wait for nothing but their turn to be cleared away.
+        # One that was cancelled while it was made is between two of its steps.
         held = [one.tenant for one in self._jobs.values() if not one.stop.is_set()]
         room = self._settings.waiting + self._settings.at_once
         if len(held) >= room and job.tenant in held:
@@ -178,8 +182,28 @@ class Maker:
             claim.reader.close()
         with self._changed:
             claim.job.claims -= 1
-            if not claim.job.claims:
-                claim.job.cancel()
+            left = not claim.job.claims
+            if left:
+                claim.job.break_off()  # nobody may join it any more
+        if left:
+            self.cancel(claim.job)
+
+    def cancel(self, job: Job) -> None:
+        """Ends a clip: at its next step or, while it waits for its turn, at once.
+
+        Writes to the records of what waited, as :meth:`leave` does: not on an event loop.
+        """
+        job.break_off()
+        with self._changed:
+            waited = self._queue.remove(job)
+        if not waited:
+            return
+        try:
+            self._failed(job, Problem("generation.cancelled", retry_after_s=RETRY_AFTER_S))
+        except Exception:
+            LOG.exception("a cancelled clip could not be recorded")
+        finally:
+            self._forget(job)
 
     def job(self, one: str) -> Job | None:
         """The clip under way here, or None."""
@@ -196,7 +220,7 @@ class Maker:
             jobs = list(self._jobs.values())
             self._changed.notify_all()
         for job in jobs:
-            job.cancel()
+            self.cancel(job)
         until = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -271,7 +295,7 @@ class Maker:
                     LOG.warning("a clip's lease: %s", type(error).__name__)
                     continue
                 if not kept and job.state in {"queued", "running"}:
-                    job.cancel()
+                    self.cancel(job)
 
     def _forget(self, job: Job) -> None:
         with self._changed:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from generators.base import MAX_DURATION_S, MAX_STREAM_S
 from generators.bundle import find_description, read_bundle
 from provenance.payload import model_by_key
 
@@ -31,6 +32,21 @@ def sources_of(settings: GenerationSettings) -> dict[str, str]:
 def check_generators(settings: GenerationSettings) -> None:
     """Raises for weights that are named and not there, before anybody asks for a clip."""
     sources_of(settings)
+
+
+def longest_wishes(settings: GenerationSettings) -> dict[str, float]:
+    """Name of each model that can be asked for → the most seconds of a clip of it, by the model,
+    the API and the operator.
+    """
+    from generators.presets import streams
+    from service.generation.schemas import MOST_SECONDS
+
+    most = {}
+    for key, source in sources_of(settings).items():
+        live = streams(read_bundle(find_description(source)).size)
+        own = MAX_STREAM_S if live else MAX_DURATION_S
+        most[key] = min(own, MOST_SECONDS, settings.longest_s or MOST_SECONDS)
+    return most
 
 
 def open_weights(source: str, device: str | None) -> Any:

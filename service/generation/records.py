@@ -21,8 +21,8 @@ State: TypeAlias = Literal["queued", "running", "done", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A clip. ``made``: content id, whether the model was trained, whether there is sound and a
-    stream. Times in seconds since 1970.
+    """A clip. ``made``: content id, whether the model was trained, how much of the prompt's end it
+    did not read, whether there is sound and a stream. Times in seconds since 1970.
     """
 
     id: str

@@ -9,12 +9,15 @@ from pydantic.alias_generators import to_camel
 
 from service.schemas import Wire
 
+MOST_SECONDS = 600
+"""Of a clip over HTTP, whatever its model can do."""
+
 GenerationId = Annotated[str, Field(pattern=r"^gen_[0-9a-f]{32}$", examples=["gen_" + "0" * 32])]
 _Prompt = Annotated[str, Field(min_length=1, max_length=4096, description="What is to be seen")]
 _Size = Annotated[str, Field(min_length=2, max_length=12, examples=["1920x1080", "1080p"])]
 _Seed = Annotated[int, Field(ge=0, lt=1 << 53, description="Another seed makes another clip")]
 _Rate = Annotated[float, Field(ge=23.9, le=50, description="Frames a second")]
-_Length = Annotated[float, Field(gt=0, le=600, description="Seconds")]
+_Length = Annotated[float, Field(gt=0, le=MOST_SECONDS, description="Seconds")]
 _Style = Annotated[str | None, Field(max_length=200, description="Added to the prompt")]
 _Name = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -69,6 +72,11 @@ class GenerationDocument(BaseModel):
     trained: bool | None = Field(None, description="false: the weights are random")
     unknown_words: list[str] | None = Field(
         None, description="Told to who asked, and not kept: words that the model does not know"
+    )
+    unread_characters: int | None = Field(
+        None,
+        ge=0,
+        description="At the end of prompt and style, which are too long for the model to read all",
     )
     video_url: str | None = Field(None, description="The pictures alone")
     audio_url: str | None = Field(None, description="The sound alone; null: there is none")

@@ -26,6 +26,16 @@ class Turns:
     def add(self, job: Job) -> None:
         self._lines.setdefault(job.tenant, deque()).append(job)
 
+    def remove(self, job: Job) -> bool:
+        """Takes ``job`` out of the queue; False where it does not wait (any more)."""
+        line = self._lines.get(job.tenant)
+        if line is None or job not in line:
+            return False
+        line.remove(job)
+        if not line:
+            del self._lines[job.tenant]
+        return True
+
     def next(self) -> Job:
         """Whose turn it is, out of the queue. Raises :class:`LookupError` where nobody waits."""
         if not self._lines:

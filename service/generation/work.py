@@ -53,6 +53,7 @@ def make_clip(job: Job, models: Models, clips: Clips) -> None:
         check_room(whole, request)
         generator = Checked(models.get(job.wish.model), job)
         job.unknown_words = list(generator.unknown_words(request))
+        job.unread = len(generator.unread_text(request))
         with open_store(clips.store) as store:
             made = write(
                 generator,
@@ -80,6 +81,7 @@ def make_clip(job: Job, models: Models, clips: Clips) -> None:
         facts: dict[str, Any] = {
             "content_id": f"{made.written.sealed.payload.content_id:016x}",
             "trained": generator.trained,
+            "unread": job.unread,
             "parts": sorted(files),
         }
         job.check()
@@ -113,6 +115,9 @@ class Checked:
 
     def unknown_words(self, request: Request) -> list[str]:
         return self.inner.unknown_words(request)
+
+    def unread_text(self, request: Request) -> str:
+        return self.inner.unread_text(request)
 
     def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]:
         return self.inner.specs(request)

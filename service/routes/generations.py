@@ -143,7 +143,7 @@ async def stream(
     return LiveResponse(
         claim.reader,
         first,
-        lambda: maker.leave(claim),
+        lambda: maker.leave(claim),  # it is made by now, and waits in no queue
         headers=headers,
         stall_s=services.settings.generation.stall_s,
     )
@@ -188,7 +188,7 @@ async def delete_generation(
             error={"code": "generation.cancelled"},
         )  # fmt: skip
         if job is not None:
-            job.cancel()
+            maker_of(request).cancel(job)
         if ended:
             clips.remove(generation, actor=caller.key)
 
@@ -240,7 +240,7 @@ async def _first(request: Request, maker: Maker, claim: Claim, reader: Reader) -
         raise claim.job.problem or Problem("generation.cancelled") from None
     finally:
         if block is None and not left:
-            maker.leave(claim)
+            await _leave(maker, claim)
     if block is None:
         raise Problem("generation.cancelled")
     return block
@@ -254,7 +254,13 @@ async def _ended(request: Request, maker: Maker, claim: Claim) -> None:
             if await request.is_disconnected():
                 raise Problem("generation.cancelled")
     finally:
-        maker.leave(claim)
+        await _leave(maker, claim)
+
+
+async def _leave(maker: Maker, claim: Claim) -> None:
+    """However the request ended: what it waited for has a place in the queue."""
+    with anyio.CancelScope(shield=True):
+        await anyio.to_thread.run_sync(maker.leave, claim)
 
 
 def _stream_headers(one: str) -> dict[str, str]:

@@ -18,6 +18,16 @@ part("wish").addEventListener("submit", (event) => {
 });
 part("cancel").addEventListener("click", () => running?.abort());
 
+const { model, duration } = part("wish").elements;
+model.addEventListener("change", longest);
+longest();
+
+/** The most seconds that may be asked for are those of the model that was chosen. */
+function longest() {
+  duration.max = model.selectedOptions[0].dataset.longest;
+  if (Number(duration.value) > Number(duration.max)) duration.value = duration.max;
+}
+
 function missing(field, name) {
   fail(text(name));
   part(field).focus();
@@ -172,6 +182,7 @@ function show(made) {
   const notes = [
     made.reduced && text("reduced"),
     made.trained === false && text("untrained"),
+    made.unreadCharacters > 0 && text("unread", { count: made.unreadCharacters }),
     made.unknownWords?.length && text("unknown", { words: made.unknownWords.join(", ") }),
   ].filter(Boolean);
   part("notes").textContent = notes.join(" ");

@@ -14,15 +14,15 @@ from provenance.payload import model_by_key
 from service.web.page import POLICY, Piece, add_pieces, framed, piece_of, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
 PLAYING = f"{POLICY}; media-src 'self' blob:"
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 
 
-def generate_router(models: Iterable[str], *, alone: bool) -> APIRouter:
-    """The routes of the page. ``models``: keys of those that can be asked for. ``alone``: there is
-    no other page, whose style this one could use.
+def generate_router(models: Mapping[str, float], *, alone: bool) -> APIRouter:
+    """The routes of the page. ``models``: keys of those that can be asked for, and the most seconds
+    of each. ``alone``: there is no other page, whose style this one could use.
     """
     router = APIRouter(include_in_schema=False)
     pieces = {"/generate": Piece(body=generate_page(models).encode(), media_type="text/html")}
@@ -36,14 +36,15 @@ def generate_router(models: Iterable[str], *, alone: bool) -> APIRouter:
     return router
 
 
-def generate_page(models: Iterable[str]) -> str:
-    """The page's HTML, with its texts and the names of the models in it."""
+def generate_page(models: Mapping[str, float]) -> str:
+    """The page's HTML, with its texts, the names of the models and how long their clips may be."""
     texts = json.loads(read("generate.json"))
     # Inside a script element "<" could end it; JSON may write it otherwise.
     data = json.dumps({"texts": texts["script"]}, ensure_ascii=False).replace("<", "\\u003c")
     known = sorted((model_by_key(key) for key in models), key=lambda model: model.key)
     options = "".join(
-        f'<option value="{html.escape(model.key)}">{html.escape(model.name)}</option>'
+        f'<option value="{html.escape(model.key)}" data-longest="{models[model.key]:g}">'
+        f"{html.escape(model.name)}</option>"
         for model in known
     )
     given = {"data": data, "models": options}

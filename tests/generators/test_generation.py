@@ -16,7 +16,7 @@ from generators.cli import main
 from generators.download import download_repository
 from generators.download_cli import main as download
 from generators.pictures import read_image, read_sound, split_time
-from generators.text import unknown_words
+from generators.text import encode_bytes, normal_text, unknown_words, unread_text
 from provenance.errors import (
     EveryframeError,
     PackageMissing,
@@ -160,6 +160,47 @@ def test_sound_is_read_from_any_file_at_the_rate_of_the_model(tmp_path):
 
 def test_words_are_known_whatever_their_case():
     assert unknown_words("A RED ball, bounces; zebra's Zebra’s!", WORDS) == ["zebra's", "zebra’s"]
+
+
+def test_what_is_cut_off_a_text_is_what_the_model_does_not_read():
+    for text, most in (("A  red BALL", 20), ("a red ball", 5), ("grün", 3), ("\ud800 ball", 1)):
+        unread = unread_text(text, most)
+        read = normal_text(text)[: -len(unread) or None]
+        assert read + unread == normal_text(text)
+        # What it is has no say.
+        other = read + "".join("x" for _ in unread)
+        cut = len(read.encode("utf-8", "replace"))
+        assert (encode_bytes([text], most)[:, :cut] == encode_bytes([other], most)[:, :cut]).all()
+    assert unread_text("grün", 3) == "ün"
+    assert unread_text("a red ball", 5) == " ball"
+    assert unread_text("a red ball", 10) == ""
+
+
+def test_a_text_that_is_too_long_is_told(folder, places):
+    prompt = "a red ball bounces " * 5 + "and a pencil"  # the tiny model reads 64 bytes
+    options = (*SMALL, "--style", "late", "--format", "json", "--output", places / "out.mp4")
+    ran = run("--prompt", prompt, *options, model=folder)
+    assert ran.exit_code == 0, ran.output
+    unread = json.loads(ran.stdout)["unread_text"]
+    assert len(unread) == len(f"{prompt}, late") - 64
+    assert unread.endswith("and a pencil, late")
+    assert "warning: the text is too long" in ran.stderr
+    assert repr(unread) in ran.stderr
+
+
+@pytest.mark.parametrize("times", [("", ""), ("", "@0.16"), ("@0.6", "@0.7")])
+def test_two_images_at_one_key_frame_are_refused(folder, places, times):
+    image = places / "a.png"
+    image.write_bytes(cv2.imencode(".png", np.full((40, 40, 3), 90, np.uint8))[1].tobytes())
+    images = [part for time in times for part in ("--image", f"{image}{time}")]
+    options = (*SMALL, *images, "--output", places / "out.mp4")
+    ran = run("--prompt", "a ball", *options, model=folder)
+    assert ran.exit_code == 2, ran.output
+    assert "[option.invalid]" in ran.stderr
+    assert "one key frame" in ran.stderr
+    assert "0.33 s apart" in ran.stderr
+    # Nothing was made for it, not even an identity.
+    assert [path.name for path in places.iterdir()] == ["a.png"]
 
 
 def test_damaged_weights_are_refused_before_they_are_used(folder, tmp_path):

@@ -117,6 +117,23 @@ def test_who_stops_listening_leaves_nothing_running(generator):
         next(chunks)
 
 
+def test_images_at_one_key_frame_are_refused_and_at_two_taken(generator):
+    pixels = np.zeros((112, 192, 3), np.uint8)
+    near, far = (
+        asked(images=(GuideImage(pixels=pixels), GuideImage(pixels=pixels, time_s=time_s)))
+        for time_s in (0.1, 0.3)
+    )
+    for refuse in (generator.specs, lambda request: next(generator.chunks(request))):
+        with pytest.raises(OptionError, match="one key frame"):
+            refuse(near)
+    assert len(frames_of(generator, far)) == 17
+
+
+def test_the_end_of_a_text_that_is_too_long_is_named(generator):
+    assert generator.unread_text(asked()) == ""
+    assert generator.unread_text(asked(prompt="ball " * 20)) == " ball" * 7
+
+
 def test_steps_are_bounded(folder):
     assert HeliosGenerator(open_bundle(str(folder)), CPU, steps=4).steps == 4
     for steps in (0, 9):

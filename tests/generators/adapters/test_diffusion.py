@@ -80,6 +80,21 @@ def test_the_others_run_too(saved, kind):
         assert audio is None
 
 
+@pytest.mark.parametrize("kind", ["LTXPipeline", "WanPipeline"])
+def test_the_end_of_a_prompt_that_is_too_long_is_named(saved, kind):
+    generator = open_folder(saved(kind), "cpu", max_sequence_length=12)
+    assert generator.unread_text(Request(prompt="a red ball", **SMALL)) == ""
+    prompt = "a red ball and a blue one"
+    tokenizer = generator.pipeline.tokenizer
+    cut = tokenizer(prompt, max_length=12, truncation=True).input_ids
+    read = tokenizer.decode(cut, skip_special_tokens=True)
+    unread = generator.unread_text(Request(prompt=prompt, **SMALL))
+    assert unread
+    assert (read + unread).replace(" ", "") == prompt.replace(" ", "")
+    open_limit = open_folder(saved(kind), "cpu")
+    assert open_limit.unread_text(Request(prompt=prompt, **SMALL)) == ""
+
+
 def test_a_folder_of_diffusers_gives_a_marked_signed_file(saved, tmp_path, monkeypatch):
     from detectors import verify
 

@@ -5,9 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from provenance.watermark.absence import missing_regions
+from provenance.watermark.absence import (
+    SURE_NATS,
+    Missing,
+    _between_changes,
+    missing_regions,
+)
+from provenance.watermark.rectangles import Rectangle
 from provenance.watermark.region_search import RegionSearch, stands_still
-from provenance.watermark.regions import due_by_picture
+from provenance.watermark.regions import due_by_picture, section_of
 from provenance.watermark.spots import Spots
 
 GRID = (40, 70)
@@ -85,6 +91,48 @@ def test_a_mark_that_is_lost_for_a_while_where_the_picture_goes_on_is_no_finding
         for index, each in enumerate(lost)
     ]
     assert missing_regions(brighter) == []
+
+
+def part_of(first, last):
+    rows, columns = PLACE
+    return Missing(first, last, Rectangle(rows.start, columns.start, rows.stop, columns.stop, 0.0))
+
+
+@pytest.mark.parametrize("guess", [(5, 12), (6, 11), (7, 10), (3, 14), (8, 12)])
+def test_what_is_missing_reaches_from_the_change_that_begins_it_to_the_one_that_ends_it(guess):
+    section = section_of(windows(place=PLACE, times=range(5, 12)))
+    gone = np.zeros(section.evidence.shape, bool)
+    gone[(slice(5, 12), *PLACE)] = True
+    found = _between_changes(part_of(*guess), section, gone)
+    assert (found.first, found.last) == (5, 12)
+    assert found.place.total >= SURE_NATS[8]
+
+
+def test_without_changes_it_has_to_be_missing_from_end_to_end():
+    for times, sure in ((range(5, 12), False), (range(16), True)):
+        section = section_of(windows(place=PLACE, times=times, seen=False))
+        gone = np.zeros(section.evidence.shape, bool)
+        gone[(slice(times.start, times.stop), *PLACE)] = True
+        found = _between_changes(part_of(5, 12), section, gone)
+        assert (found is not None) == sure
+        assert found is None or (found.first, found.last) == (0, 16)
+
+
+def test_a_change_that_is_far_from_where_it_is_missing_does_not_bound_it():
+    section = section_of(windows(place=PLACE, times=range(3, 13)))
+    gone = np.zeros(section.evidence.shape, bool)
+    gone[(slice(3, 13), *PLACE)] = True
+    # From the change at 3, not from the beginning; to 13, and not to the end.
+    found = _between_changes(part_of(7, 9), section, gone)
+    assert (found.first, found.last) == (3, 13)
+    # With the mark there again before the picture changes, it is nothing that was laid over it.
+    back = [
+        replace(spots, evidence=with_mark.evidence) if index >= 8 else spots
+        for index, (spots, with_mark) in enumerate(
+            zip(windows(place=PLACE, times=range(3, 13)), windows(), strict=True)
+        )
+    ]
+    assert _between_changes(part_of(3, 8), section_of(back), np.zeros_like(gone)) is None
 
 
 def test_what_is_due_falls_with_activity_and_never_grows():

@@ -152,11 +152,15 @@ class Drawing:
     closed: threading.Event = field(default_factory=threading.Event)
     fails_at: int | None = None
     waves: bool = False
+    unread: str = ""
     seeds: list[int] = field(default_factory=list)
     unwanted: object = lambda: False
 
     def unknown_words(self, _request):
         return []
+
+    def unread_text(self, _request):
+        return self.unread
 
     def specs(self, request):
         return VideoSpec(width=request.width, height=request.height, rate=request.rate), None

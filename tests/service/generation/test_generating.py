@@ -8,11 +8,15 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from generators.base import MAX_DURATION_S
 from provenance.prompt import prompt_digest
 from service.accounts import Quota
+from service.generation.models import longest_wishes
 from service.generation.parts import _signature, tidy_clips
+from service.generation.schemas import MOST_SECONDS
 from service.generation.wishes import reduced_size
 from service.settings import GenerationSettings
+from service.web.generate import generate_page
 from tests.service.generation.conftest import Drawing, serving
 
 
@@ -90,6 +94,14 @@ def test_the_same_request_gives_the_same_clip_and_another_does_not(server, made)
     other = server.generate(seed=1)
     assert "generation-cached" not in other.headers
     assert other.json()["contentId"] != made["contentId"]
+
+
+def test_how_much_of_a_prompt_was_not_read_is_told(server, made):
+    assert made["unreadCharacters"] == 0
+    prompt = "a red ball bounces " * 5
+    answers = [server.generate(prompt), server.generate(prompt)]
+    assert [answer.json()["unreadCharacters"] for answer in answers] == [len(prompt) - 1 - 64] * 2
+    assert answers[1].headers["generation-cached"] == "true"
 
 
 def test_no_prompt_is_stored(server, made):
@@ -184,3 +196,19 @@ def test_what_has_expired_is_gone(drawn):
     tidy_clips(server.services.clips, orphan_s=3600)
     assert server.stored() == []
     assert server.nothing_left()
+
+
+def test_the_most_seconds_of_a_model_are_its_own_or_the_operators(makes):
+    own = longest_wishes(replace(makes, longest_s=None))
+    assert own == {"ltx-2.3": MAX_DURATION_S, "helios-1.0": MOST_SECONDS}
+    assert set(longest_wishes(replace(makes, longest_s=9.5)).values()) == {9.5}
+    page = generate_page({"ltx-2.3": 9.5})
+    assert '<option value="ltx-2.3" data-longest="9.5">' in page
+
+
+def test_no_more_seconds_can_be_asked_for_than_the_page_says(drawn):
+    server = drawn(Drawing())
+    for model, most in longest_wishes(server.app.state.maker._settings).items():
+        wish = {"prompt": "a", "model": model, "audio": False, "duration": most * 1.01}
+        answer = server.ask("POST", "/v2/generate", json=wish)
+        assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")

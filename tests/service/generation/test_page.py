@@ -115,6 +115,28 @@ def test_all_of_it_by_keyboard(drawn, page):
     assert page.input_value("[name=duration]") == "2"
 
 
+def test_the_seconds_that_may_be_asked_for_are_those_of_the_model(drawn, page):
+    server = drawn(Drawing())
+    page.goto(f"{server.url}/generate")
+    found = {}
+    for model in ("ltx-2.3", "helios-1.0"):
+        page.select_option("[name=model]", model)
+        found[model] = page.get_attribute("[name=duration]", "max")
+    assert found == {"ltx-2.3": "45", "helios-1.0": "600"}
+    page.fill("[name=duration]", "60")
+    page.select_option("[name=model]", "ltx-2.3")
+    assert page.input_value("[name=duration]") == "45"
+    assert page.complaints == []
+
+
+def test_what_a_model_did_not_read_is_told(drawn, page):
+    drawing = Drawing(unread="of a prompt")
+    drawing.go.set()
+    ask(page, drawn(drawing))
+    page.wait_for_selector("#notes:not([hidden])")
+    assert "did not read the last 11 characters" in page.inner_text("#notes")
+
+
 # Colours do not hang on the size.
 @pytest.mark.parametrize(("size", "scheme"), [(DESK, "light"), (PHONE, "dark")])
 def test_axe_finds_nothing_at_any_stage(drawn, show, size, scheme):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -114,3 +115,56 @@ def test_the_longest_without_a_turn_is_next():
     assert order == ["a1", "b1", "c1", "a2", "b2", "a3"]
     with pytest.raises(LookupError):
         turns.next()
+
+
+def test_who_is_taken_out_of_the_queue_has_no_turn_any_more():
+    turns = Turns()
+    one, other, alone = (SimpleNamespace(tenant=name[0], name=name) for name in ("a1", "a2", "b"))
+    for job in (one, other, alone):
+        turns.add(job)
+    assert turns.remove(one)
+    assert turns.remove(alone)
+    assert not turns.remove(one)
+    assert len(turns) == 1
+    assert turns.next() is other
+
+
+def test_a_clip_that_is_cancelled_while_it_waits_is_gone_at_once(held):
+    server, drawing = held
+    making, *waiting = [asked(server, seed=seed).json()["id"] for seed in range(3)]
+    server.wait(making, "running")
+    assert asked(server, seed=3).status_code == 429
+    assert server.ask("DELETE", f"/v2/generations/{waiting[0]}").status_code == 204
+    # Nothing was let go on meanwhile: its place is free, and whoever asks is told its end.
+    assert set(server.maker._jobs) == {making, waiting[1]}
+    assert server.maker.waiting == 1
+    ended = server.ask("GET", f"/v2/generations/{waiting[0]}").json()
+    assert (ended["state"], ended["error"]["code"]) == ("cancelled", "generation.cancelled")
+    assert asked(server, seed=3).status_code == 202
+    drawing.go.set()
+    server.settle()
+    assert drawing.seeds == [0, 2, 3]
+
+
+@pytest.mark.parametrize("path", ["/v2/generate", "/v1/stream"])
+def test_a_client_that_goes_while_its_clip_waits_frees_its_place(held, path):
+    server, drawing = held
+    making = asked(server).json()["id"]
+    server.wait(making, "running")
+    wish = {"prompt": "a", "model": "helios-1.0", "audio": False, "resolution": "192x128"}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            server.url + path,
+            headers={"Authorization": f"Bearer {server.key}"},
+            json=wish,
+            timeout=httpx.Timeout(20, read=0.5),
+        )
+    for _ in range(600):
+        if set(server.maker._jobs) == {making}:
+            break
+        time.sleep(0.02)
+    assert set(server.maker._jobs) == {making}
+    assert not drawing.go.is_set()
+    drawing.go.set()
+    server.settle()
+    assert drawing.seeds == [0]
