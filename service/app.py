@@ -123,7 +123,7 @@ def _answer(request: Request, problem: Problem) -> JSONResponse:
     return JSONResponse(
         problem.document(),
         status_code=problem.status,
-        headers=problem.headers,
+        headers=getattr(request.state, "headers", {}) | problem.headers,
         media_type=MEDIA_TYPE,
     )
 

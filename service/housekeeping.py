@@ -26,6 +26,8 @@ def keep_house(services: Services, stop: threading.Event) -> None:
             tidy(services)
         except (EveryframeError, OSError) as error:
             LOG.warning("housekeeping: %s", error)
+        except Exception:
+            LOG.exception("housekeeping")  # and again in a minute
 
 
 def tidy(services: Services) -> None:

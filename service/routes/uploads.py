@@ -11,12 +11,13 @@ import hashlib
 import os
 from binascii import Error as NotBase64
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Path, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 
 from provenance.video.sniff import HEAD_BYTES
 from service.access import May, ServicesHere
@@ -29,21 +30,37 @@ from service.services import Services
 from service.uploads.receiving import BLOCK, Pace, check_kind, taken_by_the_disk, too_large
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from service.settings import Bounds
     from service.uploads.resumable import Resumable
 
-router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
 MAY_WRITE = May("scans:write")
 VERSION, EXTENSIONS = "1.0.0", "creation,termination,expiration,checksum"
 ALGORITHMS: dict[str, Callable[[], hashlib._Hash]] = {
     "sha256": hashlib.sha256,
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
 }
-UploadId = Annotated[str, Path(pattern=r"^upl_[0-9a-f]{32}$")]
+# Another one is an upload that is not there, as for tus all of them are.
+UploadId = Annotated[str, Path(examples=["upl_" + "0" * 32], max_length=200)]
 Resumable10 = Annotated[str | None, Header(alias="Tus-Resumable")]
 _CHUNK = "application/offset+octet-stream"
+
+
+class _TusRoute(APIRoute):
+    """Says which version of tus it speaks, in errors as well."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_and_say(request: Request) -> Response:
+            request.state.headers = {"Tus-Resumable": VERSION}
+            return await handle(request)
+
+        return handle_and_say
+
+
+router = APIRouter(prefix="/v1/uploads", tags=["uploads"], route_class=_TusRoute)
 
 
 @router.options("", status_code=204, response_class=Response, responses=problems())
@@ -63,21 +80,26 @@ async def abilities(services: ServicesHere) -> Response:
     status_code=201,
     response_class=Response,
     responses=problems(
-        "tus.version", "request.length_required", "request.invalid", "media.too_large",
-        "media.unsupported", "queue.full",
+        "tus.version", "request.length_required", "request.invalid", "request.malformed",
+        "media.too_large", "media.unsupported", "queue.full",
     ),
 )  # fmt: skip
 async def create_upload(
     services: ServicesHere,
     caller: Annotated[Caller, Depends(MAY_WRITE)],
     tus_resumable: Resumable10 = None,
-    upload_length: Annotated[int | None, Header(ge=0, le=1 << 53)] = None,
+    upload_length: Annotated[int | None, Header(ge=0)] = None,
+    upload_defer_length: Annotated[str | None, Header(max_length=20)] = None,
     upload_metadata: Annotated[str | None, Header(max_length=4096)] = None,
 ) -> Response:
     """Begins an upload. Of `Upload-Metadata` only `filetype` is looked at; names are not kept."""
     _check_version(tus_resumable)
+    if upload_defer_length not in (None, "1") or None not in (upload_defer_length, upload_length):
+        raise Problem(
+            "request.malformed", "Upload-Defer-Length is 1, and stands in place of Upload-Length."
+        )
     if upload_length is None:
-        raise Problem("request.length_required")
+        raise Problem("request.length_required", "Upload-Length must be known from the start.")
     if upload_length == 0:
         raise Problem("media.empty")
     if upload_length > services.settings.bounds.upload_bytes:
@@ -123,7 +145,8 @@ async def upload_offset(
     },
     responses=problems(
         "tus.version", "upload.not_found", "upload.expired", "upload.offset", "upload.checksum",
-        "request.invalid", "request.timeout", "media.too_large", "media.unsupported",
+        "request.invalid", "request.malformed", "request.timeout", "media.too_large",
+        "media.unsupported",
     ),
 )  # fmt: skip
 async def append(
@@ -132,13 +155,15 @@ async def append(
     services: ServicesHere,
     caller: Annotated[Caller, Depends(MAY_WRITE)],
     tus_resumable: Resumable10 = None,
-    upload_offset: Annotated[int | None, Header(ge=0, le=1 << 53)] = None,
+    upload_offset: Annotated[int | None, Header(ge=0)] = None,
     upload_checksum: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
     """Adds bytes. What arrives before the connection breaks stays, unless a checksum was given."""
     _check_version(tus_resumable)
     if request.headers.get("content-type", "").partition(";")[0].strip() != _CHUNK:
         raise Problem("media.unsupported", f"Content-Type must be {_CHUNK}.")
+    if upload_offset is None:
+        raise Problem("request.malformed", "Upload-Offset is missing.")
     found = await _found(services, caller, upload)
     if upload_offset != found.received:
         raise Problem("upload.offset", f"The upload stands at {found.received}.")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PAUSES_S = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800)
 """Pauses between attempts: about a day in all (Standard Webhooks, "retry schedule")."""
 
-_DUE = "SELECT id FROM outbox WHERE state = 'pending' AND due <= ? ORDER BY due LIMIT 1"
+_DUE = "SELECT id FROM outbox WHERE state = 'pending' AND due <= ? ORDER BY due, id LIMIT 1"
 _TAKE = "UPDATE outbox SET attempts = attempts + 1, due = ? WHERE id = ({}) RETURNING *"
 _CLAIM = {
     "sqlite": _TAKE.format(_DUE),
@@ -85,17 +85,29 @@ class Outbox:
         return None if row is None else _message(row)
 
     def settle(self, message: Message, status: int | None) -> None:
-        """Notes how the receiver answered; None: not at all. 2xx ends it, 410 too."""
+        """Notes how the receiver answered; None: not at all. 2xx ends it, 410 too.
+
+        No answer counts for all that the receiver should get now, so that each of those does not
+        hold up what is for others.
+        """
         delivered = status is not None and 200 <= status < 300
         over = status == 410 or message.attempts > len(PAUSES_S)
         state = "delivered" if delivered else "failed" if over else "pending"
-        pause = PAUSES_S[min(message.attempts, len(PAUSES_S)) - 1]
+        now = self._clock()
+        due = now + PAUSES_S[min(message.attempts, len(PAUSES_S)) - 1]
         with self._database.writing() as transaction:
             transaction.run(
                 "UPDATE outbox SET state = ?, answered = ?, due = ?"
                 " WHERE id = ? AND state = 'pending'",
-                (state, status, self._clock() + pause, message.id),
+                (state, status, due, message.id),
             )
+            if status is None:
+                transaction.run(
+                    "UPDATE outbox SET attempts = attempts + 1, due = ?,"
+                    " state = CASE WHEN attempts >= ? THEN 'failed' ELSE state END"
+                    " WHERE state = 'pending' AND due <= ? AND tenant = ? AND url = ?",
+                    (due, len(PAUSES_S), now, message.tenant, message.url),
+                )
 
     def secret(self, tenant: str) -> str | None:
         with self._database.reading() as transaction:

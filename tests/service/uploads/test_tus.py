@@ -132,6 +132,62 @@ def test_offsets_versions_and_lengths_are_kept_to(client, clip):
     problem(answer, 415, "media.unsupported")
 
 
+def test_lengths_that_come_later_or_are_none_are_refused(client, services):
+    later = {**TUS, "Upload-Defer-Length": "1"}
+    answer = client.ask("POST", "/v1/uploads", headers=later)
+    problem(answer, 411, "request.length_required")
+    assert "Upload-Length" in answer.json()["detail"]
+    for more in ({"Upload-Defer-Length": "2"}, {"Upload-Defer-Length": "1", "Upload-Length": "5"}):
+        answer = client.ask("POST", "/v1/uploads", headers={**TUS, **more})
+        problem(answer, 400, "request.malformed")
+    problem(create(client, 1 << 70), 413, "media.too_large")
+    for wrong in ("-1", "x", "1.5", "9" * 5000):
+        answer = create(client, wrong)
+        problem(answer, 422, "request.invalid")
+    assert services.resumables.expired() == []
+    with services.database.reading() as transaction:
+        assert transaction.rows("SELECT id FROM resumable") == []
+
+
+def test_an_offset_must_be_stated_and_right(client, clip):
+    path = create(client, len(clip)).headers["location"]
+    problem(client.ask("PATCH", path, content=b"x", headers=CHUNK), 400, "request.malformed")
+    for wrong in ("1", str(1 << 70)):
+        problem(patch(client, path, clip[:10], wrong), 409, "upload.offset")
+    problem(patch(client, path, clip[:10], "-1"), 422, "request.invalid")
+    assert client.ask("HEAD", path, headers=TUS).headers["upload-offset"] == "0"
+    where = patch(client, path, clip, 0).headers["scan-location"]
+    # A client that heard no answer to its last piece sends it again, or asks.
+    problem(patch(client, path, clip[10:], 10), 409, "upload.offset")
+    problem(patch(client, path, b"x", len(clip)), 413, "media.too_large")
+    assert client.ask("HEAD", path, headers=TUS).headers["scan-location"] == where
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
+def test_what_was_never_begun_or_was_given_up_is_not_there(client, clip, method):
+    ended = create(client, len(clip)).headers["location"]
+    client.ask("DELETE", ended, headers=TUS)
+    headers = {**CHUNK, "Upload-Offset": "0"}
+    for path in (ended, "/v1/uploads/upl_" + "0" * 32, "/v1/uploads/nonsense", "/v1/uploads/%00"):
+        answer = client.ask(method, path, headers=headers)
+        assert answer.status_code == 404, path
+        assert answer.headers["tus-resumable"] == "1.0.0"
+    assert list(client.settings.incoming.iterdir()) == []
+
+
+def test_errors_speak_the_version_of_tus(client, clip):
+    path = create(client, len(clip)).headers["location"]
+    nobody = type(client)(client.settings, client.services, "ltx_wrong")
+    answers = [
+        patch(client, path, clip, 7),
+        create(client, "x"),
+        client.ask("PATCH", path, headers={}),
+        nobody.ask("POST", "/v1/uploads", headers=TUS),
+    ]
+    assert [answer.status_code for answer in answers] == [409, 422, 412, 401]
+    assert {answer.headers["tus-resumable"] for answer in answers} == {"1.0.0"}
+
+
 def test_what_is_no_video_is_refused_at_its_first_bytes(client):
     path = create(client, 100_000).headers["location"]
     problem(patch(client, path, b"Dear diary\n" * 1000, 0), 415, "media.unsupported")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from standardwebhooks import Webhook
 
+from provenance.errors import StoreError
 from service.accounts import Quota
 from service.scans import Answer, NewScan
 from service.webhooks.delivery import Delivery
@@ -190,6 +192,114 @@ def test_a_message_is_sent_again_on_demand(client, services, tenant, key):
     assert client.ask("POST", path).json()["code"] == "scan.unfinished"
     scans.finish(unheard.id, ANSWER, actor="worker")
     assert client.ask("POST", path).json()["code"] == "scan.no_callback"
+
+
+def test_what_is_broken_for_one_does_not_hold_up_others(
+    services, tenant, scans, delivery, clock, monkeypatch
+):
+    """A thread that must go on, whatever a tenant's address or secret are like."""
+    broken = services.accounts.create_tenant("broken", quota=Quota())
+    with services.database.writing() as transaction:
+        transaction.run(
+            "UPDATE tenants SET webhook_secret = ? WHERE id = ?", ("whsec_*", broken.id)
+        )
+    stop = threading.Event()
+    with receiver() as (got, url):
+        for bad in ("http://a b/", "http://127.0.0.1:1/\x7f", "http://[", "http://xn--/", url):
+            finish(scans, broken, bad)
+        finish(scans, tenant, url)
+        thread = threading.Thread(target=delivery.work, args=(stop,))
+        thread.start()
+        for _ in range(600):
+            if got:
+                break
+            time.sleep(0.02)
+        alive = thread.is_alive()
+        stop.set()
+        thread.join()
+    assert alive
+    assert len(got) == 1
+    assert "webhook-signature" in {name.lower() for name in got[0][0]}
+    assert sorted(state(services)) == ["delivered"] + ["pending"] * 5
+
+
+def test_an_error_that_nobody_foresaw_does_not_end_delivery(
+    services, tenant, scans, outbox, delivery, monkeypatch
+):
+    claim, failures = outbox.claim, [ZeroDivisionError(), StoreError("away")]
+
+    def sometimes(lease_s):
+        if failures:
+            raise failures.pop()
+        return claim(lease_s)
+
+    monkeypatch.setattr(outbox, "claim", sometimes)
+    stop = threading.Event()
+    with receiver() as (got, url):
+        finish(scans, tenant, url)
+        thread = threading.Thread(target=delivery.work, args=(stop,))
+        thread.start()
+        for _ in range(600):
+            if got:
+                break
+            time.sleep(0.02)
+        stop.set()
+        thread.join()
+    assert len(got) == 1
+
+
+@contextmanager
+def dripping():
+    """A server that answers with a byte now and then, and never to the end of a head."""
+    over = threading.Event()
+
+    def drip(connection):
+        with connection:
+            while not over.wait(0.05):
+                with suppress(OSError):
+                    connection.sendall(b"H")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=drip, args=(server.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        finally:
+            over.set()
+            server.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_receiver_that_never_ends_its_answer_is_left_and_holds_up_its_own(
+    services, tenant, scans, outbox, clock
+):
+    delivery = Delivery(outbox, clock=clock, private=True, timeout_s=0.3)
+    with receiver() as (got, url), dripping() as slow:
+        for place in (slow, slow, slow, url, slow, url):
+            finish(scans, tenant, place)
+        assert [delivery.send_one() for _ in range(4)] == [True, True, True, False]
+        assert len(got) == 2
+        clock.now += PAUSES_S[0]
+        assert [delivery.send_one() for _ in range(2)] == [True, False]
+        clock.now += PAUSES_S[1]
+        assert [outbox.claim(60).attempts for _ in range(4)] == [3] * 4
+    assert sorted(state(services)) == ["delivered"] * 2 + ["pending"] * 4
+
+
+def test_what_never_answers_is_given_up_for_all_of_its_messages(services, tenant, scans, delivery,
+                                                                clock):  # fmt: skip
+    for _ in range(3):
+        finish(scans, tenant, "http://127.0.0.1:1/nobody")
+    started, attempts = clock.now, 0
+    while "pending" in state(services):
+        attempts += delivery.send_one()
+        clock.now += 60
+    assert attempts == len(PAUSES_S) + 1
+    assert 0.8 < (clock.now - started) / 86_400 < 1.3
 
 
 def test_two_senders_do_not_send_the_same(services, tenant, scans, outbox, delivery):
