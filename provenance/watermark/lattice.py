@@ -127,12 +127,22 @@ def _stretched(spectrum: NDArray[np.float32], count: int) -> list[NDArray[np.flo
     points = _harmonics()
     across = np.exp(np.arange(np.log(_SIDES[0]), np.log(_SIDES[1]), _STRETCH_STEP))
     ratio = np.exp(np.arange(-_STRETCH, _STRETCH, _STRETCH_STEP))
-    diagonals = np.stack([np.repeat(across, len(ratio)), np.outer(across, ratio).ravel()], 1)
-    x = np.rint(_SIZE / diagonals[:, :1] * points[None, :, 0]).astype(np.int32)
-    y = np.rint(_SIZE / diagonals[:, 1:] * points[None, :, 1]).astype(np.int32)
-    scores = _summed(spectrum, x, y).reshape(len(across), len(ratio))
+    # One width after the other: what all of them need at once would not stay in the cache.
+    scores = np.stack([_of_width(spectrum, width, width * ratio, points) for width in across])
     peaks = _peaks(scores, count)
     return [np.diag([across[i], across[i] * ratio[j]]) for i, j in peaks]
+
+
+def _of_width(
+    spectrum: NDArray[np.float32],
+    width: float,
+    heights: NDArray[np.float64],
+    points: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """(n,) scores of upright tiles of one ``width`` and of (n,) ``heights``."""
+    x = np.rint(_SIZE / width * points[:, 0]).astype(np.int32)
+    y = np.rint(_SIZE / heights[:, None] * points[:, 1]).astype(np.int32)
+    return _summed(spectrum, np.broadcast_to(x, y.shape), y)
 
 
 def _with_a_side_freed(
@@ -154,8 +164,10 @@ def _summed(
     spectrum: NDArray[np.float32], x: NDArray[np.int32], y: NDArray[np.int32]
 ) -> NDArray[np.float64]:
     """(n,) normalised sums of the spectrum over (n, harmonics) bins (x ≥ 0, y)."""
-    used = (x >= 0) & (x * x + y * y < _HIGH_BIN**2) & (x * x + y * y > _LOW_BIN**2)
-    values = spectrum[np.where(used, y + _SIZE // 2, 0), np.where(used, x, 0)] * used
+    squared = x * x + y * y
+    used = (x >= 0) & (squared < int(_HIGH_BIN**2)) & (squared > int(_LOW_BIN**2))
+    where = np.where(used, (y + _SIZE // 2) * spectrum.shape[1] + x, 0)
+    values = spectrum.ravel()[where] * used
     counts = used.sum(1)
     sums = values.sum(1) / np.sqrt(np.maximum(counts, 1))
     return np.where(counts >= _FEWEST_POINTS, sums, -np.inf)
