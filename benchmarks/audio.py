@@ -30,6 +30,7 @@ from benchmarks.tables import markdown
 from provenance.audio_watermark import SoundDetector, SoundMarker
 from provenance.clip import AudioSpec, VideoSpec
 from provenance.keys import DEFAULT_CARRIER_KEY
+from provenance.programs import run_program
 from provenance.video import open_sound
 
 if TYPE_CHECKING:
@@ -232,4 +233,4 @@ def attacked(sound: Sound, transform: Transform | None) -> NDArray[np.float32]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

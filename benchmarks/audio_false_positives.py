@@ -21,6 +21,7 @@ from provenance.audio_watermark.search import SoundSearch
 from provenance.audio_watermark.section import Section
 from provenance.audio_watermark.tile import lay_out
 from provenance.keys import DEFAULT_CARRIER_KEY, CarrierKey
+from provenance.programs import run_program
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -63,4 +64,4 @@ def _marked(sound: Sound) -> Sound:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -27,6 +27,7 @@ from benchmarks.footage import KEY, PAYLOAD, drawn_or, encode, pictures, read_ma
 from benchmarks.tables import markdown
 from provenance.keys import CarrierKey
 from provenance.payload import TAG_BITS
+from provenance.programs import run_program
 from provenance.video import open_media
 from provenance.watermark import too_small
 from provenance.watermark.carrier import MatchedFilterExtractor
@@ -152,4 +153,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

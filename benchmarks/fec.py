@@ -19,6 +19,7 @@ from benchmarks import convolutional
 from benchmarks.tables import markdown
 from provenance import fec
 from provenance.payload import PAYLOAD_BITS
+from provenance.programs import run_program
 
 GAMMAS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 LISTS = (1, 8, 32, 128)
@@ -88,4 +89,4 @@ def main(trials: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -20,6 +20,7 @@ from benchmarks.footage import drawn_or, encode
 from benchmarks.tables import markdown
 from provenance.errors import EveryframeError
 from provenance.fingerprint import PrintTaker, VideoFingerprint, match
+from provenance.programs import run_program
 from provenance.video import EncodeSettings, open_media
 
 ATTACKS = (
@@ -152,4 +153,4 @@ def main(clips: tuple[Path, ...], seconds: float, height: int, only: tuple[str, 
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

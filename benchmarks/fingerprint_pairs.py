@@ -23,6 +23,7 @@ from attacks.bench.statistics import upper_bound
 from benchmarks import drawn_sound
 from benchmarks.footage import pictures
 from benchmarks.tables import markdown
+from provenance.errors import InputEmpty
 from provenance.fingerprint import (
     SoundFingerprint,
     SoundFingerprinter,
@@ -33,6 +34,7 @@ from provenance.fingerprint import (
 from provenance.fingerprint.geometry import comparison, windows
 from provenance.fingerprint.sound_match import shifted
 from provenance.fingerprint.video_match import LEAST_TEXTURE, independent, roughly
+from provenance.programs import run_program
 from provenance.video import open_media, open_sound
 
 if TYPE_CHECKING:
@@ -267,10 +269,12 @@ def _measured(name: str, shots: Sequence[Shot], verified: int) -> list[str]:
                 groups.append(group)
                 origins.append(f"{origin}, part {part + 1}")
     click.echo(f"{name}: {len(segments)} segments", err=True)
+    if not segments:
+        raise InputEmpty(f"there is no segment of {name} to compare", hint="name other files")
     nearest = nearest_pictures if name == "pictures" else nearest_sounds
     near = nearest(segments, np.array(groups))
     return report(name, segments, origins, np.array(groups), near, verified)
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

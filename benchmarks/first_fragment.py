@@ -27,6 +27,7 @@ import httpx
 
 from benchmarks.service_chaos import free_port
 from benchmarks.service_process import ServiceProcess, running
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -211,4 +212,4 @@ def _http(
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -36,6 +36,7 @@ from generators.sampling import noise_levels
 from generators.superres import SuperResolution, upscale
 from generators.text import encode_bytes
 from generators.video_codec import VideoCodec, VideoCodecConfig
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -309,4 +310,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.footage import PAYLOAD, Luma, drawn_or, encode, load, read_mark, write
 from benchmarks.tables import markdown
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,4 +89,4 @@ def main(clips: tuple[Path, ...], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

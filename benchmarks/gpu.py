@@ -16,6 +16,7 @@ import torch
 
 from benchmarks.footage import KEY, PAYLOAD
 from benchmarks.tables import markdown
+from provenance.programs import run_program
 from provenance.watermark import ClipMarker
 from provenance.watermark.torch_marker import TorchClipMarker
 from tests.drawn import natural_luma
@@ -71,4 +72,4 @@ def main(width: int, height: int, frames: int, runs: int, device: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

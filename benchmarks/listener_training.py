@@ -25,6 +25,7 @@ from benchmarks.audio import load
 from benchmarks.listener_examples import SECONDS, SPOTS, examples
 from provenance.audio_watermark.bands import FEATURES, HALVES
 from provenance.audio_watermark.softmap import GRAIN, SPOT_S
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -180,4 +181,4 @@ def main(files: tuple[Path, ...], out: Path, wanted: int, seconds: float, seed: 
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -33,6 +33,7 @@ import numpy as np
 from benchmarks.service_hostile import Canary, hostile
 from provenance.clip import VideoSpec
 from provenance.keys import ensure_identity
+from provenance.programs import run_program
 from provenance.stamping import stamp
 from provenance.store import open_store
 from provenance.video import EncodeSettings, MediaWriter, picture_from_rgb
@@ -272,4 +273,4 @@ def main(files: int, jobs: int, kill_at: float, seed: int, options: tuple[str, .
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

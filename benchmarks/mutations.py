@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchmarks.mutants import mutate, signed_samples
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -253,4 +254,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

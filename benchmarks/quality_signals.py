@@ -16,6 +16,7 @@ from benchmarks.footage import drawn_or
 from benchmarks.tables import markdown
 from detectors.quality import QualityWatch
 from detectors.storyboard import Storyboard
+from provenance.programs import run_program
 from provenance.video import open_media
 
 
@@ -63,4 +64,4 @@ def _measured(clip: Path) -> tuple[list[str], list[str]]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

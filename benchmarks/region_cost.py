@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.tables import markdown
 from detectors import verify
 from provenance.keys import carrier_keys
+from provenance.programs import run_program
 from provenance.video import open_media
 from provenance.watermark import ClipDetector
 
@@ -73,4 +74,4 @@ def _verifying(clip: Path, keys: Path) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

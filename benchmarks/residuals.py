@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from benchmarks.audio import load, mark
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,4 +71,4 @@ def _drawn(levels: NDArray[np.float64], lowest: float, highest: float) -> NDArra
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -11,6 +11,8 @@ import time
 
 import click
 
+from provenance.programs import run_program
+
 
 @click.command()
 @click.option("--device", default="cpu", show_default=True, help="where to render")
@@ -74,4 +76,4 @@ def _sync(rng: random.Random, clips: int, device: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -23,6 +23,7 @@ import click
 import httpx
 
 from benchmarks.service_process import ServiceProcess, running
+from provenance.programs import run_program
 from service.database import open_database
 
 if TYPE_CHECKING:
@@ -208,4 +209,4 @@ def main(clip: Path, **given: Any) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

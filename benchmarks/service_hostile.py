@@ -24,6 +24,7 @@ import httpx
 
 from benchmarks.service_chaos import free_port
 from benchmarks.service_process import ServiceProcess, running
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,4 +179,4 @@ def _result(client: httpx.Client, scan: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

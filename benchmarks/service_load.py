@@ -32,6 +32,7 @@ from benchmarks.footage import PAYLOAD
 from benchmarks.service_chaos import free_port
 from benchmarks.service_process import ServiceProcess, percentile, running
 from provenance.keys import DEFAULT_CARRIER_KEY
+from provenance.programs import run_program
 from provenance.watermark import ClipMarker
 from tests.drawn import natural_luma, write_luma
 
@@ -251,4 +252,4 @@ def main(clips: tuple[Path, ...], uploads: int, megabytes: float, drawn: int, wo
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -21,6 +21,7 @@ from benchmarks.footage import AS_STAMPED, drawn_or, encode
 from benchmarks.tables import markdown
 from provenance import stamp
 from provenance.keys import ensure_identity
+from provenance.programs import run_program
 from provenance.store import open_store
 from provenance.video import EncodeSettings
 
@@ -81,4 +82,4 @@ def main(clips: tuple[Path, ...], seconds: float, runs: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -25,6 +25,7 @@ import numpy as np
 
 from benchmarks.tables import markdown
 from provenance.fingerprint import SoundFingerprint, VideoFingerprint
+from provenance.programs import run_program
 from provenance.resolver.queries import by_fingerprint
 from provenance.store import StoredManifest, open_managed_store
 from provenance.store.postgres import PostgresDatabase
@@ -221,4 +222,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -43,6 +43,7 @@ from generators.rollout import Stage, roll
 from generators.superres import SuperResolution, upscale
 from generators.text import encode_bytes
 from generators.video_codec import VideoCodec, VideoCodecConfig
+from provenance.programs import run_program
 from provenance.watermark.torch_marker import TorchClipMarker
 
 if TYPE_CHECKING:
@@ -266,4 +267,4 @@ def _report(
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

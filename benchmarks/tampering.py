@@ -29,6 +29,7 @@ from benchmarks.tampering_controls import CONTROLS
 from benchmarks.tampering_files import Source, TamperedFiles, names, sources
 from benchmarks.tampering_score import report, score
 from detectors import verify
+from provenance.programs import run_program
 from provenance.watermark import ClipDetector
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -138,4 +139,4 @@ def _lines(output: Path | None) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

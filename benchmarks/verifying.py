@@ -17,6 +17,7 @@ import click
 
 from benchmarks.footage import PAYLOAD, drawn_or, encode, read_mark
 from benchmarks.tables import markdown
+from provenance.programs import run_program
 from provenance.video import open_media
 
 if TYPE_CHECKING:
@@ -70,4 +71,4 @@ def main(clips: tuple[Path, ...], seconds: float, runs: int) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.footage import KEY, PAYLOAD, drawn_or, encode, pictures
 from benchmarks.tables import markdown
 from provenance.payload import pack
+from provenance.programs import run_program
 from provenance.quality import LumaQuality
 from provenance.quality.vmaf import VmafMeter
 from provenance.video import EncodeSettings, MediaWriter, open_media
@@ -118,4 +119,4 @@ def main(clips: tuple[Path, ...], seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

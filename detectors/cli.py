@@ -199,6 +199,7 @@ def main(
         trust = trust_of_run(keys, trust_settings, trust_anchor, default_trust=not no_default_trust)
         sys.exit(check_receipts(receipt_file, named, trust, form=form))
     _check_usage(bool(named or lists), form, output, receipt_out, resume=resume)
+    _check_keys(keys)
     requirement = parse_requirements(require or ([] if policy_file else ["marked"]))
     policy = None if policy_file is None else load_policy(Path(policy_file))
     paths = expand([*(name for source in lists for name in listed(source)), *named])
@@ -222,7 +223,7 @@ def main(
         sandbox=sandbox,
         remote_hosts=remote_manifests,
     )
-    if keys and not quiet and not Path(keys).is_dir():
+    if keys and not quiet and not Path(keys).is_dir():  # of the environment: for all commands
         click.echo(
             f"ltx-verify: there is no keys directory {printable(keys)}: "
             "only the published key is tried",
@@ -266,6 +267,17 @@ def _check_usage(
             "--resume writes no receipts: those of the results from before would be missing",
             hint="leave --receipt-out or --resume out",
         )
+
+
+def _check_keys(keys: str | None) -> None:
+    """A directory that somebody named for this command; that of the environment is for all, and
+    may be there with the first stamp.
+    """
+    from provenance.keys import check_directory
+
+    named = click.get_current_context().get_parameter_source("keys")
+    if keys and named is not ParameterSource.ENVIRONMENT:
+        check_directory(Path(keys))
 
 
 def _check_output(output: str, paths: Sequence[str], keys: str | None, store: str | None) -> None:

@@ -374,7 +374,7 @@ def _trust(trust: TrustSettings | None, keys: KeysLike) -> TrustSettings:
     if keys is None:
         return own_trust(default_keys_directory(os.environ))
     if isinstance(keys, str | os.PathLike):
-        return own_trust(Path(keys))
+        return own_trust(Path(keys))  # that it is there was looked at with the keys
     return TrustSettings()
 
 
@@ -382,7 +382,7 @@ def _keys(keys: KeysLike) -> tuple[CarrierKey, ...]:
     if keys is None:
         return carrier_keys(default_keys_directory(os.environ))
     if isinstance(keys, str | os.PathLike):
-        return carrier_keys(Path(keys))
+        return carrier_keys(Path(keys), must_exist=True)
     return tuple(keys)
 
 

@@ -1,6 +1,11 @@
-"""What a platform does with an upload: let it pass, label it, or have somebody look at it.
+"""Says what a platform could do with an upload: allow it, label it, or have somebody look at it.
 
 python examples/upload_check.py upload.mp4
+
+It prints the verdict and an action as JSON, and neither changes nor blocks anything: that is for
+the platform. It stops at the first mark whose tag verifies, so that it does not look for tampering,
+and what was found by the published key alone can be forged (`result.watermark.authenticated`).
+Files that cannot be read, or are not there, are for somebody to look at, as are contradictions.
 """
 
 from __future__ import annotations

@@ -107,7 +107,11 @@ def _bytes_of(path: Path) -> bytes:
     except FileNotFoundError as error:
         raise InputMissing(f"{path} does not exist", hint="check the name") from error
     except OSError as error:
-        raise InputForbidden(f"{path} cannot be read: {error.strerror}") from error
+        raise InputForbidden(
+            f"{path} cannot be read: {error.strerror}", hint="check its permissions"
+        ) from error
+    except ValueError as error:  # a zero byte in the name
+        raise InputMissing(f"{str(path)!r} is no file name", hint="check the name") from error
     if not raw:
         raise InputEmpty(f"{path} is empty", hint="name an image")
     return raw

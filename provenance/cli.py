@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from provenance.stamped import Stamped
 
 SCHEMA = "everyframe.stamp/1"
+_OF_PICTURES = ("codec", "crf", "preset", "threads")
 
 
 class _Day(click.DateTime):
@@ -186,7 +187,10 @@ def main(
     if model is not None:
         model_by_key(model)
     if operation is None:
-        check_output(output, input_paths, medium=medium_of(input_paths[0]))
+        medium = medium_of(input_paths[0])
+        check_output(output, input_paths, medium=medium)
+        if medium == "sound":
+            _say_unused(say)
     else:
         check_output(output, input_paths)
         for path in input_paths:
@@ -238,6 +242,14 @@ def _check_usage(
             raise click.UsageError("Several inputs are for --edit concat.")
     elif psnr is not None or vmaf:
         raise OptionError("--psnr and --vmaf are not for --edit", hint="leave them out")
+
+
+def _say_unused(say: Callable[[str], None]) -> None:
+    """Sound has no pictures to encode; what a settings file says is for other files."""
+    source = click.get_current_context().get_parameter_source
+    given = [f"--{name}" for name in _OF_PICTURES if source(name) is ParameterSource.COMMANDLINE]
+    if given:
+        say(f"warning: this is sound alone, and {', '.join(given)} are for pictures: not used")
 
 
 def _producer(named: str | None, identity: Identity) -> str:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from provenance.config import LtxCommand
 from provenance.errors import OutputError, OutputForbidden
@@ -44,9 +45,12 @@ def main(video: Path, output: Path | None, base_url: str, keys: Path | None, qui
     and a sentence on AI.
     """
     from provenance.disclosure import disclose, names_of
-    from provenance.keys import default_keys_directory
+    from provenance.keys import check_directory, default_keys_directory
     from provenance.own_trust import own_trust
 
+    source = click.get_current_context().get_parameter_source("keys")
+    if keys and source is not ParameterSource.ENVIRONMENT:
+        check_directory(keys)
     made = disclose(video, own_trust(keys or default_keys_directory(os.environ)), base_url=base_url)
     folder, names = output or video.parent, names_of(video)
     contents = {

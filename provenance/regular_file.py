@@ -30,7 +30,7 @@ def open_regular(path: Path) -> io.FileIO:
         message = f"{path} cannot be opened: {error.strerror}"
         raise InputForbidden(message, hint="check its permissions") from error
     except ValueError as error:  # a zero byte in the name
-        raise InputMissing(f"{path!r} is not a file name", hint="check the name") from error
+        raise InputMissing(f"{str(path)!r} is not a file name", hint="check the name") from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise UnsupportedMedia(f"{path} is not a regular file", hint="give the path of a file")

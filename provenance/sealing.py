@@ -332,6 +332,8 @@ def check_output(output: Path, inputs: tuple[Path, ...] = (), *, medium: Medium 
         raise OutputForbidden(
             f"{output} cannot be written: {error.strerror}", hint="choose another name or folder"
         ) from error
+    if "\0" in str(output):  # looking for it says that it is not there, and no more
+        raise OutputForbidden(f"{str(output)!r} is no file name", hint="leave out the zero byte")
     written = OUTPUT_SUFFIXES if medium == "video" else SOUND_SUFFIXES
     if output.suffix.lower() not in {*written, *(path.suffix.lower() for path in inputs)}:
         raise OptionError(

@@ -15,6 +15,7 @@ from provenance.stamped import (
     Carried,
     StageClock,
     Stamped,
+    check_complete,
     check_same_container,
     copy_file,
     incomplete,
@@ -45,6 +46,7 @@ def stamp_sound(path: Path, target: Path, how: Stamping) -> Stamped:
     with ExitStack() as opened:
         media = opened.enter_context(open_sound(path))
         _check_one_track(media)
+        check_complete(media.source)
         # A strength or a rate that cannot be is refused before the input is searched.
         _marker(media, statement.payload(content_id=0), how)
         with clock.timed("look"):

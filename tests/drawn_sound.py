@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.payload import Payload
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from provenance.audio_watermark import SoundDetection
@@ -37,6 +40,33 @@ def marked(
     step = block or max(1, len(samples))
     parts = [marker.push(samples[at : at + step]) for at in range(0, len(samples), step)]
     return np.concatenate([*parts, marker.finish()])
+
+
+def float_wav(
+    path: Path,
+    samples: NDArray[np.float32],
+    *,
+    rate: int = RATE,
+    data_bytes: int | None = None,
+    long: bool = False,
+) -> Path:
+    """A WAV file of floats as they are; its head says that it has ``data_bytes`` of them.
+
+    ``long``: as RF64 (EBU Tech 3306), which says it elsewhere.
+    """
+    raw = np.asarray(samples, "<f4").tobytes()
+    stated = len(raw) if data_bytes is None else data_bytes
+    channels = samples.shape[1]
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 3, channels, rate, 4 * rate * channels,
+                       4 * channels, 32)  # fmt: skip
+    sizes = b""
+    if long:
+        sizes = struct.pack("<4sIQQQI", b"ds64", 28, 72 + stated, stated, len(samples), 0)
+        stated = 0xFFFF_FFFF
+    data = struct.pack("<4sI", b"data", stated)
+    head = struct.pack("<4sI4s", b"RF64" if long else b"RIFF", min(stated, 0xFFFF_FF00), b"WAVE")
+    path.write_bytes(head + sizes + form + data + raw)
+    return path
 
 
 def detected(

@@ -127,6 +127,14 @@ def test_files_hold_one_concept(path):
     assert path.stem not in {"utils", "util", "common", "helpers", "misc"}
 
 
+def test_programs_say_errors_in_words():
+    """Commands do by themselves, and the others by the function for that."""
+    folders = ("benchmarks", "generators/training", "attacks/training")
+    programs = [path for folder in folders for path in (ROOT / folder).glob("*.py")]
+    ends = {path: path.read_text().partition('__name__ == "__main__":')[2] for path in programs}
+    assert {end.strip() for end in ends.values() if end} == {"run_program(main)"}
+
+
 def described_rooms() -> list[Path]:
     """What the table in docs/architecture.md names; the first of a row tells the package of all."""
     table = (ROOT / "docs" / "architecture.md").read_text().split("## Rooms")[1].split("\n## ")[0]

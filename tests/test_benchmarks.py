@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import io
 import random
+import sys
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from benchmarks.masking import noise_to_mask_db
 from benchmarks.mutants import WAYS, mutate
 from benchmarks.residuals import pictures
 from benchmarks.tables import markdown
+from provenance.programs import run_program
 
 COMMANDS = (
     "agreement",
@@ -50,6 +53,34 @@ def test_help(name):
     result = CliRunner().invoke(importlib.import_module(f"benchmarks.{name}").main, ["--help"])
     assert result.exit_code == 0
     assert "--" in result.output
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "code"),
+    [
+        ("attacks.training.autoencoder", ("--images", "empty", "--out", "out"), "input.empty"),
+        ("benchmarks.agreement", ("empty", "--trust", "a=none.pem"), "input.empty"),
+        ("benchmarks.agreement", ("one", "--trust", "a=none.pem"), "input.missing"),
+        ("benchmarks.fingerprint_pairs", ("empty", "--drawn-sounds", "0"), "input.empty"),
+        ("generators.training.dit_eval", ("--dit", "none"), "input.missing"),
+        ("generators.training.superres", ("--codec", "none", "--out", "out"), "input.missing"),
+    ],
+)
+def test_programs_say_in_words_what_they_cannot_use(tmp_path, monkeypatch, program, options, code):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "a.png").write_bytes(b"a")
+    table = {hashlib.sha256(b"a").hexdigest(): {"name": "a.png", "states": {"a": "none"}}}
+    monkeypatch.setattr(agreement, "expected", lambda: table)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [program, *options])
+    told = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", told)
+    with pytest.raises(SystemExit) as ended:
+        run_program(importlib.import_module(program).main)
+    assert ended.value.code == 3
+    assert f"[{code}]" in told.getvalue()
+    assert "hint:" in told.getvalue()
 
 
 def test_the_convolutional_code_corrects_noise():

@@ -25,6 +25,7 @@ from torch.nn import functional as F
 
 from attacks.removal.autoencoder import VALUES, Autoencoder, noisy, rounded
 from provenance.errors import InputEmpty
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -182,4 +183,4 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

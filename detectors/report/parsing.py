@@ -6,6 +6,7 @@ trusted: every value is held against the type of its field, and unknown fields a
 
 from __future__ import annotations
 
+import sys
 import types
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
@@ -73,6 +74,8 @@ def _plain(hint: Any, value: Any, where: str) -> Any:
     fits = isinstance(value, int | float) if hint is float else isinstance(value, hint)
     if not fits or (isinstance(value, bool) and hint is not bool):
         raise _unfit(where, f"of the type {hint.__name__}")
+    if hint is float and not abs(value) <= sys.float_info.max:  # NaN too, and ints beyond it
+        raise _unfit(where, "a finite number")
     return value
 
 

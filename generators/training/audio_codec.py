@@ -27,6 +27,7 @@ from generators.training.audio_codec_eval import evaluate
 from generators.training.trainer import Figures, parse_run, save, say, start, work
 from generators.training.trainer import finish as report
 from generators.weight_file import load_weights
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     import argparse
@@ -205,4 +206,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -27,6 +27,7 @@ from generators.metrics.attributes import (
 )
 from generators.scenes import SceneSpec, Split, attributes, draw_scene, render_video
 from generators.training.trainer import Figures, finish, parse_run, save, say, start, work
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     import argparse
@@ -208,4 +209,4 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -38,6 +38,7 @@ from generators.training.samples import draw_clips, write_samples
 from generators.training.scene_source import SceneSource
 from generators.training.state import save_state
 from generators.training.world import World
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -273,4 +274,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -34,6 +34,7 @@ from generators.streaming import Wanted, Window, make_latents
 from generators.text import encode_bytes
 from generators.training.scene_source import load_codecs
 from generators.training.sheet import write_sheet
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -219,4 +220,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -20,6 +20,7 @@ from generators.presets import PRESETS, STREAMING, config_as_json, preset, strea
 from generators.quantised import load_packed
 from generators.scenes import caption, draw_scene
 from generators.text import words_of
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,4 +92,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -46,6 +46,7 @@ from generators.training.student_objective import (
     student_losses,
 )
 from generators.training.world import World
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -274,4 +275,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -35,6 +35,7 @@ from generators.text import encode_bytes
 from generators.training import dit_eval
 from generators.training.dit_eval import Maker, draw, made_for, rendered
 from generators.training.scene_source import load_codecs
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -211,4 +212,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

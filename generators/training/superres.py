@@ -22,6 +22,7 @@ from generators.training.superres_eval import evaluate
 from generators.training.trainer import Figures, finish, parse_run, save, say, start, work
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import load_weights
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     import argparse
@@ -181,4 +182,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

@@ -25,6 +25,7 @@ from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.video_codec_nets import CHUNK
 from generators.warp import warp
 from generators.weight_file import load_weights
+from provenance.programs import run_program
 
 if TYPE_CHECKING:
     import argparse
@@ -169,4 +170,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_program(main)

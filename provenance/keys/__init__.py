@@ -10,7 +10,7 @@ from provenance.keys.carrier import (
     import_carrier_key,
     parse_carrier_key,
 )
-from provenance.keys.directory import default_keys_directory
+from provenance.keys.directory import check_directory, default_keys_directory
 from provenance.keys.identity import (
     Identity,
     TimePolicy,
@@ -33,6 +33,7 @@ __all__ = [
     "Signer",
     "TimePolicy",
     "carrier_keys",
+    "check_directory",
     "create_carrier_key",
     "create_development_identity",
     "current_carrier_key",

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from provenance.errors import IdentityError
-from provenance.keys.directory import locked, parse_document, read_secret, write_secret
+from provenance.keys.directory import (
+    check_directory,
+    locked,
+    parse_document,
+    read_secret,
+    write_secret,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,12 +52,14 @@ DEFAULT_CARRIER_KEY = CarrierKey(
 )
 
 
-def carrier_keys(directory: Path) -> tuple[CarrierKey, ...]:
+def carrier_keys(directory: Path, *, must_exist: bool = False) -> tuple[CarrierKey, ...]:
     """Every carrier key to try when reading: the current one, older ones, the public default.
 
-    A directory that does not exist holds no private key. Raises :class:`IdentityError` when the
-    file is damaged or open to others.
+    A directory that does not exist holds no private key, unless it ``must_exist``. Raises
+    :class:`IdentityError` for one, and when the file is damaged or open to others.
     """
+    if must_exist:
+        check_directory(directory)
     current, keys = _read_carriers(directory)
     ordered = sorted(keys, key=lambda key: key.name != current)  # stable: the rest newest first
     return (*ordered, DEFAULT_CARRIER_KEY)

@@ -31,6 +31,29 @@ def default_keys_directory(environ: Mapping[str, str]) -> Path:
     return home / ".config" / "everyframe" / "keys"
 
 
+def check_directory(directory: Path) -> None:
+    """For who names a directory to read keys from: one that is not there holds none, and what they
+    mark would not be found. Raises :class:`IdentityError`.
+    """
+    try:
+        there = directory.is_dir()
+    except (OSError, ValueError) as error:
+        raise _unusable(directory, error) from error
+    if not there:
+        raise IdentityError(
+            f"there is no keys directory {directory}",
+            hint="check the name; where none is named, the published key and your own are tried",
+        )
+
+
+def _unusable(directory: Path, error: Exception) -> IdentityError:
+    # A ValueError: a zero byte in the name.
+    return IdentityError(
+        f"cannot use the keys directory {directory}: {getattr(error, 'strerror', None) or error}",
+        hint="choose another with --keys DIR or LTX_KEYS",
+    )
+
+
 @contextlib.contextmanager
 def locked(directory: Path, *, create: bool) -> Iterator[None]:
     """Holds the directory alone; with ``create`` it is made (0700) when missing.
@@ -41,11 +64,8 @@ def locked(directory: Path, *, create: bool) -> Iterator[None]:
         if create:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise IdentityError(
-            f"cannot use the keys directory {directory}: {error.strerror}",
-            hint="choose another with --keys DIR or LTX_KEYS",
-        ) from error
+    except (OSError, ValueError) as error:
+        raise _unusable(directory, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
@@ -70,9 +90,9 @@ def read_secret(path: Path) -> bytes | None:
             return file.read()
     except FileNotFoundError:
         return None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
         raise IdentityError(
-            f"cannot read {path}: {error.strerror}",
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}",
             hint="run as the user who owns the keys, or choose others with --keys DIR",
         ) from error
 

@@ -172,6 +172,10 @@ def _connect(path: Path, *, writable: bool, passed_on: bool) -> sqlite3.Connecti
         )
     except (OSError, sqlite3.Error) as error:
         raise _explain(error, path) from error
+    except ValueError as error:
+        raise StoreError(
+            f"{str(path)!r} is no file name", hint="choose another with --store"
+        ) from error
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     return connection
 

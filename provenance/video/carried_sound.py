@@ -17,6 +17,7 @@ from provenance.video.sound import (
     shift,
     sound_frame,
     sound_streams,
+    tamed,
 )
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class ChangedTrack:
         self._picture_s = float(first - self._origin)
         self._begin = begin
         self._change: SoundChange | None = None
+        self.wild = 0  # samples that are no numbers
         self._count = 0
         context = self._stream.codec_context
         self._there = Resampler(stream.sample_rate, LAYOUT_NAMES[channels], "flt", None)
@@ -157,8 +159,9 @@ class ChangedTrack:
             if self._change is None:
                 self._count = frame.pts or 0
                 self._change = self._begin(self._count / self._spec.sample_rate - self._picture_s)
-            samples = self._change.push(samples_of(frame, self._spec.channels))
-            encoded += self._encoded(samples)
+            samples, wild = tamed(samples_of(frame, self._spec.channels))
+            self.wild += wild
+            encoded += self._encoded(self._change.push(samples))
         if last:
             if self._change is not None:
                 encoded += self._encoded(self._change.finish())
@@ -234,6 +237,13 @@ class CarriedSound:
             if packet.dts is not None:
                 seconds = packet.dts * Fraction(packet.time_base) - self.origin
             yield seconds, self._tracks[packet.stream.index].carry(packet)
+
+    @property
+    def wild(self) -> int:
+        """Samples, of those that were changed so far, that are no numbers: silence is in place of
+        them.
+        """
+        return sum(one.wild for one in self._tracks.values() if isinstance(one, ChangedTrack))
 
     def close(self) -> None:
         self._container.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from provenance.video.sniff import AVI, MKV, MOV, MP4, WEBM, Kind
+from provenance.video.sniff import AVI, MKV, MOV, MP4, WAV, WEBM, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,7 @@ MAX_BOXES = 100_000
 SEGMENT = b"\x18\x53\x80\x67"
 # Recorders that cannot seek back leave sizes like these.
 UNKNOWN_RIFF_SIZE = 0xFFFF_FF00
+UNKNOWN_WAV_SIZE = 0x7FFF_0000
 
 
 def missing_bytes(kind: Kind, read_at: ReadAt, size: int) -> int:
@@ -39,8 +40,7 @@ def missing_bytes(kind: Kind, read_at: ReadAt, size: int) -> int:
 
     ``read_at(count, offset)`` gives bytes of the file, ``size`` is its length.
     """
-    finders = {MP4: _iso_end, MOV: _iso_end, WEBM: _ebml_end, MKV: _ebml_end, AVI: _riff_end}
-    find = finders.get(kind)
+    find = _FINDERS.get(kind)
     return max(0, find(read_at, size) - size) if find else 0
 
 
@@ -74,3 +74,31 @@ def _ebml_end(read_at: ReadAt, size: int) -> int:
 def _riff_end(read_at: ReadAt, size: int) -> int:
     length = struct.unpack("<I", read_at(4, 4))[0]
     return size if length >= UNKNOWN_RIFF_SIZE else 8 + length
+
+
+def _wav_end(read_at: ReadAt, size: int) -> int:
+    """The end of the samples: pieces of notes may follow them."""
+    long, at = None, 12
+    for _ in range(MAX_BOXES):
+        header = read_at(16, at)
+        if at >= size or len(header) < 8:
+            break
+        length = struct.unpack("<I", header[4:8])[0]
+        if header[:4] == b"ds64":  # EBU Tech 3306: the lengths of RF64, which has 2³² − 1 for them
+            long = struct.unpack("<Q", read_at(8, at + 16).ljust(8, b"\0"))[0]
+        elif header[:4] == b"data":
+            length = long if long and length == 0xFFFF_FFFF else length
+            known = 0 < length < UNKNOWN_WAV_SIZE or length == long
+            return at + 8 + length if known else size
+        at += 8 + length + length % 2
+    return size
+
+
+_FINDERS = {
+    MP4: _iso_end,
+    MOV: _iso_end,
+    WEBM: _ebml_end,
+    MKV: _ebml_end,
+    AVI: _riff_end,
+    WAV: _wav_end,
+}

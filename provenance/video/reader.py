@@ -13,7 +13,7 @@ from provenance.video.limits import Limits
 from provenance.video.orientation import Orientation, turn
 from provenance.video.picture import Picture
 from provenance.video.sniff import sniff, sniff_still
-from provenance.video.sound import sound_blocks
+from provenance.video.sound import sound_blocks, tamed, wild_samples
 from provenance.video.source import SourceFile
 
 if TYPE_CHECKING:
@@ -122,13 +122,14 @@ class MediaReader:
 
         Sample 0 belongs to the time of the first picture (``info.start``): earlier sound is
         dropped, missing sound is silence. ``info.sound`` says what the tracks are. Nothing for a
-        silent file. A damaged end sets ``damaged`` and ends the blocks.
+        silent file. A damaged end sets ``damaged`` and ends the blocks; samples that are no numbers
+        set it, too, and are silence.
         """
         if not self.info.sound:
             return
         with closing(self._open()) as container:
             audio = self.info.sound[track].audio
-            blocks = sound_blocks(container, audio, self.info.start, track=track)
+            blocks, wild = sound_blocks(container, audio, self.info.start, track=track), 0
             while True:
                 try:
                     with reading(self.source.name):
@@ -138,6 +139,9 @@ class MediaReader:
                     return
                 if block is None:
                     return
+                block, strange = tamed(block)
+                if wild := wild + strange:
+                    self.damaged = wild_samples(wild)
                 yield block
 
     def _open(self) -> InputContainer:

@@ -41,6 +41,8 @@ BITS_A_SECOND_A_CHANNEL = 96_000
 OPUS_RATE = 48_000
 PREROLL_S = Fraction(1, 10)
 MAX_GAP_S = 60
+LOUDEST = 1e6
+"""Of a sample, where the loudest that can be played is 1. Files of floats may hold anything."""
 
 
 def kept_channels(channels: int) -> int:
@@ -174,6 +176,21 @@ def sound_blocks(
 def samples_of(frame: AudioFrame, channels: int) -> NDArray[np.float32]:
     flat: NDArray[np.float32] = np.frombuffer(memoryview(frame.planes[0]), np.float32)
     return flat[: frame.samples * channels].reshape(-1, channels).copy()
+
+
+def tamed(samples: NDArray[np.float32]) -> tuple[NDArray[np.float32], int]:
+    """``samples`` with silence in place of what is no number, or too large for any sound; and how
+    many of those there were. One of them alone spoils all that is computed around it.
+    """
+    if not samples.size or np.abs(samples).max() <= LOUDEST:  # never true with NaN in it
+        return samples, 0
+    wild = ~(np.abs(samples) <= LOUDEST)
+    return np.where(wild, np.float32(0), samples), int(wild.sum())
+
+
+def wild_samples(count: int) -> str:
+    """The damage of a file in words."""
+    return f"{count} samples of its sound are no numbers, or none of any sound"
 
 
 def shift(item: Any, origin: Fraction) -> None:

@@ -30,7 +30,9 @@ from provenance.video.sound import (
     check_audio_spec,
     check_samples,
     sound_blocks,
+    tamed,
     tracks_of,
+    wild_samples,
 )
 from provenance.video.sound_settings import SoundSettings
 from provenance.video.source import SourceFile
@@ -137,7 +139,7 @@ class SoundReader:
         name, audio = self.source.name, self.info.sound[track].audio
         self.damaged = None
         most = self._limits.max_duration_s * audio.sample_rate
-        count = 0
+        count = wild = 0
         with reading(name):
             container = open_container(self.source, self._limits)
         with closing(container):
@@ -154,6 +156,8 @@ class SoundReader:
                     return
                 if block is None:
                     break
+                block, strange = tamed(block)
+                wild += strange
                 count += len(block)
                 if count > most:
                     message = f"{name} is longer than the limit of {self._limits.max_duration_s} s"
@@ -163,6 +167,8 @@ class SoundReader:
             raise UnreadableMedia(f"{name} has a sound track without sound", hint=DAMAGED)
         if missing := self.source.missing_bytes():
             self.damaged = f"the file lacks {missing} bytes at its end"
+        elif wild:
+            self.damaged = wild_samples(wild)
 
     def _probe(self) -> SoundInfo:
         name, limits = self.source.name, self._limits

@@ -32,6 +32,7 @@ from provenance.video.sound import (
     GeneratedSound,
     check_audio_spec,
     check_samples,
+    wild_samples,
 )
 from provenance.video.sound_settings import SoundSettings
 from provenance.video.source import SourceFile
@@ -75,9 +76,9 @@ class MediaWriter:
     place relative to the pictures, whose times must be those of that file. ``sound`` says how
     written sound is encoded. ``change_sound`` is asked what to do with each carried track: what it
     changes is decoded and encoded again. Other tracks (subtitles, data) are left behind.
-    ``sound_damaged`` says where carried sound broke off, or is None. ``live`` (MP4 only): the file
-    is fragmented, and its bytes go to the first of the two as they come, after the second was told
-    its beginning.
+    ``sound_damaged`` says where carried sound broke off or is no sound, or is None. ``live`` (MP4
+    only): the file is fragmented, and its bytes go to the first of the two as they come, after the
+    second was told its beginning.
 
     Raises :class:`~provenance.errors.OptionError` for what cannot be encoded,
     :class:`~provenance.errors.OutputForbidden`, :class:`~provenance.errors.DiskFull` or
@@ -314,6 +315,8 @@ class MediaWriter:
             self._next_carried = next(self._carried_packets, None)
         except UnreadableMedia as error:
             self.sound_damaged, self._next_carried = error.message, None
+        if self._next_carried is None and self._carried is not None and self._carried.wild:
+            self.sound_damaged = self.sound_damaged or wild_samples(self._carried.wild)
 
     def _carry(self, until: Fraction | None) -> None:
         """Writes the carried sound up to ``until`` seconds of the new file, or all of the rest."""

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from detectors.batch import Settings, verify_all
 from detectors.cli import main
 from detectors.report import schema_text
+from detectors.verification import verify
+from provenance.errors import IdentityError
 from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.trust import TrustSettings
 from tests.drawn import draw_clip
@@ -38,6 +40,26 @@ def bare(tmp_path_factory):
     """Too little of a clip to be searched for long: for tests that are not about the search."""
     path = tmp_path_factory.mktemp("bare") / "bare.mp4"
     return draw_clip(path, frames=6, width=128, height=96, channels=None)
+
+
+def test_keys_that_are_not_there_are_no_empty_keys(run, bare, tmp_path, monkeypatch):
+    ran = run(bare, "--keys", tmp_path / "misspelt")
+    assert ran.exit_code == 2
+    assert "there is no keys directory" in ran.stderr
+    assert "[identity.invalid]" in ran.stderr
+    (tmp_path / "ltx.toml").write_text('[verify]\nkeys = "misspelt"\n')
+    monkeypatch.setenv("LTX_CONFIG", str(tmp_path / "ltx.toml"))
+    assert run(bare).exit_code == 2
+    monkeypatch.delenv("LTX_CONFIG")
+    (tmp_path / "ltx.toml").unlink()
+    # That of the environment is made with the first stamp.
+    monkeypatch.setenv("LTX_KEYS", str(tmp_path / "later"))
+    ran = run(bare)
+    assert ran.exit_code == 1
+    assert "only the published key is tried" in ran.stderr
+    for keys in (tmp_path / "misspelt", "a\0b"):
+        with pytest.raises(IdentityError, match="keys directory"):
+            verify(bare, keys=keys)
 
 
 def parsed(text):

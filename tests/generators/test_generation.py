@@ -150,6 +150,20 @@ def test_images_are_read_and_bad_ones_named(tmp_path):
         assert caught.value.code == code
 
 
+def test_a_zero_byte_is_in_no_file_name(folder, places):
+    for given, code in (
+        ({"output": places / "o\0ut.mp4"}, "output.forbidden"),
+        ({"images": ["a\0b.png"]}, "input.missing"),
+        ({"sound": "a\0b.wav"}, "input.missing"),
+        ({"model": "./a\0b"}, "weights.missing"),
+    ):
+        options = {"output": places / "out.mp4", "model": str(folder), "duration": 0.1} | given
+        with pytest.raises(EveryframeError) as caught:
+            generate("a ball", resolution="192x128", **options)
+        assert (caught.value.code, bool(caught.value.hint)) == (code, True)
+    assert not [path.name for path in places.iterdir() if "out" in path.name]
+
+
 def test_sound_is_read_from_any_file_at_the_rate_of_the_model(tmp_path):
     clip = draw_clip(tmp_path / "clip.mp4", frames=24)
     samples = read_sound(clip, seconds=2.0)

@@ -18,7 +18,7 @@ from provenance.keys import ensure_identity
 from provenance.stamping import stamp
 from provenance.store import open_store
 from provenance.video import SOUND_SUFFIXES, SoundWriter, open_sound
-from tests.drawn_sound import RATE, marked
+from tests.drawn_sound import RATE, float_wav, marked
 
 MONO = AudioSpec(sample_rate=RATE, channels=1)
 
@@ -140,6 +140,73 @@ def test_damaged_sound_leaves_nothing(tmp_path, desk, spoken):
         stamped(desk, broken, tmp_path / "out.flac")
     assert raised.type is UnreadableMedia
     assert sorted(one.name for one in tmp_path.iterdir()) == ["broken.flac", "whole.flac"]
+
+
+def spoilt(samples, value):
+    out = samples.copy()
+    out[len(out) // 2] = value
+    return out
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("cut", "lacks 192000 bytes"), ("nan", "1 samples"), ("inf", "1 samples"), ("huge", "1 samp")],
+)
+def test_sound_that_is_cut_or_no_sound_is_refused(tmp_path, desk, spoken, name, why):
+    path = tmp_path / "in.wav"
+    if name == "cut":
+        float_wav(path, spoken[: len(spoken) // 2], data_bytes=4 * len(spoken))
+    else:
+        value = {"nan": np.nan, "inf": -np.inf, "huge": 1e30}[name]
+        float_wav(path, spoilt(spoken, value))
+    with pytest.raises(UnreadableMedia, match=why):
+        stamped(desk, path, tmp_path / "out.wav")
+    assert [one.name for one in tmp_path.iterdir()] == ["in.wav"]
+    # It is searched, and what is wrong with it is told.
+    result = verify(path, keys=desk[0].directory, store=desk[1])
+    assert why in result.error.message
+
+
+@pytest.mark.parametrize("data_bytes", [0, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF])
+def test_sound_of_which_the_length_was_not_known_is_marked(tmp_path, desk, spoken, data_bytes):
+    path = float_wav(tmp_path / "in.wav", spoken, data_bytes=data_bytes)
+    assert stamped(desk, path, tmp_path / "out.wav").readable
+
+
+def test_a_mark_is_read_beside_samples_that_are_no_numbers(tmp_path, desk, spoken):
+    identity, store = desk
+    heard = spoilt(marked(spoken, key=identity.carrier_key), np.nan)
+    result = verify(float_wav(tmp_path / "in.wav", heard), keys=identity.directory, store=store)
+    assert result.audio_watermark.detected
+    assert result.verdict == "ai_generated"
+    assert "no numbers" in result.error.message
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".opus"])
+@pytest.mark.parametrize("rate", [8_000, 16_000, 44_100])
+def test_mono_is_marked_at_any_rate_in_opus(tmp_path, desk, suffix, rate):
+    samples = voice(6, rate, seed=3)
+    path = tmp_path / f"in{suffix}"
+    with SoundWriter(path, AudioSpec(sample_rate=rate, channels=1)) as writer:
+        writer.write(samples)
+    done = stamped(desk, path, tmp_path / f"out{suffix}")
+    assert done.readable
+    with open_sound(tmp_path / f"out{suffix}") as media:
+        assert media.info.audio.channels == 1
+
+
+def test_options_for_pictures_are_not_taken_silently(tmp_path, desk, spoken):
+    source, output = written(tmp_path / "in.wav", spoken[: RATE // 2]), tmp_path / "out.wav"
+    options = ["--model", "ltx-2.3", "--keys", str(desk[0].directory), "-o", str(output)]
+    options += ["--store", str(tmp_path / "store.sqlite")]
+    given = {"LTX_STAMP_PRESET": "slow"}  # for all files, and so no mistake
+    ran = CliRunner().invoke(
+        main, [str(source), *options, "--crf", "20", "--codec", "av1"], env=given
+    )
+    assert ran.exit_code == 0, ran.output
+    assert "--codec, --crf are for pictures: not used" in ran.stderr
+    ran = CliRunner().invoke(main, [str(source), *options], env=given)
+    assert "for pictures" not in ran.stderr
 
 
 def test_the_command_stamps_sound(tmp_path, desk, spoken, monkeypatch):

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from fractions import Fraction
+from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from provenance import stamp
-from provenance.errors import AlreadyMarked, StoreError, UnreadableMedia
+from provenance.errors import (
+    AlreadyMarked,
+    EveryframeError,
+    IdentityError,
+    StoreError,
+    UnreadableMedia,
+)
+from provenance.keys.directory import locked
 from provenance.store import open_store
 from provenance.store.sql import SqlStore
 from provenance.store.sqlite import SqliteDatabase
@@ -34,6 +44,49 @@ def options(tmp_path_factory, development_identity):
             "settings": QUICK,
             "now": lambda: NOW,
         }
+
+
+@pytest.mark.parametrize("what", ["in.mp4", "in.wav", "out"])
+def test_a_zero_byte_is_in_no_file_name(tmp_path, clip, options, what):
+    source, output = clip, tmp_path / "out.mp4"
+    if what == "out":
+        output = tmp_path / "o\0ut.mp4"
+    else:
+        source = tmp_path / f"a\0{what}"
+    with pytest.raises(EveryframeError, match=r"not? a? ?file name") as raised:
+        stamp(source, output, **options)
+    assert raised.value.code == ("output.forbidden" if what == "out" else "input.missing")
+    assert raised.value.hint
+    assert names(tmp_path) == set()
+
+
+def test_a_zero_byte_is_in_no_name_of_a_folder_or_store():
+    with pytest.raises(IdentityError), locked(Path("a\0b"), create=True):
+        pass
+    with pytest.raises(StoreError, match="no file name"), open_store("a\0b"):
+        pass
+
+
+def test_samples_beside_pictures_that_are_no_sound_are_told_and_silent(tmp_path, clip, options):
+    source = tmp_path / "in.mov"
+    samples = np.zeros((1, 2 * 48_000), np.float32)
+    with av.open(str(clip)) as given, av.open(str(source), "w") as output:
+        pictures = output.add_stream_from_template(given.streams.video[0])
+        sound = output.add_stream("pcm_f32le", rate=48_000)
+        sound.layout = "mono"
+        for packet in given.demux(given.streams.video[0]):
+            if packet.size:
+                packet.stream = pictures
+                output.mux(packet)
+        samples[0, 1000] = np.nan
+        frame = av.AudioFrame.from_ndarray(samples, format="flt", layout="mono")
+        frame.sample_rate, frame.pts = 48_000, 0
+        output.mux([*sound.encode(frame), *sound.encode(None)])
+    stamped = stamp(source, tmp_path / "out.mov", **options)
+    assert stamped.carried.sound_damaged.startswith("1 samples of its sound are no numbers")
+    with open_media(tmp_path / "out.mov") as media:
+        heard = np.concatenate(list(media.sound()))
+        assert (media.damaged, len(heard)) == (None, samples.size)
 
 
 def times_of(path):

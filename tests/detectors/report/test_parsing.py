@@ -46,6 +46,10 @@ def spoil(record, path, value):
         (["watermark"], []),
         (["watermark", "segments", 0, "state"], "marked'"),
         (["checks", 0], None),
+        (["tampering", 1, "start_s"], float("nan")),
+        (["tampering", 1, "start_s"], float("-inf")),
+        (["tampering", 1, "start_s"], 10**400),
+        (["timings_ms", "all"], float("inf")),
     ],
 )
 def test_what_is_no_result_is_refused_and_said(path, value):

@@ -18,6 +18,7 @@ from provenance.errors import (
 from provenance.video import SOUND_SUFFIXES, Limits, SoundWriter, open_sound
 from provenance.video.sniff import sniff_sound
 from tests.drawn import draw_clip, tone
+from tests.drawn_sound import float_wav
 
 STEREO = AudioSpec(sample_rate=44_100, channels=2)
 CONTAINERS = {".m4a": "mp4", ".opus": "ogg"}
@@ -53,6 +54,34 @@ def test_sound_comes_back_at_its_place(tmp_path, suffix):
         match = np.corrcoef(heard[:count, 0], sound[:count, 0])[0, 1]
         assert match > 0.9
         assert suffix not in (".wav", ".flac") or match > 0.9999
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_sound_that_is_shorter_than_its_head_says_is_damaged(tmp_path, long):
+    sound = np.repeat(voice(1, 16_000), 2, axis=1)
+    whole = float_wav(tmp_path / "whole.wav", sound, long=long)
+    assert read(whole)[1].damaged is None
+    notes = tmp_path / "notes.wav"
+    notes.write_bytes(whole.read_bytes() + b"LIST" + (8).to_bytes(4, "little") + b"INFO")
+    assert read(notes)[1].damaged is None
+    for missing in (1, 8, 100_000):
+        cut = tmp_path / "cut.wav"
+        cut.write_bytes(whole.read_bytes()[:-missing])
+        assert read(cut)[1].damaged == f"the file lacks {missing} bytes at its end"
+
+
+def test_what_is_no_sound_is_silence_and_told(tmp_path):
+    sound = 0.5 * np.repeat(voice(1, 16_000), 2, axis=1)
+    bad = sound.copy()
+    bad[100], bad[101, 0], bad[-1, 1] = np.nan, 1e9, -np.inf
+    heard, media = read(float_wav(tmp_path / "bad.wav", bad))
+    assert media.damaged == "4 samples of its sound are no numbers, or none of any sound"
+    assert np.isfinite(heard).all()
+    assert not heard[100].any()
+    assert (heard[:100] == sound[:100]).all()
+    loud, media = read(float_wav(tmp_path / "loud.wav", sound * 2**15))  # as of 16 bits
+    assert media.damaged is None
+    assert np.abs(loud).max() > 1000
 
 
 def test_the_sound_of_a_video_is_read_too(tmp_path):
