@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import ExitStack
+import os
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from generators.cli import as_json, as_text, deliver
 from generators.options import clip_options, shape_options
 from provenance.config import LtxCommand
-
-if TYPE_CHECKING:
-    from io import FileIO
-
-    from provenance.video.live import ByteSink
 
 
 @click.command(
@@ -43,8 +37,9 @@ if TYPE_CHECKING:
     "--stream",
     "stream_to",
     metavar="FILE|-",
-    help="Send the clip there while it is made, as fragmented MP4, every frame marked: a file, a "
-    "pipe, or - for stdout. The result is then told on stderr.",
+    help="Send the clip there while it is made, as fragmented MP4, every frame marked: a file, "
+    "which is removed if it does not become whole, a pipe, or - for stdout; the result is then "
+    "told on stderr.",
 )
 @shape_options
 @click.option("--duration", type=float, default=10.0, metavar="SECONDS", help="Up to an hour.")
@@ -75,6 +70,7 @@ def main(
     # Imported here, so that --help does not pay for PyTorch and FFmpeg.
     from generators.bundle import find_description
     from generators.generation import check_places, check_room, make_request, open_streaming
+    from generators.stream_file import leads_to_stdout, open_stream
 
     request = make_request(
         prompt,
@@ -91,11 +87,12 @@ def main(
     # What can be refused at once is, before weights are read and an identity is made.
     check_places(output, images)
     if stream_to is not None:
-        _check_stream(stream_to, output, images)
+        _check_stream(stream_to, output, images, keys=keys, store=store)
     check_room(output, request)
     find_description(model)
     generator = open_streaming(model, device, steps=steps)
-    with ExitStack() as opened:
+    beside = stream_to is not None and leads_to_stdout(stream_to)
+    with nullcontext() if stream_to is None else open_stream(stream_to) as sink:
         made = deliver(
             generator,
             request,
@@ -104,17 +101,21 @@ def main(
             store=store,
             say=(lambda _: None) if quiet else _say,
             quiet=quiet,
-            stream=None if stream_to is None else _sink(stream_to, opened),
+            stream=sink,
         )
-    click.echo(as_json(made, seed) if form == "json" else as_text(made), err=stream_to == "-")
+    click.echo(as_json(made, seed) if form == "json" else as_text(made), err=beside)
 
 
-def _check_stream(place: str, output: Path, images: tuple[str, ...]) -> None:
-    """Before it is opened, since that empties a file. Raises
-    :class:`~provenance.errors.OptionError`, :class:`~provenance.errors.OutputIsInput`.
+def _check_stream(
+    place: str, output: Path, images: tuple[str, ...], *, keys: Path | None, store: str | None
+) -> None:
+    """Before it is opened. Raises :class:`~provenance.errors.OptionError`,
+    :class:`~provenance.errors.OutputIsInput`, :class:`~provenance.errors.OutputForbidden`.
     """
     from generators.pictures import split_time
-    from provenance.errors import OptionError, OutputIsInput
+    from provenance.errors import OptionError, OutputForbidden, OutputIsInput
+    from provenance.keys import default_keys_directory
+    from provenance.store import default_store_path
     from provenance.video.live import check_live
 
     check_live(output)
@@ -127,40 +128,19 @@ def _check_stream(place: str, output: Path, images: tuple[str, ...]) -> None:
         )
     if any(_same(Path(place), split_time(image)[0]) for image in images):
         raise OutputIsInput(f"{place} is an image that was given", hint="stream to another file")
+    directory = keys or default_keys_directory(os.environ)
+    kept = str(store or default_store_path(os.environ))
+    own = any(_same(Path(place), Path(f"{kept}{part}")) for part in ("", "-wal", "-shm"))
+    if own or directory.resolve() in Path(place).resolve().parents:
+        raise OutputForbidden(
+            f"{place} belongs to the keys or to the store", hint="stream to another file"
+        )
 
 
 def _same(one: Path, other: Path) -> bool:
     if one.exists() and other.exists():
         return one.samefile(other)
     return one.resolve() == other.resolve()
-
-
-def _sink(place: str, opened: ExitStack) -> ByteSink:
-    """Where the stream goes, open; raises :class:`~provenance.errors.OutputForbidden`."""
-    from provenance.errors import OutputForbidden
-
-    if place == "-":
-        if sys.stdout is None:
-            raise OutputForbidden("stdout is closed", hint="stream to a file, or leave it open")
-        return sys.stdout.buffer
-    try:
-        return _Whole(opened.enter_context(Path(place).open("wb", buffering=0)))
-    except OSError as error:
-        raise OutputForbidden(
-            f"{place} cannot be written: {error.strerror}", hint="name a file, a pipe, or -"
-        ) from error
-
-
-class _Whole:
-    """Sends all of what it is given at once, however little a disk or a pipe takes at a time."""
-
-    def __init__(self, file: FileIO) -> None:
-        self._file = file
-
-    def write(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:
-            left = left[self._file.write(left) :]
 
 
 def _say(message: str) -> None:

@@ -12,7 +12,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import TYPE_CHECKING, Protocol
 
-from provenance.errors import OptionError
+from provenance.errors import OptionError, OutputError
 from provenance.video.settings import EncodeSettings
 
 if TYPE_CHECKING:
@@ -99,10 +99,16 @@ class LiveFile:
         self._file.close()
 
     def _send(self, block: bytes) -> None:
-        self._sink.write(block)
-        flush = getattr(self._sink, "flush", None)
-        if flush is not None:
-            flush()
+        try:
+            self._sink.write(block)
+            flush = getattr(self._sink, "flush", None)
+            if flush is not None:
+                flush()
+        except OSError as error:  # its own, and not that of the file
+            raise OutputError(
+                f"the stream cannot be sent: {error.strerror or error}",
+                hint="whoever read it is gone; nothing of the clip was kept",
+            ) from error
 
 
 def _beginning(data: bytearray) -> int | None:
