@@ -75,9 +75,9 @@ class ServiceProcess:
         largest = [sum(map(resident_mb, [pid, *below(pid)])) for pid in self.workers()]
         return resident_mb(self.server), max(largest, default=0.0)
 
-    def cpu_s(self) -> float:
-        """Seconds of computing so far, of the server and all that it started."""
-        return sum(map(computed_s, [self.server, *below(self.server)]))
+    def cpu_s(self) -> tuple[float, float]:
+        """Seconds of computing so far: of the server, and of all that it started."""
+        return computed_s(self.server), sum(map(computed_s, below(self.server)))
 
     def kill(self, pid: int) -> None:
         with suppress(ProcessLookupError):

@@ -201,6 +201,10 @@ def _begin(parent: Connection) -> None:
     """In each process: one thread a task, and an end with the parent."""
     # Read by torch when it is imported, which it is in few tasks.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    import cv2
+
+    cv2.setNumThreads(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -1,11 +1,24 @@
-"""Loaded into the sandbox's server before anything is forked off it.
+"""Loaded into the sandbox's server last, before anything is forked off it.
 
 PyAV imports parts of itself at the first use, which would be after the files are closed off; so one
 tiny clip is decoded here. The error correction's code is made once here, and not in every fork.
 """
 
+import ctypes
+import gc
+
+import cv2
+
 from provenance.fec import construct
 from provenance.video.warmup import warm_up
 
+# Files are worked on side by side: threads within one would take the cores from the others.
+cv2.setNumThreads(1)
 warm_up()
 construct()
+# What a fork writes to is copied for it. Collecting garbage writes to every object, unless they are
+# frozen; and what was freed here would be copied in small pages where fresh memory is large.
+gc.collect()
+gc.freeze()
+if hasattr(ctypes.CDLL(None), "malloc_trim"):  # glibc's
+    ctypes.CDLL(None).malloc_trim(0)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from service.settings import Bounds
 
-BLOCK = 256 * 1024
+BLOCK = 512 * 1024
 """What is held of a body before it is written: so many bytes times the uploads at once."""
+_SMALL = 1024
+"""What smaller pieces count for, which cost more than their bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,9 @@ class Pace:
 
 
 async def _copy(stream: AsyncIterator[bytes], file: _File, bounds: Bounds) -> Received:
-    digest, size, pending, sniffed = hashlib.sha256(), 0, bytearray(), False
+    digest, size, sniffed = hashlib.sha256(), 0, False
+    waiting: list[bytes] = []
+    held = 0
     blocks, pace = stream.__aiter__(), Pace(bounds)
     while True:
         try:
@@ -103,18 +107,19 @@ async def _copy(stream: AsyncIterator[bytes], file: _File, bounds: Bounds) -> Re
         pace.check(size)
         if size > bounds.upload_bytes:
             raise too_large(bounds)
-        pending += block
+        waiting.append(block)
+        held += max(len(block), _SMALL)
         if not sniffed and size >= HEAD_BYTES:
-            check_kind(bytes(pending[:HEAD_BYTES]))
+            check_kind(b"".join(waiting)[:HEAD_BYTES])
             sniffed = True
-        if len(pending) >= BLOCK and sniffed:
-            await _take(digest, file, bytes(pending))
-            pending.clear()
+        if held >= BLOCK and sniffed:
+            await _take(digest, file, waiting)
+            waiting, held = [], 0
     if not size:
         raise Problem("media.empty")
     if not sniffed:
-        check_kind(bytes(pending))
-    await _take(digest, file, bytes(pending))
+        check_kind(b"".join(waiting))
+    await _take(digest, file, waiting)
     await anyio.to_thread.run_sync(file.settle)
     return Received(path=file.path, bytes=size, sha256=digest.hexdigest())
 
@@ -129,10 +134,11 @@ def check_kind(head: bytes) -> None:
         ) from error
 
 
-async def _take(digest: hashlib._Hash, file: _File, block: bytes) -> None:
+async def _take(digest: hashlib._Hash, file: _File, blocks: list[bytes]) -> None:
     def work() -> None:
-        digest.update(block)
-        file.write(block)
+        for block in blocks:
+            digest.update(block)
+            file.write(block)
 
     await anyio.to_thread.run_sync(work)
 
