@@ -33,7 +33,7 @@ from provenance.watermark import too_small
 from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.evidence import Evidence
 from provenance.watermark.inset import Insets
-from provenance.watermark.keystone import SLANTS, slants
+from provenance.watermark.keystone import slants
 from provenance.watermark.search import KeySearch
 from provenance.watermark.sync import Folds, clipped
 from provenance.watermark.tile import lay_out
@@ -67,10 +67,8 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s
     """Whether any of ``keys`` finds something; no new one is tried from ``until_s`` on."""
     evidence, width, height = _hear(source, seconds)
     maps = [Folds(clipped(total)) for total in evidence.totals]
-    total = evidence.fine_total()
-    assert total is not None
-    fine = clipped(total)
-    slanted = slants(fine, SLANTS)
+    fine = clipped(evidence.fine_total())
+    slanted = slants(evidence.maps(), fine, evidence.fine_total)
     small = Insets(fine)
     tried: list[int] = []
     found = 0
@@ -80,9 +78,7 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s
             break
         search = KeySearch(lay_out(key), width, height)
         payload = (
-            search.look(maps, "any")
-            or search.look_slanted(fine, slanted)
-            or search.look_small(small)
+            search.look(maps, "any") or search.look_slanted(slanted) or search.look_small(small)
         )
         found += payload is not None
         tried.append(search.tried)

@@ -8,7 +8,7 @@ is looked for is the sum of the others, never of the place that is compared with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -29,13 +29,16 @@ class Bend:
     """How a map is bent.
 
     ``homography``: nine numbers, row by row, that take a pixel (x, y) of the straightened map to
-    one of the map. ``matrix``: (2, 2), the tile's shape in the straightened map. ``coherence``:
-    energy of the sum of all tiles over that of the tiles; about 1 where nothing repeats.
+    one of the map. ``matrix``: (2, 2), the tile's shape in the straightened map. ``plane``: both as
+    one, (3, 3), from the tile's pixels to those of the map, counted from their corners.
+    ``coherence``: energy of the sum of all tiles over that of the tiles; about 1 where nothing
+    repeats, or where nobody has looked.
     """
 
     homography: tuple[float, ...]
     matrix: NDArray[np.float64]
-    coherence: float
+    plane: NDArray[np.float64]
+    coherence: float = 1.0
 
 
 def straighten(soft_map: NDArray[np.float32], start: NDArray[np.float64], side: int) -> Bend | None:
@@ -64,6 +67,12 @@ def straighten(soft_map: NDArray[np.float32], start: NDArray[np.float64], side: 
     sheet, _ = cut
     energy = float(np.square(sheet).sum())
     coherence = float(np.square(sheet.sum((0, 2))).sum()) / energy if energy else 0.0
+    return replace(planar(plane, (height, width)), coherence=coherence)
+
+
+def planar(plane: NDArray[np.float64], size: tuple[int, int]) -> Bend:
+    """The bend of a map of ``size`` (H, W) on which the tile lies as ``plane`` (3, 3) says."""
+    height, width = size
     # The affine part is the shape, so that the straightened map lies where the map lies.
     grid = np.stack(np.meshgrid([0.2, 0.5, 0.8], [0.2, 0.5, 0.8]), -1).reshape(-1, 2)
     there = grid * [width, height]
@@ -79,11 +88,7 @@ def straighten(soft_map: NDArray[np.float32], start: NDArray[np.float64], side: 
     to_centre[:2, 2], from_centre[:2, 2] = 0.5, -0.5
     bend = from_centre @ plane @ onto @ np.linalg.inv(linear) @ to_centre
     bend /= bend[2, 2]
-    return Bend(
-        homography=tuple(bend.ravel().tolist()),
-        matrix=shape,
-        coherence=coherence,
-    )
+    return Bend(homography=tuple(bend.ravel().tolist()), matrix=shape, plane=plane)
 
 
 def _applied(homography: NDArray[Any], points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -148,7 +153,7 @@ def _slips(
     for row, column in np.argwhere(used):
         top, left = divmod(int(which[row, column]), width)
         plane = near[row, column]
-        peak = np.array([_vertex(plane[top], left), _vertex(plane[:, left], top)])
+        peak = np.array([vertex(plane[top], left), vertex(plane[:, left], top)])
         slips.append(peak - _MOST_SLIP)
         weights.append(height[row, column])
         places.append(centres[row, column])
@@ -162,7 +167,7 @@ def _smoothed(surfaces: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(down[:, 1:-1] + np.float32(0.5) * (down[:, :-2] + down[:, 2:]), np.float32)
 
 
-def _vertex(line: NDArray[np.float32], index: int) -> float:
+def vertex(line: NDArray[Any], index: int) -> float:
     """Where the parabola through the peak at ``index`` of ``line`` has its top."""
     if not 0 < index < len(line) - 1:
         return float(index)

@@ -21,7 +21,7 @@ from provenance.watermark.clock import read_clock, told_cells
 from provenance.watermark.detection import Detection, Geometry, Segment
 from provenance.watermark.evidence import FINE, Evidence
 from provenance.watermark.inset import Insets
-from provenance.watermark.keystone import SLANTS, slants
+from provenance.watermark.keystone import slants
 from provenance.watermark.presence import PRESENT_P, presence
 from provenance.watermark.region_search import RegionSearch
 from provenance.watermark.search import KeySearch, Reach
@@ -250,14 +250,19 @@ class ClipDetector:
 
     def _look_closely(self) -> None:
         """Ask a finer map for slanted pictures, and for small ones."""
-        total = self._evidence.fine_total()
-        if total is None:
+        if not self._evidence.finer:
             return
-        fine = sync.clipped(total)
-        slanted = slants(fine, SLANTS)
+        fine = sync.clipped(self._evidence.fine_total())
+        slanted = slants(self._evidence.maps(), fine, self._evidence.fine_total)
         small = Insets(fine)
         for search in self._searches:
-            found = search.look_slanted(fine, slanted) or search.look_small(small)
+            leaning = search.look_slanted(slanted)
+            if leaning is not None:
+                payload, placement, slips = leaning
+                self._evidence.move_back(slips)
+                self._found = _Found(search, payload, FINE, placement)
+                return
+            found = search.look_small(small)
             if found is not None:
                 self._found = _Found(search, *found)
                 return

@@ -7,12 +7,14 @@ are merged, so that an hour needs no more memory than a minute.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from provenance.watermark.shake import moved_back
+from provenance.watermark.sync import clipped
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE
 
 if TYPE_CHECKING:
@@ -143,14 +145,29 @@ class Evidence:
         assert window.picture is not None
         return self._extractor.soft_map(window.picture.astype(np.float32))
 
-    def fine_total(self) -> NDArray[np.float32] | None:
-        """The sum of the fine maps of the windows kept; None where no pictures are."""
-        if not self._keeps or not self._windows:
-            return None
+    @property
+    def finer(self) -> bool:
+        """Whether there are pictures of which a finer map can be made."""
+        return self._keeps and bool(self._windows)
+
+    def fine_total(self, slips: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+        """The sum of the fine maps of the windows kept, if there are pictures of them.
+
+        ``slips``: (n, 2), each is moved back by so many pixels (x, y) of level 0.
+        """
         total = np.zeros(self.shape(FINE), np.float32)
-        for window in self._windows:
-            total += self.fine_map(window)
+        for index, window in enumerate(self._windows):
+            soft = self.fine_map(window)
+            total += soft if slips is None else moved_back(soft, slips[index] * 2.0**-FINE)
         return total
+
+    def maps(self) -> list[NDArray[np.float32]]:
+        """The maps of level 0 of the windows kept, outliers cut off."""
+        return [clipped(window.maps[0].astype(np.float32)) for window in self._windows]
+
+    def move_back(self, slips: NDArray[np.float64]) -> None:
+        """Moves what the windows kept say by −``slips``, (n, 2) pixels (x, y) of level 0."""
+        self._windows = [_moved(w, slip) for w, slip in zip(self._windows, slips, strict=True)]
 
     @property
     def full(self) -> bool:
@@ -180,6 +197,17 @@ def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
     shrinking = size[0] < plane.shape[1]
     way = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(plane, size, interpolation=way), np.float32)
+
+
+def _moved(window: Window, slip: NDArray[np.float64]) -> Window:
+    maps = [
+        moved_back(soft.astype(np.float32), slip / 2**level).astype(np.float16)
+        for level, soft in enumerate(window.maps)
+    ]
+    shown = window.picture
+    if shown is not None:
+        shown = moved_back(shown, slip * 2.0**-FINE)
+    return replace(window, maps=tuple(maps), picture=shown)
 
 
 def _merged(first: Window, second: Window) -> Window:

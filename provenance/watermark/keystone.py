@@ -17,15 +17,19 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from provenance.watermark.bend import straighten
+from provenance.watermark.shake import steadied
 from provenance.watermark.sync import SIDE, Folds, clipped, laid, straightened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from numpy.typing import NDArray
 
     from provenance.watermark.sync import Placement
 
-SLANTS = 3  # ways to take a keystone out that a search tries
+SLANTS = 2  # ways to take a keystone out that are followed, of the sum and of the moments
+_MOMENT, _MOST_MOMENTS = 4, 10  # maps in which a hand hardly moves, at least; and so many sums
+_STILL = 0.3  # pixels of the usual map: moved by less, nothing is smeared
 _COHERENT = 1.5  # energy of the sum of all tiles over that of the tiles
 _PART = 160  # pixels a side of a part: two and a half tiles as marked
 _PART_STEP = 56  # pixels between parts, at most
@@ -55,10 +59,10 @@ class Keystone:
 
 
 class _Parts:
-    """The whitened autocorrelations of the parts of a map, and where their middles are."""
+    """The whitened autocorrelations of the parts of maps, summed, and where their middles are."""
 
-    def __init__(self, soft_map: NDArray[np.float32]) -> None:
-        height, width = soft_map.shape
+    def __init__(self, maps: Sequence[NDArray[np.float32]]) -> None:
+        height, width = maps[0].shape
         self.half = np.array([width / 2, height / 2], np.float32)
         side = min(_PART, height, width)
         tops, lefts = _spread(height, side), _spread(width, side)
@@ -67,11 +71,9 @@ class _Parts:
         planes, middles = [], []
         for top in tops:
             for left in lefts:
-                part = soft_map[top : top + side, left : left + side] * window
-                power = np.square(np.abs(np.fft.rfft2(part, (2 * side, 2 * side))))
-                power = np.fft.fftshift(np.asarray(power, np.float32), 0)
-                mean = cv2.blur(power, (_SMOOTHING, _SMOOTHING), borderType=cv2.BORDER_REFLECT_101)
-                flat = np.minimum(power / (mean + np.float32(1e-20)), np.float32(_OUTLIER)) - 1
+                flat = sum(
+                    _whitened(soft[top : top + side, left : left + side] * window) for soft in maps
+                )
                 repeats = np.fft.irfft2(np.fft.ifftshift(flat, 0), (2 * side, 2 * side))
                 planes.append(_peaked(np.fft.fftshift(repeats).astype(np.float32), side, reach))
                 middles.append((left + side / 2, top + side / 2))
@@ -99,9 +101,22 @@ class _Parts:
         return np.asarray(values.sum(0) / np.sqrt(len(self.planes)), np.float64)
 
 
-def keystones(soft_map: NDArray[np.float32], count: int) -> list[Keystone]:
-    """The best ``count`` suppositions for ``soft_map`` (H, W, outliers cut off), best first."""
-    parts = _Parts(soft_map)
+def _whitened(part: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The power spectrum of ``part`` (n, n), padded to twice that, over what is usual nearby."""
+    side = 2 * len(part)
+    power = np.square(np.abs(np.fft.rfft2(part, (side, side))))
+    power = np.fft.fftshift(np.asarray(power, np.float32), 0)
+    mean = cv2.blur(power, (_SMOOTHING, _SMOOTHING), borderType=cv2.BORDER_REFLECT_101)
+    flat = np.minimum(power / (mean + np.float32(1e-20)), np.float32(_OUTLIER)) - 1
+    return np.asarray(flat, np.float32)
+
+
+def keystones(maps: Sequence[NDArray[np.float32]], count: int) -> list[Keystone]:
+    """The best ``count`` suppositions for ``maps`` (H, W, outliers cut off), best first.
+
+    Several maps may be off each other: each is compared with itself alone.
+    """
+    parts = _Parts(maps)
     along = np.arange(_NEAR, min(_FAR, parts.reach), _STEP)
     aside = np.arange(-_ACROSS, _ACROSS + 1, _STEP)
     right = np.stack(np.meshgrid(along, aside, indexing="ij"), -1).reshape(-1, 2)
@@ -190,26 +205,58 @@ def _plane(shape: NDArray[np.float64], half: NDArray[np.float32]) -> NDArray[np.
     return np.asarray(to_middle @ plane, np.float64)
 
 
-def slants(fine_map: NDArray[np.float32], count: int) -> list[tuple[Placement, Folds]]:
-    """How ``fine_map`` may be slanted, and folds of it with that taken out, the best first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slant:
+    """A way in which a picture may be slanted.
 
-    The shapes are looked for at half of its size, where a part holds enough to repeat.
+    ``fine_map``: the finer map of all moments, moved back by ``slips`` (n, 2) pixels (x, y) of the
+    usual map. ``shape``: of the tile in it; ``straight``: folds of it with the bend taken out.
+    """
+
+    fine_map: NDArray[np.float32]
+    slips: NDArray[np.float64]
+    shape: Placement
+    straight: Folds
+
+
+def slants(
+    maps: Sequence[NDArray[np.float32]],
+    fine_map: NDArray[np.float32],
+    finer: Callable[[NDArray[np.float64]], NDArray[np.float32]],
+) -> list[Slant]:
+    """How a picture may be slanted, the best first.
+
+    ``maps``: the usual ones (H, W, outliers cut off), one for each quarter of a second or so; in
+    them the shapes are looked for, as their parts hold enough to repeat: in the sum of all and, of
+    what was held in the hand, in sums over a second. ``fine_map``: the finer map of all, outliers
+    cut off; ``finer`` makes one of the maps' slips (n, 2).
     """
     height, width = fine_map.shape
     size = (width // 2, height // 2)
     small = clipped(
         np.asarray(cv2.resize(fine_map, size, interpolation=cv2.INTER_AREA), np.float32)
     )
-    found = []
-    for keystone in keystones(small, count):
-        plane = keystone.plane @ np.diag([1 / SIDE, 1 / SIDE, 1.0])
-        bend = straighten(small, plane, SIDE)
-        if bend is None or bend.coherence < _COHERENT:
+    together = max(_MOMENT, -(-len(maps) // _MOST_MOMENTS))
+    moments = [
+        clipped(np.sum(maps[first : first + together], 0))
+        for first in range(0, len(maps), together)
+    ]
+    found = keystones([small], SLANTS)
+    if len(moments) > 1:
+        found += keystones(moments, SLANTS)
+    slanted: list[Slant] = []
+    for keystone in sorted(found, key=lambda item: -item.score):
+        steady = steadied(maps, keystone.plane @ np.diag([1 / SIDE, 1 / SIDE, 1.0]))
+        if steady is None or steady.bend.coherence < _COHERENT:
             continue
+        still = float(np.abs(steady.slips).max()) < _STILL
+        slips = np.zeros_like(steady.slips) if still else steady.slips
+        seen = fine_map if still else clipped(finer(slips))
         # The same homography between pixels half as large.
         grow = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5], [0, 0, 1]])
-        whole = grow @ np.reshape(bend.homography, (3, 3)) @ np.linalg.inv(grow)
+        whole = grow @ np.reshape(steady.bend.homography, (3, 3)) @ np.linalg.inv(grow)
         taken = tuple((whole / whole[2, 2]).ravel().tolist())
-        shape = replace(laid(2 * bend.matrix), bend=taken)
-        found.append((shape, Folds(straightened(fine_map, taken))))
-    return found
+        shape = replace(laid(2 * steady.bend.matrix), bend=taken)
+        straight = Folds(straightened(seen, taken))
+        slanted.append(Slant(fine_map=seen, slips=slips, shape=shape, straight=straight))
+    return slanted

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from provenance.payload import Payload
     from provenance.watermark.inset import Insets
+    from provenance.watermark.keystone import Slant
     from provenance.watermark.sync import Folds
     from provenance.watermark.tile import Tile
 
@@ -126,17 +127,17 @@ class KeySearch:
         return [(level, Placement(scale_x=whole, scale_y=whole)), (loudest[0], refined)]
 
     def look_slanted(
-        self, fine_map: NDArray[np.float32], slanted: Sequence[tuple[Placement, Folds]]
-    ) -> tuple[Payload, int, Placement] | None:
-        """As :meth:`look`, for the ways in which ``fine_map`` may be slanted."""
-        for shape, straight in slanted:
-            best = self._pilot.best(straight, [shape])[0]
+        self, slanted: Sequence[Slant]
+    ) -> tuple[Payload, Placement, NDArray[np.float64]] | None:
+        """As :meth:`look`, for ways in which the picture may be slanted; with the way's slips."""
+        for slant in slanted:
+            best = self._pilot.best(slant.straight, [slant.shape])[0]
             if best.score < _WORTH_DECODING:
                 continue
-            refined = self._pilot.refine(fine_map, best, doubt=0.0)
-            payload = self._read(fine_map, refined)
+            refined = self._pilot.refine(slant.fine_map, best, doubt=0.0)
+            payload = self._read(slant.fine_map, refined)
             if payload is not None:
-                return payload, FINE, refined
+                return payload, refined, slant.slips
         return None
 
     def look_small(self, small: Insets) -> tuple[Payload, int, Placement] | None:

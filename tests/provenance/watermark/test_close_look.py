@@ -1,4 +1,4 @@
-"""From end to end, where only the finer map helps: slanted pictures, and small ones on others."""
+"""From end to end, where only a close look helps: slanted, shaken and small pictures."""
 
 from __future__ import annotations
 
@@ -56,4 +56,21 @@ def test_a_strong_slant_is_read_and_followed(marked):
     detector, result = read(slanted)
     assert result.payload == PAYLOAD
     assert detector._found.level == FINE
+    assert [segment.state for segment in result.segments] == ["marked"]
+
+
+def test_a_slant_that_a_hand_moved_is_read_and_followed(marked):
+    _, planes = marked
+    corners = np.array([[0, 0], [WIDTH, 0], [WIDTH, HEIGHT], [0, HEIGHT]], np.float32)
+    inwards = np.array([[150, 30], [-20, 10], [-60, -110], [10, -20]], np.float32)
+    walk = np.cumsum(np.random.default_rng(2).normal(size=(FRAMES // 2, 2)), 0) * 4
+    shown = []
+    for index, plane in enumerate(planes):
+        matrix = cv2.getPerspectiveTransform(corners, corners + inwards)
+        matrix = (
+            np.array([[1, 0, walk[index // 2, 0]], [0, 1, walk[index // 2, 1]], [0, 0, 1]]) @ matrix
+        )
+        shown.append(cv2.warpPerspective(plane, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC))
+    _, result = read(shown)
+    assert result.payload == PAYLOAD
     assert [segment.state for segment in result.segments] == ["marked"]

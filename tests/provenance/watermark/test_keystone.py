@@ -47,7 +47,7 @@ def steps(plane, place):
 )
 def test_steps_are_right_in_the_middle_and_towards_the_corners(turn, right, down):
     homography = slanted(turn, right, down)
-    best = keystones(drawn_map(homography), 1)[0]
+    best = keystones([drawn_map(homography)], 1)[0]
     to_middle = np.eye(3)
     to_middle[:2, 2] = WIDTH / 2, HEIGHT / 2
     true = to_middle @ homography @ np.diag([SIDE, SIDE, 1.0])
@@ -56,11 +56,11 @@ def test_steps_are_right_in_the_middle_and_towards_the_corners(turn, right, down
 
 
 def test_noise_scores_below_what_a_mark_does():
-    mark = keystones(drawn_map(slanted(0, 0.1, 0.05)), 1)[0].score
-    chance = [keystones(drawn_map(np.eye(3), amplitude=0, seed=s), 1)[0].score for s in range(3)]
+    mark = keystones([drawn_map(slanted(0, 0.1, 0.05))], 1)[0].score
+    chance = [keystones([drawn_map(np.eye(3), amplitude=0, seed=s)], 1)[0].score for s in range(3)]
     assert mark > 1.5 * max(chance)
 
 
 def test_a_map_that_says_nothing_is_no_error():
-    found = keystones(np.zeros((HEIGHT, WIDTH), np.float32), 2)
+    found = keystones([np.zeros((HEIGHT, WIDTH), np.float32)], 2)
     assert all(np.isfinite(item.plane).all() for item in found)
