@@ -43,7 +43,7 @@ class Heard(NamedTuple):
 
 
 def half_bands(
-    mono: Map, rate: int, *, size: int, spot_s: float, count: int, pitch: float
+    mono: Map, rate: float, *, size: int, spot_s: float, count: int, pitch: float
 ) -> Heard:
     """What ``count`` windows of ``size`` samples hear at the middles of the spots."""
     starts = np.rint((np.arange(count) + 0.5) * spot_s * rate).astype(np.intp)
@@ -63,7 +63,7 @@ def half_bands(
 
 
 @lru_cache(maxsize=64)
-def _mixing(size: int, rate: int, pitch: float, edges: tuple[float, ...]) -> Map:
+def _mixing(size: int, rate: float, pitch: float, edges: tuple[float, ...]) -> Map:
     """(bins, half bands): the share of each bin in each, columns summing to 1 inside the band.
 
     Bins above the highest band are left out.

@@ -2,7 +2,7 @@
 
 The sound is cut into sections of twelve seconds, long enough to carry the message several times
 over and short enough for clocks that disagree. Each is searched as it may have been marked; the
-wide search over speeds, tempos and pitches, which costs fifty times as much, is made in sections
+wide search over speeds, tempos and pitches, which costs several times as much, is made in sections
 number 0, 1, 2, 4, 8 … of those that are loud enough to say anything.
 """
 

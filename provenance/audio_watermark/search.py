@@ -17,7 +17,6 @@ import numpy as np
 from scipy import fft
 
 from provenance import fec
-from provenance.audio_watermark.coarse import fold_all
 from provenance.audio_watermark.softmap import (
     GRAIN,
     SPOTS,
@@ -25,7 +24,7 @@ from provenance.audio_watermark.softmap import (
     cells_of,
     folded,
 )
-from provenance.audio_watermark.tile import PILOT_CELLS, ROWS
+from provenance.audio_watermark.tile import ROWS
 from provenance.payload import unpack
 
 if TYPE_CHECKING:
@@ -41,10 +40,11 @@ Reach = Literal["straight", "any"]
 
 _SKEWS = (-0.002, -0.001, 0.0, 0.001, 0.002)
 _TIME_STEP = 0.005  # half a spot at the ends of eight seconds
-_PITCH_STEP = 0.025  # half a band
+_PITCH_STEP = 0.035  # two thirds of a band
 _FAR = math.log(2.05)
 _MOST_PITCH = math.log(2) * 3.5 / 12  # three semitones and a half
-_HOPEFUL = 3.3  # standard deviations of the pilot at which its surroundings are looked at
+_HINTED = 4.0  # standard deviations of the pilot in a coarse map that are refined,
+_LISTENED = 4.5  # and then as many for a full one: chance gives 4.2, and less than 4.5 refined
 _PROMISING = 3.8  # below which nothing is decoded
 _DECODED = 2
 _DOUBT = 300.0  # standard deviations that a skew has to gain to be believed
@@ -61,7 +61,7 @@ def _lines() -> tuple[tuple[Stretch, tuple[float, ...]], ...]:
     The likely ones, small changes, come first.
     """
     far, near = int(_FAR / _PITCH_STEP), int(_MOST_PITCH / _PITCH_STEP)
-    fine = tuple(math.exp(step * _TIME_STEP) for step in range(-2, 3))
+    fine = tuple(math.exp(step * _TIME_STEP) for step in range(-3, 4))
     lines = []
     for step in sorted(range(-far, far + 1), key=abs):
         by = math.exp(step * _PITCH_STEP)
@@ -69,12 +69,13 @@ def _lines() -> tuple[tuple[Stretch, tuple[float, ...]], ...]:
             lines.append((Stretch(time=1 / by, pitch=by), fine))
         lines.append((Stretch(time=by), fine))
         if step and abs(step) <= near:
-            lines.append((Stretch(pitch=by), fine[1:4]))
+            lines.append((Stretch(pitch=by), fine[2:5]))
     return tuple(lines)
 
 
 _LINES = _lines()
-_PLACES = SPOTS * sum(len(ratios) for _, ratios in _LINES)
+_REFINEMENTS = 9 ** len(_REFINED)
+_PLACES = SPOTS * sum(len(ratios) for _, ratios in _LINES) * _REFINEMENTS
 
 
 class Place(NamedTuple):
@@ -168,8 +169,9 @@ class SoundSearch:
         best: list[_Hint] = []
         highest = 0.0
         for base, ratios in _LINES:
-            best = _apart([*best, *self._hints(section, base, ratios)])
-            if best[0].score > _SURE:
+            hints = self._hints(section, base, ratios)
+            best = _apart([*best, *(hint for hint in hints if hint.score > _HINTED)])
+            if best and best[0].score > _SURE:
                 found, score = self._close(section, best.pop(0))
                 highest = max(highest, score)
                 if found is not None:
@@ -183,15 +185,8 @@ class SoundSearch:
 
     def _hints(self, section: Section, base: Stretch, ratios: Sequence[float]) -> list[_Hint]:
         """How high the pilot stands at its best place in the coarse map, for each of ``ratios``."""
-        soft = section.coarse.map_at(base.time, base.pitch)
-        if soft.shape[1] < SPOTS // 8:
-            return []
-        spots = fold_all(soft, [1 / ratio for ratio in ratios])
-        told = fft.irfft((fft.rfft(spots, axis=2) * self._pilot).sum(1), n=SPOTS, axis=1)
-        cells = spots + np.roll(spots, -1, axis=2)
-        # A pilot cell is one in eight; that those of a place are as noisy as all is near enough.
-        energy = np.sqrt(np.square(cells).mean((1, 2)) * PILOT_CELLS)
-        scores = told.max(1) / np.maximum(energy, 1e-9)
+        pieces = section.coarse.pieces_at(base.time, base.pitch)
+        scores = pieces.scores(self._pilot, ratios).max(1)
         return [
             _Hint(float(score), Stretch(time=base.time * ratio, pitch=base.pitch))
             for score, ratio in zip(scores, ratios, strict=True)
@@ -199,10 +194,11 @@ class SoundSearch:
 
     def _close(self, section: Section, hint: _Hint) -> tuple[Found | None, float]:
         """What can be read near a stretch, and how high the pilot stands at it."""
-        score = self._place(section, hint.stretch).score
-        if score < _HOPEFUL:
-            return None, score
-        base = self._refined(section, hint)
+        refined = self._refined(section, hint)
+        if refined.score < _LISTENED:
+            return None, 0.0
+        base = refined.stretch
+        score = self._place(section, base).score
         best = max(
             self._place(section, base, ratio=ratio, phase=phase)
             for ratio in _LAST_RATIOS
@@ -210,15 +206,15 @@ class SoundSearch:
         )
         return self._decoded(section, [best]), score
 
-    def _refined(self, section: Section, hint: _Hint) -> Stretch:
-        """The stretch near ``hint`` with the highest pilot in coarse maps."""
+    def _refined(self, section: Section, hint: _Hint) -> _Hint:
+        """The best hint near ``hint``, in coarse maps."""
         best = hint
         for step, pitch_step in zip(_REFINED, _REFINED_PITCH, strict=True):
             start = best.stretch
             for pitch in (1 - pitch_step, 1.0, 1 + pitch_step):
                 base = Stretch(time=start.time, pitch=start.pitch * pitch)
                 best = max(best, *self._hints(section, base, (1 - step, 1.0, 1 + step)))
-        return best.stretch
+        return best
 
     def _decoded(self, section: Section, places: Iterable[Place]) -> Found | None:
         for place in places:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from provenance.audio_watermark.coarse import CoarseMaps
-from provenance.audio_watermark.softmap import soft_map
+from provenance.audio_watermark.softmap import halved, soft_map
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +21,9 @@ class Section:
     """
 
     def __init__(self, mono: NDArray[np.float32], rate: int) -> None:
-        self._mono, self._rate = mono, rate
+        self._mono, self._rate = halved(mono, rate)
         self._maps: dict[Stretch, NDArray[np.float32]] = {}
-        self.coarse = CoarseMaps(mono, rate)
+        self.coarse = CoarseMaps(self._mono, self._rate)
 
     def map_at(self, stretch: Stretch) -> NDArray[np.float32]:
         """See :func:`soft_map`."""

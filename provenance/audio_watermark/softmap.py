@@ -24,6 +24,8 @@ SPOT_S = COLUMN_S / GRAIN
 SPOTS = COLUMNS * GRAIN  # of a tile, in time
 WINDOW_S = 0.05  # of the transform: longer than a cell, to tell the bands of low voices apart
 _LEAST_SPOTS = 5
+_HALVED_FROM = 32_000  # samples a second that are twice as many as needed
+_TAPS = 12  # of the filter, on either side of the middle; even
 _CLIP = 5.0  # standard deviations
 
 
@@ -39,7 +41,21 @@ class Stretch:
     pitch: float = 1.0
 
 
-def soft_map(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[np.float32]:
+def halved(mono: NDArray[np.float32], rate: float) -> tuple[NDArray[np.float32], float]:
+    """``mono`` (N,) and its ``rate``, at half of that where it is twice as high as needed."""
+    if rate < _HALVED_FROM:
+        return mono, rate
+    # A half-band filter, a sinc under a Hann window: of its even taps only the middle is not 0.
+    odd = np.arange(1 - _TAPS, _TAPS, 2)
+    taps = np.sinc(odd / 2) * np.cos(np.pi * odd / (2 * _TAPS + 2)) ** 2
+    total = 1 + taps.sum()
+    even = mono[::2]
+    between = np.convolve(mono[1::2], (taps / total).astype(np.float32))
+    late = _TAPS // 2 - 1
+    return even / np.float32(total) + between[late : late + len(even)], rate / 2
+
+
+def soft_map(mono: NDArray[np.float32], rate: float, stretch: Stretch) -> NDArray[np.float32]:
     """(44, T) evidence in ``mono`` (N,): positive where a cell seems louder than its neighbours.
 
     Spots are 20 ms of the original, by ``stretch``, the first one from sample 0 on. The standard
@@ -55,7 +71,7 @@ def soft_map(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[
     return np.asarray(np.clip(cells / deviation, -_CLIP, _CLIP), np.float32)
 
 
-def heard_features(mono: NDArray[np.float32], rate: int, stretch: Stretch) -> NDArray[np.float32]:
+def heard_features(mono: NDArray[np.float32], rate: float, stretch: Stretch) -> NDArray[np.float32]:
     """(6, 88, T) what the listener is given of ``mono`` (N,); T is 0 for less than five spots."""
     # A later power of √2 only: as many sizes of transform as needed, not one for each stretch.
     turn = round(2 * np.log2(stretch.time)) / 2
