@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -24,10 +24,20 @@ class FileAccomplice:
     """An :class:`~attacks.accomplice.Accomplice` that knows what everybody knows.
 
     ``others``: the user's further files: marked copies of the same original for collusion, or
-    first of all the stranger's clip for forgery.
+    first of all the stranger's clip for forgery. ``used``: those that were opened.
     """
 
     others: tuple[Path, ...] = ()
+    used: set[Path] = field(default_factory=set)
+
+    def check_all_used(self) -> None:
+        """Raises :class:`~provenance.errors.OptionError` for files that the attack did not need."""
+        unused = [str(path) for path in self.others if path not in self.used]
+        if unused:
+            raise OptionError(
+                f"this attack needs no further file: {', '.join(unused)}",
+                hint="leave out what it was given with --with",
+            )
 
     def copies(self, count: int) -> list[Clip]:
         if count > len(self.others):
@@ -35,7 +45,7 @@ class FileAccomplice:
                 f"{count} more marked copies are needed, {len(self.others)} were given",
                 hint="name each with --with FILE",
             )
-        return [open_clip(path) for path in self.others[:count]]
+        return [self._opened(path) for path in self.others[:count]]
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
         """Under the published default key, with a content id of ``seed``."""
@@ -54,4 +64,8 @@ class FileAccomplice:
             raise OptionError(
                 "somebody else's clip is needed to forge", hint="name one with --with FILE"
             )
-        return open_clip(self.others[0])
+        return self._opened(self.others[0])
+
+    def _opened(self, path: Path) -> Clip:
+        self.used.add(path)
+        return open_clip(path)

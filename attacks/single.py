@@ -132,6 +132,7 @@ def _write(
             finished = attacked.file
         else:
             _rewrap(attacked.file, finished)
+        ally.check_all_used()
         finished.replace(output)
     return describe(transform)
 

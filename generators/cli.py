@@ -136,7 +136,10 @@ def deliver(
     from provenance.keys import default_keys_directory, ensure_identity, new_identity_notice
     from provenance.store import default_store_path, open_store
 
-    generator.specs(request)  # what this model cannot make is refused before an identity is made
+    # What this model cannot make is refused before an identity is made.
+    _, sound = generator.specs(request)
+    if request.audio and sound is None:
+        say("this model makes no sound, and the clip will have none")
     unread = generator.unread_text(request)
     if unread:
         say(

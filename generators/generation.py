@@ -218,7 +218,7 @@ def write(
         prompt=request.text,
         audio=audio,
         store=store,
-        settings=settings,
+        settings=settings or _settings_for(output),
         stream=stream,
     )
     with writer:
@@ -244,6 +244,13 @@ def write(
         unread_text=generator.unread_text(request),
         timings_s={stage: round(seconds, 3) for stage, seconds in timings.items()},
     )
+
+
+def _settings_for(output: Path) -> EncodeSettings | None:
+    """WebM holds no H.264, which is what is written otherwise."""
+    from provenance.video import EncodeSettings
+
+    return EncodeSettings(codec="av1") if output.suffix.lower() == ".webm" else None
 
 
 def _timed(chunks: Iterator[Any], timings: dict[str, float]) -> Iterator[Any]:

@@ -85,6 +85,8 @@ class HeliosGenerator:
 
     def specs(self, request: Request) -> tuple[VideoSpec, AudioSpec | None]:
         images_by_key(request, _last_key(request))
+        if request.sound is not None:
+            raise OptionError(f"{self.model} does not follow sound", hint="leave the sound out")
         return VideoSpec(width=request.width, height=request.height, rate=request.rate), None
 
     @torch.inference_mode()

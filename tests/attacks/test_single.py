@@ -45,6 +45,16 @@ def test_a_container_that_cannot_hold_it_is_refused_and_a_good_one_named(
         assert media.info.audio is not None
 
 
+def test_a_file_that_the_attack_does_not_need_is_refused(clip, output):
+    path = output("out.mp4")
+    for other in (clip, Path("gone.mp4")):
+        with pytest.raises(OptionError, match="needs no further file") as caught:
+            attack(clip, path, "crop", others=(other,))
+        assert "--with" in caught.value.hint
+    assert path.read_text() == "before"
+    assert [item.name for item in path.parent.iterdir()] == [path.name]
+
+
 @pytest.mark.parametrize(
     "drawn",
     [

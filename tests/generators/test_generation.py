@@ -150,6 +150,14 @@ def test_images_are_read_and_bad_ones_named(tmp_path):
         assert caught.value.code == code
 
 
+def test_webm_is_made_with_a_codec_that_it_holds(folder, places):
+    ran = run("--prompt", "a ball", "--output", places / "out.webm", *SMALL, model=folder)
+    assert ran.exit_code == 0, ran.output
+    with open_media(places / "out.webm") as media:
+        assert media.info.codec == "av1"
+        assert media.info.audio is not None
+
+
 def test_a_zero_byte_is_in_no_file_name(folder, places):
     for given, code in (
         ({"output": places / "o\0ut.mp4"}, "output.forbidden"),

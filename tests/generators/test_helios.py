@@ -279,7 +279,13 @@ def test_the_other_command_takes_a_streaming_model_too(folder, places):
         ],
     )
     assert ran.exit_code == 0, (ran.output, ran.exception)
+    assert "this model makes no sound" in ran.stderr
     assert len(pictures_of(output, places)) == 10
+
+
+def test_sound_that_it_would_not_follow_is_refused(generator):
+    with pytest.raises(OptionError, match="does not follow sound"):
+        generator.specs(asked(sound=np.zeros((100, 2), np.float32)))
 
 
 def test_the_command_starts_without_pytorch():
