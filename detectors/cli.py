@@ -210,7 +210,9 @@ def main(
     from detectors.executors import executor as make_executor
     from detectors.receipt_cli import Receipts
     from detectors.scan import Scan, run_scan
+    from provenance.heap import keep_what_is_freed
 
+    keep_what_is_freed()
     settings = Settings.load(
         keys=keys,
         store=store,

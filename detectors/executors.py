@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from provenance.errors import OptionError, PackageMissing
+from provenance.heap import keep_what_is_freed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
@@ -198,13 +199,14 @@ def _own_end() -> Iterator[None]:
 
 
 def _begin(parent: Connection) -> None:
-    """In each process: one thread a task, and an end with the parent."""
+    """In each process: one thread a task, memory that is kept, and an end with the parent."""
     # Read by torch when it is imported, which it is in few tasks.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import cv2
 
     cv2.setNumThreads(1)
+    keep_what_is_freed()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

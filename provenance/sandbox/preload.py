@@ -4,12 +4,12 @@ PyAV imports parts of itself at the first use, which would be after the files ar
 tiny clip is decoded here. The error correction's code is made once here, and not in every fork.
 """
 
-import ctypes
 import gc
 
 import cv2
 
 from provenance.fec import construct
+from provenance.heap import give_back_what_is_freed
 from provenance.video.warmup import warm_up
 
 # Files are worked on side by side: threads within one would take the cores from the others.
@@ -20,5 +20,4 @@ construct()
 # frozen; and what was freed here would be copied in small pages where fresh memory is large.
 gc.collect()
 gc.freeze()
-if hasattr(ctypes.CDLL(None), "malloc_trim"):  # glibc's
-    ctypes.CDLL(None).malloc_trim(0)
+give_back_what_is_freed()

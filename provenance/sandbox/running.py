@@ -23,6 +23,7 @@ from provenance.errors import (
     SandboxTimeout,
     SandboxUnavailable,
 )
+from provenance.heap import KEPT_BYTES, LARGE_BYTES
 from provenance.sandbox.child import enter
 from provenance.sandbox.level import SandboxMode, chosen_level
 
@@ -44,8 +45,8 @@ _TUNING = {
     "GLIBC_TUNABLES": ":".join(
         (
             "glibc.malloc.hugetlb=1",
-            f"glibc.malloc.mmap_threshold={64 << 20}",
-            f"glibc.malloc.trim_threshold={1 << 30}",
+            f"glibc.malloc.mmap_threshold={LARGE_BYTES}",
+            f"glibc.malloc.trim_threshold={KEPT_BYTES}",
             "glibc.malloc.arena_max=1",
         )
     ),
