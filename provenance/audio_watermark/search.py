@@ -9,7 +9,6 @@ are looked at closely, refined and decoded.
 
 from __future__ import annotations
 
-import heapq
 import math
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -25,7 +24,7 @@ from provenance.audio_watermark.softmap import (
     folded,
 )
 from provenance.audio_watermark.tile import ROWS
-from provenance.payload import unpack
+from provenance.payload import unpack, usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,8 +44,11 @@ _FAR = math.log(2.05)
 _MOST_PITCH = math.log(2) * 3.5 / 12  # three semitones and a half
 _HINTED = 4.0  # standard deviations of the pilot in a coarse map that are refined,
 _LISTENED = 4.5  # and then as many for a full one: chance gives 4.2, and less than 4.5 refined
-_PROMISING = 3.8  # below which nothing is decoded
-_DECODED = 2
+_PROMISING = 3.3  # below which nothing is decoded
+_BORDERLINE = 4.2  # from which on more words are tried: chance is there in one search of 200
+_STANDING_OUT = 5.0  # the same where the highest of many places was picked
+_PATIENT_LIST = 8 * fec.LIST_SIZE
+_PHASES = (0.0, 0.5)  # of a spot
 _DOUBT = 300.0  # standard deviations that a skew has to gain to be believed
 _KEPT = 5
 _SURE = 7.0  # standard deviations at which a hint is followed at once
@@ -126,8 +128,13 @@ class SoundSearch:
     def look(self, section: Section, reach: Reach) -> tuple[Found | None, Peak]:
         """The payload in ``section`` if its tag verifies, and the highest pilot seen."""
         straight = self._straight(section)
-        best = heapq.nlargest(_DECODED, straight, key=_as_marked)
-        found = self._decoded(section, best)
+        # Of each phase the best: which of them the pilot prefers, noise may have chosen.
+        best = [
+            max((place for place in straight if place.phase == phase), key=_as_marked)
+            for phase in _PHASES
+        ]
+        best.sort(key=_as_marked, reverse=True)
+        found = self._decoded(section, best, patient_from=_BORDERLINE)
         peak = Peak(max(place.score for place in straight), SPOTS * len(straight))
         if found is not None or reach == "straight":
             return found, peak
@@ -152,7 +159,7 @@ class SoundSearch:
         return [
             self._place(section, Stretch(), ratio=1 + skew, phase=phase)
             for skew in _SKEWS
-            for phase in (0.0, 0.5)
+            for phase in _PHASES
         ]
 
     def _place(
@@ -202,9 +209,9 @@ class SoundSearch:
         best = max(
             self._place(section, base, ratio=ratio, phase=phase)
             for ratio in _LAST_RATIOS
-            for phase in (0.0, 0.5)
+            for phase in _PHASES
         )
-        return self._decoded(section, [best]), score
+        return self._decoded(section, [best], patient_from=_STANDING_OUT), score
 
     def _refined(self, section: Section, hint: _Hint) -> _Hint:
         """The best hint near ``hint``, in coarse maps."""
@@ -216,20 +223,33 @@ class SoundSearch:
                 best = max(best, *self._hints(section, base, (1 - step, 1.0, 1 + step)))
         return best
 
-    def _decoded(self, section: Section, places: Iterable[Place]) -> Found | None:
+    def _decoded(
+        self, section: Section, places: Iterable[Place], *, patient_from: float
+    ) -> Found | None:
         for place in places:
             if place.score < _PROMISING:
                 continue
             ratio = place.base.time / place.stretch.time
             spots = folded(section.map_at(place.base), ratio=ratio, start=place.phase)
-            payload = self.read(cells_of(spots, place.shift))
+            patient = place.score >= patient_from
+            payload = self.read(cells_of(spots, place.shift), patient=patient)
             if payload is not None:
                 return Found(payload, place)
         return None
 
-    def read(self, cells: NDArray[np.float32]) -> Payload | None:
-        """The payload of (44, 64) ``cells``, if one of the likeliest words has a right tag."""
-        words = fec.decode(self.tile.payload_llr(cells))
+    def read(self, cells: NDArray[np.float32], *, patient: bool = False) -> Payload | None:
+        """The payload of (44, 64) ``cells``, if one of the likeliest words has a right tag.
+
+        ``patient``: if none has, more words are looked at, eight times as many, that begin as most
+        payloads do.
+        """
+        llr = self.tile.payload_llr(cells)
+        payload = self._picked(fec.decode(llr))
+        if payload is None and patient:
+            payload = self._picked(fec.decode(llr, list_size=_PATIENT_LIST, assumed=usual()))
+        return payload
+
+    def _picked(self, words: NDArray[np.uint8]) -> Payload | None:
         self.tried += len(words)
         for word in words:
             payload = unpack(word, self.tile.key.secret)

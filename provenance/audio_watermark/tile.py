@@ -40,6 +40,8 @@ _SPEECH_ROWS = 30  # to 3.4 kHz
 # (cells, pilot, clock) of the rows of speech and of those above; the rest is payload.
 _SHARES = ((_SPEECH_ROWS * COLUMNS, 240, 176), ((ROWS - _SPEECH_ROWS) * COLUMNS, 112, 80))
 _CLOCK_BLOCK = 64  # tiles whose clocks come from one digest
+_NEAR_ROWS, _FAR_ROWS = 7, 25  # over which noise and amplitude are averaged
+_AMPLITUDE_POWER = 0.75  # of the energy, with which the amplitude goes in the maps of the listener
 PILOT_CELLS = sum(pilot for _, pilot, _ in _SHARES)
 CLOCK_CELLS = sum(clock for _, _, clock in _SHARES)
 PAYLOAD_CELLS = ROWS * COLUMNS - PILOT_CELLS - CLOCK_CELLS
@@ -116,15 +118,43 @@ class SoundTile:
     def payload_llr(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
         """(800,) log-likelihood ratios of the coded bits from (44, 64) folded ``cells``.
 
-        The pilot gives the mark's amplitude; what is not amplitude in all cells is noise.
+        The pilot gives the mark's amplitude in all bands, and as far as it is heard there, how much
+        more or less there is in some; what is not amplitude is noise. Bands that noise lies over,
+        or of which a codec left nothing, thus say little.
         """
         values = cells.reshape(-1)
-        amplitude = float((values[self.pilot] * self.pilot_signs).mean())
-        energy = float((values**2).mean())
-        noise = max(energy - amplitude**2, 1e-6 * energy, 1e-12)
-        told = values[self.payload] * self.payload_mask
+        amplitude, noise = self._heights(cells)
+        weights = np.repeat(2 * amplitude / noise, COLUMNS)[self.payload]
+        told = values[self.payload] * self.payload_mask * weights
         summed = np.bincount(np.arange(PAYLOAD_CELLS) % fec.CODED_BITS, weights=told)
-        return (2 * max(amplitude, 0.0) / noise * summed).astype(np.float32)
+        return summed.astype(np.float32)
+
+    def _heights(
+        self, cells: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(44,) amplitudes of the mark and (44,) variances of the noise in the bands."""
+        energy = _around(np.square(cells, dtype=np.float64).mean(1), _NEAR_ROWS)
+        energy = np.maximum(energy, max(1e-6 * float(energy.max()), 1e-12))
+        rows = self.pilot // COLUMNS
+        told = np.bincount(
+            rows, weights=cells.reshape(-1)[self.pilot] * self.pilot_signs, minlength=ROWS
+        )
+        count = np.bincount(rows, minlength=ROWS)
+        # A band whose noise is louder is believed to hold more of the mark, as the listener does.
+        shape = energy**_AMPLITUDE_POWER
+        heard = _around(told * shape / energy, _FAR_ROWS)
+        weight = _around(count * shape**2 / energy, _FAR_ROWS)
+        everywhere = float((told / shape).sum()) / PILOT_CELLS
+        prior = float(weight.mean())
+        amplitude = np.maximum((heard + prior * everywhere) / (weight + prior), 0.0) * shape
+        return amplitude, np.maximum(energy - amplitude**2, 1e-6 * energy)
+
+
+def _around(values: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+    """Means of (44,) ``values`` over as many ``rows`` (odd), the nearest counting most."""
+    weights = np.hanning(rows + 2)[1:-1]
+    padded = np.pad(values, rows // 2, mode="edge")
+    return np.convolve(padded, weights / weights.sum(), mode="valid")
 
 
 def lay_out(key: CarrierKey) -> SoundTile:

@@ -84,6 +84,28 @@ def test_words_of_a_list_differ():
     assert len(np.unique(words, axis=0)) == len(words)
 
 
+def test_what_is_assumed_begins_every_word_and_helps_in_noise():
+    rng = np.random.default_rng(7)
+    plain = helped = 0
+    for _ in range(12):
+        bits = random_bits(rng)
+        llr = received(bits, 0.22, rng)
+        words = fec.decode(llr, assumed=bits[:40])
+        assert words.shape == (fec.LIST_SIZE, PAYLOAD_BITS)
+        assert (words[:, :40] == bits[:40]).all()
+        assert len(np.unique(words, axis=0)) == len(words)
+        helped += bool((words == bits).all(1).any())
+        plain += bool((fec.decode(llr) == bits).all(1).any())
+    assert helped >= plain + 4
+
+
+def test_a_wrong_assumption_finds_nothing():
+    bits = random_bits(np.random.default_rng(8))
+    llr = (8 * (1.0 - 2.0 * fec.encode(bits))).astype(np.float32)
+    assert not (fec.decode(llr, assumed=1 - bits[:3]) == bits).all(1).any()
+    assert (fec.decode(llr, assumed=bits[:0])[0] == bits).all()
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -np.inf])
 def test_degenerate_evidence_gives_no_mark(value):
     words = fec.decode(np.full(fec.CODED_BITS, value, np.float32))

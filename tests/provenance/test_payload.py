@@ -25,6 +25,7 @@ from provenance.payload import (
     new_content_id,
     pack,
     unpack,
+    usual,
 )
 
 SECRET = b"s" * 32
@@ -136,3 +137,13 @@ def test_models_are_found_by_number_key_and_alias():
         model_by_key("no-such-model")
     with pytest.raises(UnknownModel):
         model_by_number(254)
+
+
+@pytest.mark.parametrize("model", [1, 2, 255])
+def test_what_is_usual_begins_what_is_generated_these_years(model):
+    expected = usual(model)
+    for day in (EPOCH, date(2031, 3, 19)):
+        bits = pack(Payload(model=model, day=day, content_id=(1 << 53) - 1), b"k" * 32)
+        assert (bits[: len(expected)] == expected).all()
+    late = Payload(model=model, day=date(2031, 3, 20), content_id=0)
+    assert (pack(late, b"k" * 32)[: len(expected)] != expected).any()

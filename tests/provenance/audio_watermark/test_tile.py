@@ -61,3 +61,25 @@ def test_noisy_cells_give_the_payload_back_and_noise_does_not():
 
     assert PAYLOAD in read(0.5 * pattern + noise)
     assert not any(read(noise))
+
+
+def _reliability(llr, bits):
+    told = llr * (1 - 2.0 * fec.encode(bits))
+    return told.mean() ** 2 / told.var()
+
+
+def test_bands_that_hold_noise_alone_say_little():
+    tile, rng = lay_out(DEFAULT_CARRIER_KEY), np.random.default_rng(5)
+    bits = pack(PAYLOAD, DEFAULT_CARRIER_KEY.secret)
+    cells = tile.pattern(bits, 0) + rng.standard_normal((44, 64)).astype(np.float32)
+    alike = _reliability(tile.payload_llr(cells), bits)
+    cells[:12] = 3 * rng.standard_normal((12, 64))
+    spoiled = _reliability(tile.payload_llr(cells), bits)
+    values = cells.reshape(-1)[tile.payload] * tile.payload_mask
+    plain = np.bincount(np.arange(len(values)) % 800, weights=values)
+    assert _reliability(plain, bits) < 0.7 * spoiled
+    assert spoiled < alike
+    # A codec that left nothing of them does no harm either, nor does silence.
+    cells[:12] = 0
+    assert _reliability(tile.payload_llr(cells), bits) > spoiled
+    assert np.isfinite(tile.payload_llr(np.zeros((44, 64), np.float32))).all()
