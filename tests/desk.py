@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from click.testing import CliRunner
@@ -19,13 +21,14 @@ from tests.drawn import draw_clip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from click.testing import Result
 
-    from provenance.keys import CarrierKey
+    from provenance.keys import CarrierKey, Identity
     from provenance.watermark import Detection
 
+ROOT = Path(__file__).parents[1]
+COMMANDS = {"ltx-stamp": "provenance.cli", "ltx-verify": "detectors.cli"}
 WIDTH, HEIGHT, RATE, FRAMES = 256, 192, Fraction(12), 30
 QUICK = EncodeSettings(preset="ultrafast", crf=18, threads=1)
 PROMPT = "a red panda on a tram"
@@ -114,3 +117,24 @@ def packets_of(path: Path, kind: str) -> list[bytes]:
     with av.open(str(path)) as media:
         track = next(stream for stream in media.streams if stream.type == kind)
         return [bytes(packet) for packet in media.demux(track) if packet.size]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A stamp that was made once, for whoever only looks at it."""
+
+    desk: Desk
+    out: Path
+    facts: dict
+
+
+def identity_of(desk: Desk) -> Identity:
+    from provenance.keys import load_identity
+
+    return load_identity(desk.keys)
+
+
+def command(name: str, *arguments: object, before: str = "") -> list[str]:
+    """The command as a process of its own; the two lines are what its console script does."""
+    code = f"{before}\nimport sys\nfrom {COMMANDS[name]} import main\nsys.exit(main())"
+    return [sys.executable, "-c", code, *map(str, arguments)]

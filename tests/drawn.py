@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from provenance.clip import AudioSpec, VideoSpec
-from provenance.video import EncodeSettings, MediaWriter, Picture, picture_from_rgb
+from provenance.video import EncodeSettings, MediaWriter, Picture, open_media, picture_from_rgb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -262,3 +262,15 @@ def write_luma(
                 plane_of(frame, chroma)[:] = 1 << (bits - 1)
             writer.write(Picture(frame, index / rate))
     return path
+
+
+def one_picture(index: int, spec: VideoSpec) -> Picture:
+    """The picture number ``index`` of a clip that moves."""
+    frame = next(moving_frames(1, spec.height, spec.width, seed=index))
+    return picture_from_rgb(frame, time=index / spec.rate, spec=spec)
+
+
+def pictures_of(path: Path) -> list[Picture]:
+    """All that can be read of the file."""
+    with open_media(path) as reader:
+        return list(reader.pictures())

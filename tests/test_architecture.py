@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "service": {"provenance", "generators", "detectors", "attacks"},
 }
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 HEAVY = ("torch", "av", "cv2", "c2pa")
 EXPORTED = {
@@ -121,7 +122,7 @@ def test_opencv_decodes_no_video(path):
     assert "VideoCapture" not in attributes | names
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=name_of)
 def test_files_hold_one_concept(path):
     assert len(path.read_text().splitlines()) <= 400
     assert path.stem not in {"utils", "util", "common", "helpers", "misc"}

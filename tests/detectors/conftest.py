@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -22,6 +24,7 @@ from provenance.prompt import prompt_digest
 from provenance.store import StoredManifest, open_store
 from provenance.video import EncodeSettings, MediaWriter, open_media, picture_from_rgb
 from provenance.watermark import ClipMarker
+from tests.desk import ROOT, Desk, command, small_clip
 from tests.drawn import moving_frames
 
 if TYPE_CHECKING:
@@ -159,3 +162,36 @@ def lonely(monkeypatch, tmp_path_factory) -> None:
     monkeypatch.setenv("HOME", str(home))
     for name in ("LTX_KEYS", "LTX_STORE", "LTX_CONFIG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def environment(tmp_path):
+    """The folders of a user who has nothing yet."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LTX", "XDG"))}
+    return {**kept, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def call(environment, tmp_path):
+    def run(name, *arguments, before=""):
+        return subprocess.run(
+            command(name, *arguments, before=before),
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    return small_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", channels=None)
+
+
+@pytest.fixture
+def desk(tmp_path, clip):
+    return Desk(folder=tmp_path, clip=clip).with_keys()

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import http.server
-import importlib
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -28,50 +23,11 @@ from provenance.video import (
     rgb_from_picture,
 )
 from tests.bad_inputs import SOUND, STILLS, UNREADABLE, make_bad
-from tests.desk import PROMPT, Desk, names, small_clip
-from tests.drawn import as_nobody, draw_clip, moving_luma, write_raw, yuv_frame
+from tests.desk import PROMPT, Desk, names
+from tests.drawn import draw_clip, moving_luma, write_raw, yuv_frame
 
-ROOT = Path(__file__).parents[2]
-COMMANDS = {"ltx-stamp": "provenance.cli", "ltx-verify": "detectors.cli"}
-
-
-def command(name: str, *arguments: object, before: str = "") -> list[str]:
-    """The command as a process of its own; the two lines are what its console script does."""
-    code = f"{before}\nimport sys\nfrom {COMMANDS[name]} import main\nsys.exit(main())"
-    return [sys.executable, "-c", code, *map(str, arguments)]
-
-
-@pytest.fixture
-def environment(tmp_path):
-    """The folders of a user who has nothing yet."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("LTX", "XDG"))}
-    return {**kept, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
-
-
-@pytest.fixture
-def call(environment, tmp_path):
-    def run(name, *arguments, before=""):
-        return subprocess.run(
-            command(name, *arguments, before=before),
-            env=environment,
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    return small_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", channels=None)
-
-
-@pytest.fixture
-def desk(tmp_path, clip):
-    return Desk(folder=tmp_path, clip=clip).with_keys()
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def cropped_copy(source: Path, target: Path) -> None:
@@ -190,29 +146,6 @@ def test_playlists_never_open_what_they_name(desk, call, kind, name):
     assert canary.stat().st_atime == old
 
 
-@pytest.fixture
-def theirs(clip):
-    """A desk that belongs to somebody without rights, below folders that anybody may enter."""
-    # What a command imports late must be there before rights are given up.
-    for late in ("detectors.batch", "detectors.output", "provenance.stamping"):
-        importlib.import_module(late)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "clip.mp4").write_bytes(clip.read_bytes())
-        folder.chmod(0o777)
-        yield Desk(folder=folder, clip=folder / "clip.mp4")
-
-
-def test_a_file_that_may_not_be_read(theirs):
-    theirs.clip.chmod(0)
-    with as_nobody():
-        stamped, verified = theirs.stamp(), theirs.verify(theirs.clip)
-    assert (stamped.exit_code, verified.exit_code) == (3, 3), verified.output
-    assert "[input.forbidden]" in stamped.stderr
-    assert "[input.forbidden]" in verified.stderr
-    assert names(theirs.folder) == {"clip.mp4"}
-
-
 def test_a_cut_file_is_not_stamped_and_its_damage_is_told(desk, clip):
     cut = desk.folder / "cut.mp4"
     data = clip.read_bytes()
@@ -258,64 +191,6 @@ def test_output_equals_input(desk, clip, output):
     assert "[output.is_input]" in stamped.stderr
     assert source.read_bytes() == clip.read_bytes()
     assert names(desk.folder) == before
-
-
-LIMITED = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0}))"
-
-
-def test_a_disk_that_fills_up(desk, call):
-    """One limit stops the encoder, the other the copy that is signed."""
-    places = ("--keys", desk.keys, "--store", desk.store)
-    arguments = (desk.clip, "-o", "out.mp4", "--model", "ltx-2.3", "--preset", "ultrafast", *places)
-    size = json.loads(desk.stamp("--preset", "ultrafast", "--format", "json").stdout)["bytes"]
-    (desk.folder / "out.mp4").unlink()
-    for limit in (60_000, size - 8000):
-        result = call("ltx-stamp", *arguments, before=LIMITED.format(limit))
-        assert result.returncode == 4
-        assert "[output.disk_full]" in result.stderr, limit
-        assert "Traceback" not in result.stderr
-        assert names(desk.folder) <= {"keys", "store.sqlite", "home"}
-
-
-def test_a_folder_that_may_not_be_written(theirs):
-    closed = theirs.folder / "closed"
-    closed.mkdir(mode=0o555)
-    with as_nobody():
-        stamped = theirs.stamp(output=closed / "out.mp4")
-    assert stamped.exit_code == 2
-    assert "[output.forbidden]" in stamped.stderr
-    assert names(closed) == set()
-
-
-def test_keys_that_may_not_be_made(theirs):
-    closed = theirs.folder / "closed"
-    closed.mkdir(mode=0o555)
-    with as_nobody():
-        stamped = theirs.stamp("--keys", closed / "keys")
-    assert stamped.exit_code == 2
-    assert "[identity.invalid]" in stamped.stderr
-    assert names(theirs.folder) == {"clip.mp4", "closed"}
-
-
-def test_ctrl_c_leaves_nothing_and_no_traceback(tmp_path, environment):
-    long = draw_clip(tmp_path / "long.mp4", frames=150, width=320, height=240, channels=None)
-    process = subprocess.Popen(
-        command("ltx-stamp", long, "-o", "out.mp4", "--model", "ltx-2.3", "--preset", "veryslow"),
-        env=environment,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not list(tmp_path.glob(".out-*")) and process.poll() is None:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert output == ""
-    assert "interrupted" in errors
-    assert "Traceback" not in errors
-    assert names(tmp_path) == {"long.mp4", "home"}
 
 
 class Canary(http.server.BaseHTTPRequestHandler):
@@ -395,36 +270,6 @@ def sign_remotely(desk: Desk, url: str) -> Path:
         with desk.clip.open("rb") as source:
             builder.sign(SigningCall(identity, time_url=None).signer, "video/mp4", source, target)
     return remote
-
-
-@pytest.mark.parametrize("name", ["-dash.mp4", "a b\nя 影 %s{0}.mp4"])
-def test_strange_names(tmp_path, clip, call, name):
-    (tmp_path / name).write_bytes(clip.read_bytes())
-    fast = ("--model", "ltx-2.3", "--preset", "ultrafast")
-    result = call("ltx-stamp", *fast, "-o", f"./out{name}", "--", name)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"Stamped: out{name}\n")
-    assert call("ltx-verify", "--fast", "--", f"out{name}").returncode == 0
-    result = call("ltx-stamp", *fast, "-o", "-dash.mkv", "--", name)
-    assert result.returncode == 0, result.stderr
-    assert {"-dash.mkv", "-dash.mkv.c2pa"} <= names(tmp_path)
-
-
-@pytest.mark.parametrize("closed", ["<&- >&-", "2>&-"])
-def test_closed_streams_do_no_harm(tmp_path, environment, clip, closed):
-    line = command("ltx-stamp", clip, "-o", "out.mp4", "--model", "ltx-2.3")
-    result = subprocess.run(
-        ["bash", "-c", f'"$@" {closed}', "bash", *line],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert result.returncode == 0, result.stderr
-    assert "Traceback" not in result.stderr
-    assert names(tmp_path) == {"out.mp4", "home"}
 
 
 def test_help_names_every_option(call):

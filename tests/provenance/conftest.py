@@ -14,10 +14,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from provenance.keys import create_development_identity
+from provenance import ProvenanceWriter
+from provenance.keys import create_development_identity, ensure_identity
 from provenance.manifest import ManifestRequest
 from provenance.payload import Payload, model_by_key
 from provenance.prompt import prompt_digest
+from provenance.store import open_store
+from tests.desk import HEIGHT, PROMPT, QUICK, WIDTH, Desk, Done, small_clip
+from tests.drawn import moving_frames
+from tests.provenance.writing import SPEC, STEREO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,3 +208,63 @@ def request_for() -> Callable[..., ManifestRequest]:
         return ManifestRequest(**(fields | changes))
 
     return make
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """(30, H, W, 3): 2.5 s."""
+    return np.stack(list(moving_frames(30, HEIGHT, WIDTH)))
+
+
+@pytest.fixture(scope="module")
+def noise():
+    """(4, H, W, 3) that no encoder makes small: about 300 kB at CRF 0, 180 kB at 18."""
+    return np.random.default_rng(1).integers(0, 255, (4, HEIGHT, WIDTH, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory):
+    made, _ = ensure_identity(tmp_path_factory.mktemp("keys") / "keys", now=datetime.now(UTC))
+    return made
+
+
+@pytest.fixture
+def store(tmp_path_factory):
+    """Outside of the folder that the tests look at."""
+    with open_store(tmp_path_factory.mktemp("store") / "store.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def writer_for(identity, store):
+    def make(path, **changes):
+        options = {"model": "ltx-2.3", "settings": QUICK, "store": store, "audio": STEREO}
+        return ProvenanceWriter(path, SPEC, identity, **(options | changes))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory):
+    """Without sound: so little of it carries no mark, and looking for one everywhere takes long."""
+    return small_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", channels=None)
+
+
+@pytest.fixture(scope="session")
+def heard(tmp_path_factory):
+    return small_clip(tmp_path_factory.mktemp("clip") / "heard.mp4")
+
+
+@pytest.fixture
+def desk(tmp_path, clip, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("LTX_KEYS", "LTX_STORE", "LTX_CONFIG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    return Desk(folder=tmp_path, clip=clip).with_keys()
+
+
+@pytest.fixture(scope="session")
+def done(tmp_path_factory, clip):
+    desk = Desk(folder=tmp_path_factory.mktemp("done"), clip=clip).with_keys()
+    facts = desk.stamped("--prompt", PROMPT, "--date", "2026-03-24", "--model", "ltx-2.3-full")
+    return Done(desk=desk, out=desk.folder / "out.mp4", facts=facts)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import av
 import pytest
 from click.testing import CliRunner
 
 from provenance.cli import main
-from provenance.keys import DEFAULT_CARRIER_KEY, carrier_keys, create_carrier_key
+from provenance.keys import carrier_keys, create_carrier_key
 from provenance.prompt import prompt_digest
 from provenance.quality import SAMPLED_EVERY
 from provenance.store import open_store
@@ -26,14 +23,11 @@ from tests.desk import (
     PROMPT,
     WIDTH,
     Desk,
+    identity_of,
     names,
     packets_of,
-    small_clip,
 )
 from tests.drawn import write_luma
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FACTS = [
     "schema",
@@ -56,41 +50,6 @@ FACTS = [
 ]
 QUALITY = ["frames", "psnr_db", "lowest_psnr_db", "worst_block_psnr_db", "flat_rms"]
 QUALITY += ["ssim", "flicker"]
-
-
-@pytest.fixture(scope="module")
-def clip(tmp_path_factory):
-    """Without sound: so little of it carries no mark, and looking for one everywhere takes long."""
-    return small_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", channels=None)
-
-
-@pytest.fixture(scope="module")
-def heard(tmp_path_factory):
-    return small_clip(tmp_path_factory.mktemp("clip") / "heard.mp4")
-
-
-@pytest.fixture
-def desk(tmp_path, clip, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    for name in ("LTX_KEYS", "LTX_STORE", "LTX_CONFIG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    return Desk(folder=tmp_path, clip=clip).with_keys()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """A stamp that was made once, for whoever only looks at it."""
-
-    desk: Desk
-    out: Path
-    facts: dict
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory, clip):
-    desk = Desk(folder=tmp_path_factory.mktemp("done"), clip=clip).with_keys()
-    facts = desk.stamped("--prompt", PROMPT, "--date", "2026-03-24", "--model", "ltx-2.3-full")
-    return Done(desk=desk, out=desk.folder / "out.mp4", facts=facts)
 
 
 def test_text_output(desk):
@@ -142,7 +101,7 @@ def test_mark_manifest_and_store_say_the_same(done):
     mark, manifest = verified["watermark"], verified["manifest"]
     with open_store(desk.store) as store:
         stored = store.get(facts["content_id"])
-    digest = str(prompt_digest(PROMPT, _identity(desk).prompt_key))
+    digest = str(prompt_digest(PROMPT, identity_of(desk).prompt_key))
     assert facts["prompt_hash"] == manifest["prompt_hash"] == stored.prompt_hash == digest
     assert mark["prompt_hash_prefix"] == digest.partition(":")[2][:6]
     assert facts["content_id"] == mark["content_id"] == manifest["content_id"] == stored.content_id
@@ -151,12 +110,6 @@ def test_mark_manifest_and_store_say_the_same(done):
     assert (stored.width, stored.height, stored.duration_s) == (WIDTH, HEIGHT, 2.5)
     assert (stored.mime, manifest["state"]) == ("video/mp4", "trusted")
     assert stored.manifest in done.out.read_bytes()
-
-
-def _identity(desk):
-    from provenance.keys import load_identity
-
-    return load_identity(desk.keys)
 
 
 def test_the_prompt_itself_is_nowhere(done):
@@ -345,7 +298,7 @@ def test_options_that_make_no_sense(desk, options, code):
     assert names(desk.folder) - {"store.sqlite"} == before
 
 
-def test_a_bad_request_makes_no_identity(desk):
+def test_a_bad_request_makes_noidentity_of(desk):
     for options, paths in (
         (("--model", "nonsense"), {}),
         ((), {"output": desk.folder / "out.txt"}),
@@ -353,153 +306,6 @@ def test_a_bad_request_makes_no_identity(desk):
     ):
         assert desk.stamp("--keys", desk.folder / "new", *options, **paths).exit_code in {2, 3}
     assert not (desk.folder / "new").exists()
-
-
-class TestMarkedAlready:
-    @pytest.fixture
-    def marked(self, desk, done):
-        """The stamped file with its keys and its store, to work on."""
-        shutil.copytree(done.desk.folder, desk.folder, dirs_exist_ok=True)
-        return (desk.folder / "out.mp4").rename(desk.folder / "marked.mp4")
-
-    def test_keep_signs_and_touches_nothing_else(self, desk, marked):
-        first = desk.verified(marked)
-        out = desk.folder / "again.mp4"
-        result = desk.stamp(
-            "--date", "2020-02-02", "--prompt", "other", "--format", "json",
-            source=marked, output=out,
-        )  # fmt: skip
-        facts = json.loads(result.stdout)
-        assert result.exit_code == 0
-        assert "that mark was kept" in result.stderr
-        assert "LTX Video 2.3, generated, 2026-03-24" in result.stderr
-        assert facts["kept"] is True
-        assert facts["quality"] is None
-        assert packets_of(out, "video") == packets_of(marked, "video")
-        # What the new manifest says is what the mark says, not what was asked for.
-        again = desk.verified(out)
-        assert facts["content_id"] == first["watermark"]["content_id"]
-        assert again["watermark"]["content_id"] == first["watermark"]["content_id"]
-        assert again["manifest"]["content_id"] == first["watermark"]["content_id"]
-        assert (again["manifest"]["model"], facts["date"]) == ("ltx-2.3", "2026-03-24")
-        assert (again["verdict"], again["tampered"]) == ("ai_generated", False)
-        # The store goes on answering with what was signed when the mark was made.
-        with open_store(desk.store) as store:
-            assert store.get(facts["content_id"]).manifest in marked.read_bytes()
-
-    @pytest.mark.parametrize(
-        "options", [("--model", "helios-1.0"), ("--source", "captured"), ("--source", "edited")]
-    )
-    def test_keep_vouches_for_no_other_statement(self, desk, marked, options):
-        """Somebody else's mark must not decide what the signer says."""
-        out = desk.folder / "again.mp4"
-        result = desk.stamp(*options, source=marked, output=out)
-        assert result.exit_code == 2
-        assert "mark.present" in result.stderr
-        assert "LTX Video 2.3, generated" in result.stderr
-        assert not out.exists()
-
-    def test_keep_claims_no_new_mark(self, desk, marked):
-        from provenance.manifest import read_manifest
-        from provenance.trust import TrustSettings
-
-        out = desk.folder / "again.mp4"
-        desk.stamped(source=marked, output=out)
-        report = read_manifest(out, TrustSettings().with_anchor(_identity(desk).trust_anchor))
-        assert report.actions == ("c2pa.opened", "c2pa.edited.metadata")
-
-    def test_the_history_of_the_input_is_kept(self, desk, marked):
-        from provenance.manifest import read_manifest
-        from provenance.trust import TrustSettings
-
-        out = desk.folder / "again.mp4"
-        desk.stamped(source=marked, output=out)
-        trust = TrustSettings().with_anchor(_identity(desk).trust_anchor)
-        report = read_manifest(out, trust)
-        (parent,) = report.ingredients
-        assert (parent.relationship, parent.title) == ("parentOf", "Original")
-        assert parent.manifest_label is not None
-        assert "c2pa.opened" in report.actions
-        third = desk.folder / "third.mp4"
-        desk.stamped(source=out, output=third)
-        report = read_manifest(third, trust)
-        assert report.state == "trusted"
-        assert len(report.ingredients) == 2
-
-    def test_keep_names_the_key_that_read_the_mark(self, desk, marked):
-        from provenance.manifest import read_manifest
-        from provenance.trust import TrustSettings
-
-        create_carrier_key(desk.keys, random=secrets.token_bytes)
-        out = desk.folder / "again.mp4"
-        assert desk.stamped(source=marked, output=out)["kept"] is True
-        assert read_manifest(out, TrustSettings()).carrier == DEFAULT_CARRIER_KEY.name
-
-    def test_keep_changes_no_container(self, desk, marked):
-        result = desk.stamp(source=marked, output=desk.folder / "again.mkv")
-        assert result.exit_code == 2
-        assert "option.invalid" in result.stderr
-        assert not (desk.folder / "again.mkv").exists()
-
-    def test_keep_signs_no_file_that_lacks_its_end(self, desk, marked):
-        cut = desk.folder / "cut.mp4"
-        cut.write_bytes(marked.read_bytes()[:-2000])
-        result = desk.stamp(source=cut, output=desk.folder / "again.mp4")
-        assert result.exit_code == 3
-        assert "media.unreadable" in result.stderr
-        assert not (desk.folder / "again.mp4").exists()
-
-    def test_refuse(self, desk, marked):
-        before = names(desk.folder)
-        result = desk.stamp("--if-marked", "refuse", source=marked)
-        assert result.exit_code == 2
-        assert "mark.present" in result.stderr
-        assert names(desk.folder) == before
-
-    def test_add_makes_a_new_mark(self, desk, marked):
-        out = desk.folder / "added.mp4"
-        facts = desk.stamped(
-            "--if-marked",
-            "add",
-            "--strength",
-            2,
-            "--model",
-            "helios-1.0",
-            source=marked,
-            output=out,
-        )
-        assert facts["kept"] is False
-        assert facts["model"] == "helios-1.0"
-        assert facts["content_id"] != desk.verified(marked)["watermark"]["content_id"]
-        assert facts["readable"] is True
-        assert desk.verified(out)["watermark"]["detected"] is True
-
-
-def test_signed_input_without_a_mark_becomes_the_parent(desk):
-    """Somebody else's credentials on unmarked footage."""
-    from provenance.manifest import ManifestRequest, read_manifest, sign_file
-    from provenance.payload import model_by_key
-    from provenance.trust import TrustSettings
-
-    signed = desk.folder / "signed.mp4"
-    request = ManifestRequest(
-        model=model_by_key("ltx-2.3"),
-        title="signed.mp4",
-        created=datetime.now(UTC),
-        source="captured",
-        width=WIDTH,
-        height=HEIGHT,
-        duration_s=2.5,
-        tool_version="test",
-    )
-    sign_file(desk.clip, signed, request, _identity(desk))
-    facts = desk.stamped("--source", "edited", source=signed)
-    assert facts["kept"] is False
-    report = read_manifest(desk.folder / "out.mp4", TrustSettings())
-    (parent,) = report.ingredients
-    assert (parent.relationship, parent.title) == ("parentOf", "Original")
-    assert parent.manifest_label is not None
-    assert desk.verified(desk.folder / "out.mp4")["verdict"] == "ai_edited"
 
 
 def test_a_private_key_authenticates_and_nobody_else_reads_it(desk):

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import subprocess
-import sys
-import textwrap
 import time
-from datetime import UTC, date, datetime
+from datetime import date
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,86 +13,26 @@ import pytest
 from provenance import ProvenanceWriter
 from provenance.clip import AudioSpec, VideoSpec
 from provenance.errors import (
-    DiskFull,
     FrameError,
     MediaTooSmall,
     OptionError,
-    OutputError,
     OutputForbidden,
     StoreError,
     UnknownModel,
 )
-from provenance.keys import DEFAULT_CARRIER_KEY, ensure_identity
+from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.manifest import read_manifest
-from provenance.store import open_store
-from provenance.store.sql import SqlStore
-from provenance.store.sqlite import SqliteDatabase
 from provenance.trust import TrustSettings
 from provenance.video import open_media
 from tests.desk import HEIGHT, PROMPT, QUICK, RATE, WIDTH, names, read_mark
-from tests.drawn import as_nobody, moving_frames, tone
-
-ROOT = Path(__file__).parents[2]
-SPEC = VideoSpec(width=WIDTH, height=HEIGHT, rate=RATE)
-STEREO = AudioSpec(sample_rate=48_000, channels=2)
-BLOCK = 5
-SOUND = tone(float(BLOCK / RATE))
-
-
-@pytest.fixture(scope="module")
-def frames():
-    """(30, H, W, 3): 2.5 s."""
-    return np.stack(list(moving_frames(30, HEIGHT, WIDTH)))
-
-
-@pytest.fixture(scope="module")
-def noise():
-    """(4, H, W, 3) that no encoder makes small: about 300 kB at CRF 0, 180 kB at 18."""
-    return np.random.default_rng(1).integers(0, 255, (4, HEIGHT, WIDTH, 3), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def identity(tmp_path_factory):
-    made, _ = ensure_identity(tmp_path_factory.mktemp("keys") / "keys", now=datetime.now(UTC))
-    return made
-
-
-@pytest.fixture
-def store(tmp_path_factory):
-    """Outside of the folder that the tests look at."""
-    with open_store(tmp_path_factory.mktemp("store") / "store.sqlite") as opened:
-        yield opened
-
-
-@pytest.fixture
-def writer_for(identity, store):
-    def make(path, **changes):
-        options = {"model": "ltx-2.3", "settings": QUICK, "store": store, "audio": STEREO}
-        return ProvenanceWriter(path, SPEC, identity, **(options | changes))
-
-    return make
-
-
-def write_all(writer, *blocks) -> None:
-    for block in blocks:
-        writer.write(block)
-
-
-def write_and_fail(writer, block) -> None:
-    writer.write(block)
-    raise ZeroDivisionError
-
-
-def write_and_go_on(writer, *blocks) -> None:
-    """As somebody does who hides errors."""
-    with contextlib.suppress(DiskFull):
-        write_all(writer, *blocks)
-
-
-def rows(store) -> list:
-    return store._database._connection.execute(
-        "SELECT content_id, manifest FROM manifests"
-    ).fetchall()
+from tests.drawn import as_nobody
+from tests.provenance.writing import (
+    BLOCK,
+    SOUND,
+    rows,
+    write_all,
+    write_and_fail,
+)
 
 
 def test_blocks_of_frames_and_sound_become_one_file(tmp_path, frames, writer_for, store, identity):
@@ -317,32 +251,6 @@ def test_a_folder_without_permission(tmp_path, writer_for):
     tmp_path.chmod(0o755)
 
 
-class FailingStore(SqlStore):
-    """A store whose disk breaks down between reserving and keeping."""
-
-    broken = False
-
-    def put(self, *records):
-        self.broken = True
-        raise StoreError("the disk is gone", hint="")
-
-    def release(self, content_id):
-        if self.broken:
-            raise StoreError("the disk is gone", hint="")
-        super().release(content_id)
-
-
-def test_without_its_manifest_in_the_store_no_file_appears(tmp_path, frames, writer_for, store):
-    failing = FailingStore(SqliteDatabase(store._database._path, writable=True))
-    with (
-        failing,
-        pytest.raises(StoreError, match="the disk is gone"),
-        writer_for(tmp_path / "out.mp4", store=failing) as writer,
-    ):
-        writer.write(frames[:4])
-    assert names(tmp_path) == set()
-
-
 def test_a_content_id_is_never_used_twice(tmp_path, frames, writer_for, store):
     draws = iter([5, 5, 5, 6])
     for name in ("a", "b"):
@@ -357,129 +265,6 @@ def test_randomness_that_repeats_itself_is_an_error(tmp_path, frames, writer_for
     with pytest.raises(StoreError), writer_for(tmp_path / "b.mp4", draw_bits=lambda _: 5):
         pytest.fail("the block began")
     assert names(tmp_path) == {"a.mp4"}
-
-
-SCRIPT = """
-import sys
-import numpy as np
-from fractions import Fraction
-from pathlib import Path
-from provenance import ProvenanceWriter, VideoSpec, open_store
-from provenance.keys import load_identity
-from provenance.video import EncodeSettings
-
-out, keys, store = map(Path, sys.argv[1:4])
-spec = VideoSpec(width={width}, height={height}, rate=Fraction(12))
-settings = EncodeSettings(preset="ultrafast", crf=0, threads=1)
-noise = np.random.default_rng(1).integers(0, 255, (4, {height}, {width}, 3), np.uint8)
-with open_store(store) as opened:
-    with ProvenanceWriter(out, spec, load_identity(keys), model="ltx-2.3", store=opened,
-                          settings=settings) as writer:
-        {work}
-"""
-
-
-def start(work: str, *arguments: Path, before: str = "") -> subprocess.Popen:
-    script = before + SCRIPT.format(
-        width=WIDTH, height=HEIGHT, work=textwrap.indent(work, " " * 8).strip()
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def test_two_writers_at_once_share_keys_and_store(tmp_path, identity):
-    outs = [tmp_path / "one.mp4", tmp_path / "two.mp4"]
-    store = tmp_path / "store.sqlite"
-    running = [start("writer.write(noise)", out, identity.directory, store) for out in outs]
-    for process in running:
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-    assert names(tmp_path) == {"one.mp4", "two.mp4", "store.sqlite"}
-    with open_store(store) as opened:
-        reports = [read_manifest(out, TrustSettings()) for out in outs]
-        assert len({report.content_id for report in reports}) == 2
-        assert all(opened.get(report.content_id) for report in reports)
-
-
-def test_a_killed_process_leaves_nothing_under_the_name(tmp_path, identity):
-    out = tmp_path / "out.mp4"
-    out.write_bytes(b"the film of yesterday")
-    process = start(
-        "writer.write(noise); print('half', flush=True)\nwhile True: writer.write(noise)",
-        out,
-        identity.directory,
-        tmp_path / "store.sqlite",
-    )
-    assert process.stdout.readline() == "half\n"
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    assert out.read_bytes() == b"the film of yesterday"
-    assert all(name.startswith((".out-", "out.mp4", "store")) for name in names(tmp_path))
-
-
-LIMITED = """
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
-"""
-
-
-def test_a_disk_that_fills_up_while_writing(tmp_path, identity):
-    with open_store(tmp_path / "store.sqlite"):
-        pass
-    process = start(
-        "for _ in range(50): writer.write(noise)",
-        tmp_path / "out.mp4",
-        identity.directory,
-        tmp_path / "store.sqlite",
-        before=LIMITED,
-    )
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert "DiskFull" in errors
-    assert names(tmp_path) == {"store.sqlite"}
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)],
-        check=False,
-        capture_output=True,
-    )
-    if mounted.returncode:
-        pytest.skip("mounting a file system is not allowed here")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
-@pytest.mark.parametrize("blocks", [4, 50])
-def test_a_full_disk(small_disk, noise, writer_for, store, blocks):
-    """Full while the pictures are written, or only while they are signed: that takes a copy."""
-    with (
-        pytest.raises(DiskFull) as caught,
-        writer_for(small_disk / "out.mp4", audio=None) as writer,
-    ):
-        write_all(writer, *[noise] * blocks)
-    assert caught.value.exit_code == 4
-    assert names(small_disk) == set()
-    assert rows(store) == []
-
-
-def test_after_a_failed_write_nothing_is_completed(small_disk, noise, writer_for, store):
-    with (
-        pytest.raises(OutputError),
-        writer_for(small_disk / "out.mp4", audio=None) as writer,
-    ):
-        write_and_go_on(writer, *[noise] * 50)
-    assert names(small_disk) == set()
-    assert rows(store) == []
 
 
 def test_time_is_kept_at_odd_rates(tmp_path, identity, store, frames):
