@@ -60,7 +60,8 @@ class SoundMarker:
     :meth:`push` gives as many samples as are ready, :meth:`finish` the rest: together as many as
     came in, each at its place. How the sound is cut into blocks changes nothing.
 
-    Raises :class:`~provenance.errors.OptionError` for a rate or a strength that cannot be.
+    Raises :class:`~provenance.errors.OptionError` for a rate, strength, start or number of channels
+    that cannot be.
     """
 
     def __init__(
@@ -73,13 +74,17 @@ class SoundMarker:
         strength: float = 1.0,
         start_s: float = 0.0,
     ) -> None:
-        if rate < LOWEST_RATE:
+        if not rate >= LOWEST_RATE:
             raise OptionError(
                 f"sound of {rate} samples a second is too narrow for a mark",
                 hint=f"at least {LOWEST_RATE}, or leave the sound without a mark",
             )
         if not 0 < strength <= 4:
             raise OptionError(f"a strength of {strength:g}", hint="0 to 4, 1 is usual")
+        if channels < 1:
+            raise OptionError(f"sound of {channels} channels", hint="at least 1")
+        if not math.isfinite(start_s):
+            raise OptionError(f"sound that starts at {start_s:g} s", hint="a time in seconds")
         self._tile = lay_out(key)
         self._bits = pack(payload, key.secret)
         self._channels = channels

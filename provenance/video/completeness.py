@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from provenance.video.sniff import AVI, MKV, MOV, MP4, WAV, WEBM, Kind
+from provenance.video.sniff import AVI, MKV, MOV, MP3, MP4, OGG, WAV, WEBM, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,8 @@ SEGMENT = b"\x18\x53\x80\x67"
 # Recorders that cannot seek back leave sizes like these.
 UNKNOWN_RIFF_SIZE = 0xFFFF_FF00
 UNKNOWN_WAV_SIZE = 0x7FFF_0000
+MOST_MISCOUNTED = 2048
+MOST_OF_A_PAGE = 27 + 255 + 255 * 255
 
 
 def missing_bytes(kind: Kind, read_at: ReadAt, size: int) -> int:
@@ -94,6 +96,43 @@ def _wav_end(read_at: ReadAt, size: int) -> int:
     return size
 
 
+def _mp3_end(read_at: ReadAt, size: int) -> int:
+    """The end of the frames, where the first one holds LAME's or FFmpeg's count of their bytes."""
+    at = 0
+    head = read_at(10, 0)
+    if head[:3] == b"ID3" and len(head) == 10:
+        length = 0
+        for byte in head[6:]:
+            length = length << 7 | byte & 0x7F
+        at = 10 + length + (10 if head[5] & 0x10 else 0)
+    frame = read_at(64, at)
+    if len(frame) < 64 or frame[0] != 0xFF or frame[1] & 0xE0 != 0xE0:
+        return size
+    first, mono = frame[1] & 0x18 == 0x18, frame[3] >> 6 == 3
+    info = 4 + ((17 if mono else 32) if first else (9 if mono else 17))
+    flags = int.from_bytes(frame[info + 4 : info + 8], "big")
+    if frame[info : info + 4] not in (b"Xing", b"Info") or not flags & 2:
+        return size
+    count_at = info + 8 + (4 if flags & 1 else 0)
+    end = at + int.from_bytes(frame[count_at : count_at + 4], "big")
+    # Some count a tag or a frame too many.
+    return end if end - size > MOST_MISCOUNTED else size
+
+
+def _ogg_end(read_at: ReadAt, size: int) -> int:
+    """The end of the last page. That it is the last, recorded streams do not say."""
+    first = max(0, size - MOST_OF_A_PAGE)
+    tail = read_at(size - first, first)
+    at = tail.rfind(b"OggS")
+    if at < 0:
+        return size
+    header = tail[at : at + 27]
+    if len(header) < 27:
+        return first + at + 28
+    lengths = tail[at + 27 : at + 27 + header[26]]
+    return first + at + 27 + header[26] + sum(lengths)
+
+
 _FINDERS = {
     MP4: _iso_end,
     MOV: _iso_end,
@@ -101,4 +140,6 @@ _FINDERS = {
     MKV: _ebml_end,
     AVI: _riff_end,
     WAV: _wav_end,
+    MP3: _mp3_end,
+    OGG: _ogg_end,
 }

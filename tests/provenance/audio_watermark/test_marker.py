@@ -66,5 +66,9 @@ def test_what_cannot_be_marked_is_refused():
         SoundMarker(**options, rate=6000)
     with pytest.raises(OptionError, match="strength"):
         SoundMarker(**options, rate=RATE, strength=0)
+    with pytest.raises(OptionError, match="0 channels"):
+        SoundMarker(**{**options, "channels": 0}, rate=RATE)
+    with pytest.raises(OptionError, match="starts at nan"):
+        SoundMarker(**options, rate=RATE, start_s=float("nan"))
     with pytest.raises(FrameError, match="shape"):
         SoundMarker(**options, rate=RATE).push(np.zeros((10, 2), np.float32))

@@ -70,6 +70,20 @@ def test_sound_that_is_shorter_than_its_head_says_is_damaged(tmp_path, long):
         assert read(cut)[1].damaged == f"the file lacks {missing} bytes at its end"
 
 
+@pytest.mark.parametrize(("suffix", "missing"), [(".mp3", 8_000), (".ogg", 9), (".opus", 700)])
+def test_compressed_sound_that_breaks_off_is_damaged(tmp_path, suffix, missing):
+    whole = written(tmp_path / f"whole{suffix}", np.repeat(voice(4, 44_100), 2, axis=1))
+    assert read(whole)[1].damaged is None
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(whole.read_bytes()[:-missing])
+    damaged = read(cut)[1].damaged
+    assert damaged is not None
+    assert damaged.startswith("the file lacks ")
+    noted = tmp_path / f"noted{suffix}"
+    noted.write_bytes(whole.read_bytes() + b"TAG".ljust(128, b" "))
+    assert read(noted)[1].damaged is None
+
+
 def test_what_is_no_sound_is_silence_and_told(tmp_path):
     sound = 0.5 * np.repeat(voice(1, 16_000), 2, axis=1)
     bad = sound.copy()
