@@ -98,6 +98,9 @@ def main(files: tuple[Path, ...], seconds: float, drawn: int, pesq: bool, only: 
         started = time.process_time()
         text, _ = read(marked[-1].samples, sound.rate)
         listened = sound.seconds / (time.process_time() - started)
+        started = time.process_time()
+        read(sound.samples, sound.rate)
+        searched = sound.seconds / (time.process_time() - started)
         rows.append(
             [
                 sound.name,
@@ -106,6 +109,7 @@ def main(files: tuple[Path, ...], seconds: float, drawn: int, pesq: bool, only: 
                 text,
                 f"{speed:.0f}",
                 f"{listened:.0f}",
+                f"{searched:.0f}",
             ]
         )
     header = [
@@ -116,6 +120,7 @@ def main(files: tuple[Path, ...], seconds: float, drawn: int, pesq: bool, only: 
         "as marked",
         "embed, × real time",
         "extract, × real time",
+        "unmarked, × real time",
     ]
     if pesq:
         header.append("PESQ-WB")
