@@ -36,7 +36,7 @@ from provenance.watermark.inset import Insets
 from provenance.watermark.keystone import slants
 from provenance.watermark.search import KeySearch
 from provenance.watermark.sync import Folds, clipped
-from provenance.watermark.tile import lay_out
+from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, cell_size, lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,12 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s
     evidence, width, height = _hear(source, seconds)
     maps = [Folds(clipped(total)) for total in evidence.totals]
     fine = clipped(evidence.fine_total())
-    slanted = slants(evidence.maps(), fine, evidence.fine_total)
+    slanted = slants(
+        evidence.maps(),
+        fine,
+        evidence.fine_total,
+        ratio=cell_size(width, height) * CELLS_PER_SHORT_SIDE / min(width, height),
+    )
     small = Insets(fine)
     tried: list[int] = []
     found = 0

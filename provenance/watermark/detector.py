@@ -26,7 +26,13 @@ from provenance.watermark.presence import PRESENT_P, presence
 from provenance.watermark.region_search import RegionSearch
 from provenance.watermark.search import KeySearch, Reach
 from provenance.watermark.spots import SpotReader
-from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX, lay_out, too_small
+from provenance.watermark.tile import (
+    CELLS_PER_SHORT_SIDE,
+    SMALLEST_CELL_PX,
+    cell_size,
+    lay_out,
+    too_small,
+)
 from provenance.watermark.timeline import Heard, heard, segments
 
 if TYPE_CHECKING:
@@ -253,7 +259,12 @@ class ClipDetector:
         if not self._evidence.finer:
             return
         fine = sync.clipped(self._evidence.fine_total())
-        slanted = slants(self._evidence.maps(), fine, self._evidence.fine_total)
+        slanted = slants(
+            self._evidence.maps(),
+            fine,
+            self._evidence.fine_total,
+            ratio=cell_size(*self._size) * CELLS_PER_SHORT_SIDE / min(self._size),
+        )
         small = Insets(fine)
         for search in self._searches:
             leaning = search.look_slanted(slanted)

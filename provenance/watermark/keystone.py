@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from provenance.watermark.bend import straighten
 from provenance.watermark.shake import steadied
 from provenance.watermark.sync import SIDE, Folds, clipped, laid, straightened
 
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from provenance.watermark.bend import Bend
     from provenance.watermark.sync import Placement
 
-SLANTS = 2  # ways to take a keystone out that are followed, of the sum and of the moments
-_MOMENT, _MOST_MOMENTS = 4, 10  # maps in which a hand hardly moves, at least; and so many sums
-_STILL = 0.3  # pixels of the usual map: moved by less, nothing is smeared
+SLANTS = 2  # ways to take a keystone out that are followed, of each kind
+_MOMENTS = (8, 4)  # maps in which a hand hardly moves, and fewer
+_MOST_MOMENTS = 10  # sums of so many maps
+_BETTER = 1.1  # times the coherence of the whole: following a hand has to be worth it
+_SAME = 1.0  # pixels a tile
 _COHERENT = 1.5  # energy of the sum of all tiles over that of the tiles
 _PART = 160  # pixels a side of a part: two and a half tiles as marked
 _PART_STEP = 56  # pixels between parts, at most
@@ -40,6 +44,9 @@ _MOST = 4.0  # times the usual
 _NEAR, _FAR, _ACROSS = 32, 98, 32  # of a step: pixels along, least and most, and aside
 _STEP = 2  # pixels between the steps tried
 _LEAN, _LEANS = 0.4, 17  # g times half of a side, at most, and how many values are tried
+_SIDES, _SIDE_STEP = (44.0, 74.0), 0.03  # of an upright tile, in pixels, and its relative step
+_TURN_DEG, _TURN_STEP_DEG = 6.0, 2.0
+_LEAN_ASIDE, _LEAN_UP, _LEAN_STEP = 0.3, 0.2, 0.05  # of an upright tile, as a lean
 _PAIRED = 6  # best steps to the right, and down, of which the best pair is taken
 _STARTS = 10
 _MOVES = ((2.0, 0.03), (1.0, 0.015), (0.5, 0.008), (0.25, 0.004))  # pixels, leans
@@ -58,8 +65,11 @@ class Keystone:
     score: float
 
 
-class _Parts:
-    """The whitened autocorrelations of the parts of maps, summed, and where their middles are."""
+class Parts:
+    """What parts of maps (H, W each, outliers cut off) repeat: their whitened autocorrelations.
+
+    Several maps may be off each other: each is compared with itself alone, and the sums are kept.
+    """
 
     def __init__(self, maps: Sequence[NDArray[np.float32]]) -> None:
         height, width = maps[0].shape
@@ -111,12 +121,8 @@ def _whitened(part: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(flat, np.float32)
 
 
-def keystones(maps: Sequence[NDArray[np.float32]], count: int) -> list[Keystone]:
-    """The best ``count`` suppositions for ``maps`` (H, W, outliers cut off), best first.
-
-    Several maps may be off each other: each is compared with itself alone.
-    """
-    parts = _Parts(maps)
+def keystones(parts: Parts, count: int) -> list[Keystone]:
+    """The best ``count`` suppositions, best first: tiles of any shape, up to 45° turned."""
     along = np.arange(_NEAR, min(_FAR, parts.reach), _STEP)
     aside = np.arange(-_ACROSS, _ACROSS + 1, _STEP)
     right = np.stack(np.meshgrid(along, aside, indexing="ij"), -1).reshape(-1, 2)
@@ -133,6 +139,40 @@ def keystones(maps: Sequence[NDArray[np.float32]], count: int) -> list[Keystone]
             best = int(scores.argmax())
             if np.isfinite(scores[best]):
                 found.append((float(scores[best]), shapes[best]))
+    return _best(parts, found, count)
+
+
+def upright_keystones(parts: Parts, count: int) -> list[Keystone]:
+    """The best ``count`` suppositions of a camera before a screen: square tiles, hardly turned.
+
+    So much fewer than all that a fainter one stands out from what is so by chance.
+    """
+    least, most = np.log(_SIDES).tolist()
+    sides = np.exp(np.arange(least, most, _SIDE_STEP))
+    angles = np.deg2rad(np.arange(-_TURN_DEG, _TURN_DEG + 0.1, _TURN_STEP_DEG))
+    x = np.outer(sides, np.cos(angles)).ravel()
+    y = np.outer(sides, np.sin(angles)).ravel()
+    pairs = np.stack([x, y, -y, x], 1).astype(np.float32)
+    found = []
+    for right in _up_to(_LEAN_ASIDE):
+        for down in _up_to(_LEAN_UP):
+            lean = np.array([right, down], np.float32)
+            shapes = np.concatenate([np.tile(lean, (len(pairs), 1)), pairs], 1)
+            scores = _scores(parts, shapes)
+            best = int(scores.argmax())
+            found.append((float(scores[best]), shapes[best]))
+    return _best(parts, found, count)
+
+
+def _up_to(lean: float) -> NDArray[np.float64]:
+    steps = round(lean / _LEAN_STEP)
+    return np.linspace(-lean, lean, 2 * steps + 1)
+
+
+def _best(
+    parts: Parts, found: list[tuple[float, NDArray[np.float64]]], count: int
+) -> list[Keystone]:
+    """The best ``count`` of (score, shape) ``found``, after a climb, and no two alike."""
     found.sort(key=lambda item: -item[0])
     climbed = [_climbed(parts, _shortest(start)) for _, start in found[:_STARTS]]
     kept: list[tuple[float, NDArray[np.float64]]] = []
@@ -160,7 +200,7 @@ def _spread(length: int, side: int) -> list[int]:
     return [round(p) for p in np.linspace(0, room, int(np.ceil(room / _PART_STEP)) + 1)]
 
 
-def _scores(parts: _Parts, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _scores(parts: Parts, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) scores of (n, 6) shapes: lean, step to the right, step down."""
     lean, right, down = shapes[:, :2], shapes[:, 2:4], shapes[:, 4:]
     steps = (right, down, right + down, right - down)
@@ -182,7 +222,7 @@ def _shortest(shape: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([shape[:2], right, down])
 
 
-def _climbed(parts: _Parts, start: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+def _climbed(parts: Parts, start: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
     best, score = start, float(_scores(parts, start[None])[0])
     for pixels, lean in _MOVES:
         sizes = np.array([lean, lean, pixels, pixels, pixels, pixels])
@@ -211,52 +251,105 @@ class Slant:
 
     ``fine_map``: the finer map of all moments, moved back by ``slips`` (n, 2) pixels (x, y) of the
     usual map. ``shape``: of the tile in it; ``straight``: folds of it with the bend taken out.
+    ``coherence``: as that of a :class:`~provenance.watermark.bend.Bend`.
     """
 
     fine_map: NDArray[np.float32]
     slips: NDArray[np.float64]
     shape: Placement
     straight: Folds
+    coherence: float
 
 
 def slants(
     maps: Sequence[NDArray[np.float32]],
     fine_map: NDArray[np.float32],
     finer: Callable[[NDArray[np.float64]], NDArray[np.float32]],
+    *,
+    ratio: float = 1.0,
 ) -> list[Slant]:
     """How a picture may be slanted, the best first.
 
     ``maps``: the usual ones (H, W, outliers cut off), one for each quarter of a second or so; in
     them the shapes are looked for, as their parts hold enough to repeat: in the sum of all and, of
-    what was held in the hand, in sums over a second. ``fine_map``: the finer map of all, outliers
-    cut off; ``finer`` makes one of the maps' slips (n, 2).
+    what was held in the hand, in sums over a second or two. ``fine_map``: the finer map of all,
+    outliers cut off; ``finer`` makes one of the maps' slips (n, 2). ``ratio``: size of a cell as
+    marked over the usual one; where it is larger, the search is made in maps so much smaller.
     """
-    height, width = fine_map.shape
-    size = (width // 2, height // 2)
-    small = clipped(
-        np.asarray(cv2.resize(fine_map, size, interpolation=cv2.INTER_AREA), np.float32)
-    )
-    together = max(_MOMENT, -(-len(maps) // _MOST_MOMENTS))
-    moments = [
-        clipped(np.sum(maps[first : first + together], 0))
-        for first in range(0, len(maps), together)
-    ]
-    found = keystones([small], SLANTS)
-    if len(moments) > 1:
-        found += keystones(moments, SLANTS)
+    height, width = maps[0].shape
+    size = (round(width / ratio), round(height / ratio))
+    small = clipped(_shrunk(fine_map, size))
+    if size != (width, height):
+        maps = [clipped(_shrunk(soft, size)) for soft in maps]
+    larger = np.array([width, height]) / size
+    parts = Parts([small])
+    found = [*upright_keystones(parts, SLANTS), *keystones(parts, SLANTS)]
+    for together in _MOMENTS:
+        if len(maps) > together:
+            found += upright_keystones(Parts(_summed(maps, together)), SLANTS)
     slanted: list[Slant] = []
-    for keystone in sorted(found, key=lambda item: -item.score):
-        steady = steadied(maps, keystone.plane @ np.diag([1 / SIDE, 1 / SIDE, 1.0]))
-        if steady is None or steady.bend.coherence < _COHERENT:
+    followed: list[NDArray[np.float64]] = []
+    for keystone in found:
+        if any(_alike(keystone.plane, seen, size) for seen in followed):
             continue
-        still = float(np.abs(steady.slips).max()) < _STILL
-        slips = np.zeros_like(steady.slips) if still else steady.slips
-        seen = fine_map if still else clipped(finer(slips))
-        # The same homography between pixels half as large.
-        grow = np.array([[2.0, 0, 0.5], [0, 2.0, 0.5], [0, 0, 1]])
-        whole = grow @ np.reshape(steady.bend.homography, (3, 3)) @ np.linalg.inv(grow)
-        taken = tuple((whole / whole[2, 2]).ravel().tolist())
-        shape = replace(laid(2 * steady.bend.matrix), bend=taken)
-        straight = Folds(straightened(seen, taken))
-        slanted.append(Slant(fine_map=seen, slips=slips, shape=shape, straight=straight))
-    return slanted
+        followed.append(keystone.plane)
+        plane = keystone.plane @ np.diag([1 / SIDE, 1 / SIDE, 1.0])
+        still = straighten(small, plane, SIDE)
+        least = _COHERENT
+        if still is not None and still.coherence >= least:
+            slanted.append(_slant(still, 2 * larger, fine_map, np.zeros((len(maps), 2))))
+            least = _BETTER * still.coherence
+        steady = steadied(maps, plane, least=least) if len(maps) > 1 else None
+        if steady is not None:
+            slips = steady.slips * larger
+            slanted.append(_slant(steady.bend, 2 * larger, clipped(finer(slips)), slips))
+    return sorted(slanted, key=lambda item: -item.coherence)
+
+
+def _shrunk(soft_map: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(soft_map, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _slant(
+    bend: Bend,
+    larger: NDArray[np.float64],
+    fine_map: NDArray[np.float32],
+    slips: NDArray[np.float64],
+) -> Slant:
+    """``bend`` in ``fine_map``, which is so many times ``larger``, (x, y)."""
+    # The same homography between pixels of another size.
+    grow = np.diag([*larger, 1.0])
+    grow[:2, 2] = (larger - 1) / 2
+    whole = grow @ np.reshape(bend.homography, (3, 3)) @ np.linalg.inv(grow)
+    taken = tuple((whole / whole[2, 2]).ravel().tolist())
+    return Slant(
+        fine_map=fine_map,
+        slips=slips,
+        shape=replace(laid(larger[:, None] * bend.matrix), bend=taken),
+        straight=Folds(straightened(fine_map, taken)),
+        coherence=bend.coherence,
+    )
+
+
+def _summed(maps: Sequence[NDArray[np.float32]], together: int) -> list[NDArray[np.float32]]:
+    """Sums of so many of ``maps``, or more, in turn; at most as many sums as may be looked at."""
+    together = max(together, -(-len(maps) // _MOST_MOMENTS))
+    firsts = range(0, len(maps), together)
+    return [clipped(np.sum(maps[first : first + together], 0)) for first in firsts]
+
+
+def _alike(one: NDArray[np.float64], other: NDArray[np.float64], size: tuple[int, int]) -> bool:
+    """Whether one tile is about the same in the middle and near a corner of a map of ``size``."""
+    width, height = size
+    for place in ((width / 2, height / 2), (width / 6, height / 6)):
+        steps = [_steps(plane, place) for plane in (one, other)]
+        if float(np.abs(steps[0] - steps[1]).max()) > _SAME:
+            return False
+    return True
+
+
+def _steps(plane: NDArray[np.float64], place: tuple[float, float]) -> NDArray[np.float64]:
+    """(2, 2) columns: one tile to the right and one down, where ``plane`` shows (x, y)."""
+    here = np.linalg.inv(plane) @ [*place, 1.0]
+    depth = 1 / here[2]  # of the map's place, as the plane counts it
+    return np.asarray((plane[:2, :2] - np.outer(place, plane[2, :2])) * depth, np.float64)

@@ -30,7 +30,9 @@ _MOST_SLIP = 6  # pixels of a fold, in one round
 _ROUNDS = 8  # of comparing with the others, at most
 _STILL = 0.1  # pixels of a fold: less is no news
 _NEAR = 0.7  # moments: a hand is about where it was a moment ago
-_TOGETHER = (2, 1, 1)  # moments summed up before they are compared, round by round
+_TOGETHER = (4, 1, 1)  # moments summed up before they are compared, at most, round by round
+_FEWEST = 5  # sums that are compared, if there are so many moments
+_SHARES = (0.8, 0.9, 1.0)  # of the coherence that is needed in the end, after each
 _AREA = (0.5, 4.0)  # of a tile, over that of one as marked, least and most
 
 
@@ -56,29 +58,33 @@ def moved_back(plane: NDArray[Value], slip: NDArray[np.float64]) -> NDArray[Valu
     return np.asarray(moved, plane.dtype)
 
 
-def steadied(maps: Sequence[NDArray[np.float32]], plane: NDArray[np.float64]) -> Steady | None:
+def steadied(
+    maps: Sequence[NDArray[np.float32]], plane: NDArray[np.float64], *, least: float
+) -> Steady | None:
     """How the tile moves in ``maps`` (H, W each, in order of time), about shaped as ``plane`` says.
 
     ``plane``: (3, 3) homography from the tile's pixels to the maps', counted from their corners.
-    None where no tile can be recognised.
+    None where no tile can be recognised, or the sum's coherence stays below ``least``.
     """
     slips = np.zeros((len(maps), 2))
-    bend = None
-    for together in _TOGETHER:
-        shape = bend or planar(plane, maps[0].shape)
+    bend = planar(plane, maps[0].shape)
+    for most, share in zip(_TOGETHER, _SHARES, strict=True):
+        together = max(1, min(most, len(maps) // _FEWEST))
         low, high = _AREA
-        if not low < abs(float(np.linalg.det(shape.matrix))) < high:
+        if not low < abs(float(np.linalg.det(bend.matrix))) < high:
             return None
-        back = [moved_back(soft, slip) for soft, slip in zip(maps, slips, strict=True)]
-        folds = np.stack([fold(straightened(m, shape.homography), shape.matrix) for m in back])
-        group = np.arange(len(maps)) // together
-        summed = np.zeros((int(group[-1]) + 1, SIDE, SIDE), np.float32)
-        np.add.at(summed, group, folds)
-        slips = slips + (slipped(summed) @ shape.matrix.T)[group]
-        bend = straighten(total(maps, slips), shape.plane, SIDE)
-        if bend is None:
+        folds = []
+        for first in range(0, len(maps), together):
+            part = slice(first, first + together)
+            soft = total(maps[part], slips[part])
+            folds.append(fold(straightened(soft, bend.homography), bend.matrix))
+        moved = slipped(np.stack(folds)) @ bend.matrix.T
+        slips = slips + np.repeat(moved, together, 0)[: len(maps)]
+        found = straighten(total(maps, slips), bend.plane, SIDE)
+        if found is None or found.coherence < share * least:
             return None
-    return None if bend is None else Steady(slips=slips, bend=bend)
+        bend = found
+    return Steady(slips=slips, bend=bend)
 
 
 def total(maps: Sequence[NDArray[np.float32]], slips: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from provenance.watermark.keystone import keystones
+from provenance.watermark.keystone import Parts, keystones, upright_keystones
 
 SIDE = 64
 HEIGHT, WIDTH = 240, 427
@@ -47,7 +47,7 @@ def steps(plane, place):
 )
 def test_steps_are_right_in_the_middle_and_towards_the_corners(turn, right, down):
     homography = slanted(turn, right, down)
-    best = keystones([drawn_map(homography)], 1)[0]
+    best = keystones(Parts([drawn_map(homography)]), 1)[0]
     to_middle = np.eye(3)
     to_middle[:2, 2] = WIDTH / 2, HEIGHT / 2
     true = to_middle @ homography @ np.diag([SIDE, SIDE, 1.0])
@@ -56,11 +56,35 @@ def test_steps_are_right_in_the_middle_and_towards_the_corners(turn, right, down
 
 
 def test_noise_scores_below_what_a_mark_does():
-    mark = keystones([drawn_map(slanted(0, 0.1, 0.05))], 1)[0].score
-    chance = [keystones([drawn_map(np.eye(3), amplitude=0, seed=s)], 1)[0].score for s in range(3)]
+    mark = keystones(Parts([drawn_map(slanted(0, 0.1, 0.05))]), 1)[0].score
+    chance = [
+        keystones(Parts([drawn_map(np.eye(3), amplitude=0, seed=s)]), 1)[0].score for s in range(3)
+    ]
     assert mark > 1.5 * max(chance)
 
 
 def test_a_map_that_says_nothing_is_no_error():
-    found = keystones([np.zeros((HEIGHT, WIDTH), np.float32)], 2)
+    found = keystones(Parts([np.zeros((HEIGHT, WIDTH), np.float32)]), 2)
     assert all(np.isfinite(item.plane).all() for item in found)
+
+
+def test_a_fainter_upright_tile_stands_out_where_any_shape_may_be_chance():
+    homography = slanted(2, 0.1, 0.05)
+    to_middle = np.eye(3)
+    to_middle[:2, 2] = WIDTH / 2, HEIGHT / 2
+    true = to_middle @ homography @ np.diag([SIDE, SIDE, 1.0])
+    best = upright_keystones(Parts([drawn_map(homography, amplitude=0.3)]), 1)[0]
+    for place in ((WIDTH / 2, HEIGHT / 2), (60, 50), (WIDTH - 60, HEIGHT - 50)):
+        assert steps(best.plane, place) == pytest.approx(steps(true, place), abs=2.5)
+
+
+def test_moments_that_are_off_each_other_do_not_smear_what_repeats():
+    homography = slanted(0, 0.1, -0.05)
+    moments = []
+    for index in range(4):
+        moved = np.eye(3)
+        moved[:2, 2] = 5 * index, -4 * index
+        moments.append(drawn_map(moved @ homography, amplitude=0.35, seed=index))
+    best = upright_keystones(Parts(moments), 1)[0]
+    smeared = upright_keystones(Parts([np.sum(moments, 0) / 2]), 1)[0]
+    assert best.score > 1.5 * smeared.score

@@ -50,21 +50,21 @@ def test_the_hand_is_followed_on_a_leaning_plane():
     true = path(16)
     # A supposition is never quite right.
     about = LEAN @ np.diag([1.01, 0.995, 1.0])
-    steady = steadied(shaken(true), about)
+    steady = steadied(shaken(true), about, least=1.5)
     assert steady.slips - steady.slips.mean(0) == pytest.approx(true - true.mean(0), abs=0.6)
-    still = steadied(shaken(np.zeros((16, 2))), about)
+    still = steadied(shaken(np.zeros((16, 2))), about, least=1.5)
     assert np.abs(still.slips).max() < 0.4
     assert still.bend.coherence == pytest.approx(steady.bend.coherence, rel=0.15)
 
 
 def test_noise_has_no_coherence():
     for seed in range(3):
-        steady = steadied(shaken(np.zeros((16, 2)), amplitude=0, seed=seed), LEAN)
+        steady = steadied(shaken(np.zeros((16, 2)), amplitude=0, seed=seed), LEAN, least=1.5)
         assert steady is None or steady.bend.coherence < 1.5
 
 
 def test_what_smears_a_sum_is_found_in_its_moments():
-    true = path(16, size=4.0)
+    true = path(16, size=2.5)
     maps = shaken(true)
 
     def finer(slips):
@@ -76,4 +76,4 @@ def test_what_smears_a_sum_is_found_in_its_moments():
 
 
 def test_maps_that_say_nothing_have_no_steady_place():
-    assert steadied([np.zeros((HEIGHT, WIDTH), np.float32)] * 4, LEAN) is None
+    assert steadied([np.zeros((HEIGHT, WIDTH), np.float32)] * 4, LEAN, least=1.5) is None
