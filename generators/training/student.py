@@ -120,13 +120,16 @@ def prepare(
     source: SceneSource,
     *,
     resume: Path | None,
+    weights: Path | None,
     teacher: DiT | None,
 ) -> None:
-    """Go on from an earlier run, or from a teacher; what has neither learns to read first."""
+    """Go on from an earlier run, from its weights, or from a teacher; else learn to read first."""
     if resume is not None:
         go_on(run, resume, plan, world, source)
         return
-    if teacher is not None:
+    if weights is not None:
+        load_packed(weights, run.model)
+    elif teacher is not None:
         taken = run.model.adopt(teacher)
         world.say(f"{taken} of {len(run.model.state_dict())} tensors are the teacher's")
     elif plan.read_s > 0:
@@ -160,12 +163,13 @@ def work(
     world: World,
     source: SceneSource,
     resume: Path | None = None,
+    weights: Path | None = None,
     teacher: DiT | None = None,
 ) -> dict[str, Any]:
     """A whole run, from rendering the first clips to writing the last file; returns its figures."""
     started = time.monotonic()
     run = start_run(plan, world)
-    prepare(run, plan, world, source, resume=resume, teacher=teacher)
+    prepare(run, plan, world, source, resume=resume, weights=weights, teacher=teacher)
     pools = [(Pool(layout, max(plan.render, int(plan.pool * share))), share)
              for layout, share in FORMATS]  # fmt: skip
     fill(pools, source.clips, world, each=plan.render, clips=plan.fill, longest_s=plan.fill_s)
@@ -232,6 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True)
     add("--resume", type=Path, help="the folder of an earlier run")
+    add("--weights", type=Path, help="start from these, as a run exported them")
     add("--teacher", type=Path, help="weights of the joint transformer to start from")
     add("--teacher-preset", default=TEACHER)
     add("--video-codec", type=Path, help="weights; default: the bundled ones")
@@ -258,17 +263,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--seed", type=int, default=0)
     given = vars(parser.parse_args(arguments))
     resume, device = given.pop("resume"), given.pop("device")
-    weights, size = given.pop("teacher"), given.pop("teacher_preset")
+    weights = given.pop("weights")
+    taught, size = given.pop("teacher"), given.pop("teacher_preset")
     files = given.pop("video_codec"), given.pop("audio_codec")
     plan = Plan(**given)
     teacher = None
-    if weights is not None and resume is None:
+    if taught is not None and weights is None and resume is None:
         teacher = DiT(preset(size))
-        load_packed(weights, teacher)
+        load_packed(taught, teacher)
     world = World.join(device, plan.seed)
     text = streaming_preset(plan.preset).text
     source = SceneSource.open(*files, world=world, max_bytes=text.max_bytes, seed=plan.seed)
-    figures = work(plan, world, source, resume, teacher)
+    figures = work(plan, world, source, resume, weights, teacher)
     world.leave()
     if world.rank == 0:
         sys.stdout.write(json.dumps(figures) + "\n")

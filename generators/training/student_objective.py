@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 IMAGE_GIVEN = 0.15
 """How often the first image is given."""
-OWN_PAST = 0.3
+OWN_PAST = 0.5
 """How often the past is what the model made of it and not what was there, so that it learns to
 live with its own faults (Bengio et al. 2015, scheduled sampling, arXiv:1506.03099)."""
 _LEAST_LEVEL = 0.02
