@@ -1,8 +1,10 @@
 """Whether sound falls on what is seen: visual impacts against onsets of the sound, in milliseconds.
 
-Neither side knows the scene. Seen: where the middle of what moves changes its velocity all at once,
-to a fraction of a frame, from lines laid through its way before and after. Heard: where the level
-rises out of what was there. Meant for clips with a still camera in which one thing strikes.
+Neither side knows the scene. Seen: where the middle of what differs from the still background
+changes its velocity all at once, to a fraction of a frame, wherever the way itself says when to
+some milliseconds; what a codec made vague counts for nothing, so that errors of the measure are
+not taken for errors of the sound. Heard: where the level rises out of what was there. Meant for
+clips with a still camera in which one thing strikes.
 """
 
 from __future__ import annotations
@@ -22,12 +24,18 @@ if TYPE_CHECKING:
 
 FARTHEST_MS = 500.0
 """What counts where an impact is seen and no sound begins anywhere near."""
-_SIDE = 3  # frames on each side through which a line is laid
+_SIDE_S = 0.27  # on each side of an impact, through which its way is followed
+_STEP = 0.25  # of a frame, between moments that are tried
+_SURE = 10.0  # a change of velocity, in its own standard errors
+_LEAST_CHANGE = 0.5  # frame heights a second
+_OF_STRONGEST = 0.35
 _HOP_S = 0.002
 _WINDOW_S = 0.006
+_AFTER_S, _GAP_S, _BEFORE_S = 0.012, 0.01, 0.05  # what is compared around an onset
 _BANDS = (0.0, 0.05, 0.12, 0.25, 0.45, 0.7, 1.0)  # shares of the spectrum
-_DEAD_DB = 2.0  # what noise rises by itself, in each band
-_RISE_DB = 1.5  # over all bands
+_DEAD_DB = 0.5  # what noise rises by itself, in each band
+_RISE_DB = 2.0  # over all bands
+_START_S = 0.06  # of a sound: its beginning is no onset
 _APART_S = 0.08
 
 
@@ -50,7 +58,11 @@ def sync_error_ms(video: Tensor, audio: Tensor, *, rate: float, sample_rate: int
 
 
 def heard_onsets(audio: Tensor, *, sample_rate: int) -> list[float]:
-    """Seconds at which the sound (channels, N) begins anew, to about 2 ms."""
+    """Seconds at which the sound (channels, N) begins anew, to about 2 ms.
+
+    Compared are the mean powers of the next 12 ms and of 50 ms that end 10 ms before, band by band:
+    short enough for a click, and long enough that noise which a codec drew anew is even.
+    """
     hop, size = max(1, round(_HOP_S * sample_rate)), max(8, round(_WINDOW_S * sample_rate))
     mono = audio.double().mean(dim=0)
     # A window holds the time in front of its frame, so that nothing is heard before it sounds.
@@ -59,12 +71,8 @@ def heard_onsets(audio: Tensor, *, sample_rate: int) -> list[float]:
     power = torch.fft.rfft(windows).abs().pow(2) / size  # (frames, bins)
     edges = [round(share * power.shape[1]) for share in _BANDS]
     bands = [power[:, low:high].mean(dim=1) for low, high in pairwise(edges)]
-    level = (10 * torch.log10(torch.stack(bands) + 1e-8)).cpu().numpy()  # (bands, frames)
-    before = round(0.03 / _HOP_S)
-    # The beginning of the clip is no onset: as if it had gone on like this before.
-    past = np.concatenate([np.repeat(level[:, :8].max(axis=1, keepdims=True), before, 1), level], 1)
-    past = np.lib.stride_tricks.sliding_window_view(past, before, axis=1)[:, : level.shape[1]]
-    rise = (level - past.max(axis=2) - _DEAD_DB).clip(0, 20).mean(axis=0)
+    rise = _rise(torch.stack(bands).cpu().numpy())
+    rise[: round(_START_S / _HOP_S)] = 0
     onsets: list[float] = []
     for index in np.argsort(-rise):
         if rise[index] < _RISE_DB:
@@ -75,69 +83,72 @@ def heard_onsets(audio: Tensor, *, sample_rate: int) -> list[float]:
     return sorted(onsets)
 
 
+def _rise(power: Array) -> Array:
+    """Decibels by which bands (bands, frames) rise at each frame: their mean; the ends are 0."""
+    after, gap, before = (round(span / _HOP_S) for span in (_AFTER_S, _GAP_S, _BEFORE_S))
+    frames = power.shape[1]
+    rise = np.zeros(frames)
+    at = np.arange(before + gap, frames - after)
+    if len(at):
+        total = np.concatenate([np.zeros((len(power), 1)), np.cumsum(power, axis=1)], axis=1)
+        now = (total[:, at + after] - total[:, at]) / after
+        past = (total[:, at - gap] - total[:, at - gap - before]) / before
+        # Rounding can leave sums of silence a little below nought.
+        change = 10 * np.log10((now.clip(0) + 1e-8) / (past.clip(0) + 1e-8))
+        rise[at] = (change - _DEAD_DB).clip(0, 20).mean(axis=0)
+    return rise
+
+
 def seen_impacts(video: Tensor, *, rate: float) -> list[float]:
     """Seconds, from the first frame on, at which something in (3, T, H, W) is struck."""
-    way, quick = _way(video)
-    # What is struck was quick before or is after: at the top of a flight it is neither.
-    enough = 0.4 * np.quantile(quick, 0.9)
-    count = len(way)
-    # A step belongs to the middle between two frames.
-    times: Array = (np.arange(count, dtype=np.float64) + 0.5) / float(rate)
-    found: list[tuple[float, float]] = []
-    for index in range(_SIDE, count - _SIDE + 1):
-        fit = _corner(
-            times[index - _SIDE : index], way[index - _SIDE : index],
-            times[index : index + _SIDE], way[index : index + _SIDE],
-        )  # fmt: skip
-        if max(quick[index - 2 : index + 2]) < enough:
-            continue
-        if fit is not None and -0.75 / rate <= fit[0] - times[index] + 0.5 / rate <= 0.75 / rate:
-            found.append(fit)
-    strongest = max((strength for _, strength in found), default=0.0)
-    kept: list[float] = []
-    for moment, strength in sorted(found, key=lambda f: -f[1]):
-        if strength < max(0.35 * strongest, 0.5):
-            break
-        if all(abs(moment - other) > 1.5 * _APART_S for other in kept):
-            kept.append(moment)
-    return sorted(kept)
+    way = _way(video)
+    times: Array = np.arange(len(way), dtype=np.float64) / float(rate)
+    side = max(4.5, _SIDE_S * rate) / rate
+    moments = np.arange(side, times[-1] - side, _STEP / rate)
+    bends = [_bend(times, way, float(moment), side) for moment in moments]
+    change, sure = np.array(bends).reshape(-1, 2).T
+    near = round(1.5 / _STEP)
+    found = [
+        index
+        for index in range(len(moments))
+        if sure[index] > _SURE
+        and change[index] > _LEAST_CHANGE
+        and sure[index] == sure[max(0, index - near) : index + near + 1].max()
+    ]
+    strongest = max((change[index] for index in found), default=0.0)
+    return [float(moments[index]) for index in found if change[index] >= _OF_STRONGEST * strongest]
 
 
-def _corner(t0: Array, before: Array, t1: Array, after: Array) -> tuple[float, float] | None:
-    """Where two lines through the way (n, 2) meet, and the change of velocity, or None.
+def _bend(times: Array, way: Array, moment: float, side: float) -> tuple[float, float]:
+    """The change of velocity at a moment (heights a second), and in its own standard errors.
 
-    The lines must fit much better than a parabola, which is how things turn that nothing strikes.
+    A parabola (things fall) with one more velocity from the moment on, through both axes.
     """
-    if not (np.isfinite(before).all() and np.isfinite(after).all()):
-        return None
-    (a0, b0), (a1, b1) = np.polyfit(t0, before, 1), np.polyfit(t1, after, 1)
-    change = a1 - a0  # (2,)
-    strength = float(np.hypot(*change))
-    if strength < 1e-6:
-        return None
-    left = np.concatenate([before - t0[:, None] * a0 - b0, after - t1[:, None] * a1 - b1])
-    off = float(np.sqrt((left**2).mean()))
-    t, both = np.concatenate([t0, t1]), np.concatenate([before, after])
-    bend = np.polyfit(t, both, 2)
-    smooth = both - bend[0] * t[:, None] ** 2 - bend[1] * t[:, None] - bend[2]
-    if off > 0.6 * float(np.sqrt((smooth**2).mean())):
-        return None
-    # Both axes say when: each as loud as its change of velocity.
-    moment = float(((b0 - b1) * change).sum() / (change**2).sum())
-    return moment, strength
+    inside = np.abs(times - moment) <= side
+    place = way[inside]
+    if not np.isfinite(place).all():
+        return 0.0, 0.0
+    since = (times[inside] - moment) / side
+    terms = np.column_stack([np.ones_like(since), since, since**2, since.clip(0)])
+    solution = np.linalg.lstsq(terms, place, rcond=None)[0]  # (4, 2)
+    left = place - terms @ solution
+    variance = float((left**2).sum()) / max(1, 2 * len(since) - 9) + 1e-9
+    error = np.sqrt(variance * np.linalg.inv(terms.T @ terms)[3, 3])
+    change = float(np.hypot(*solution[3]))
+    return change / side, change / float(error)
 
 
-def _way(video: Tensor) -> tuple[Array, Array]:
-    """The middle of what changes from frame to frame, and how much does: (T - 1, 2) and (T - 1,).
+def _way(video: Tensor) -> Array:
+    """The middle of what stands before the background in each frame: (T, 2).
 
     In units of the frame's height. What changes all the time in a place (waves, stars) is taken
-    off; NaN where nothing moves, or where it leaves or enters the frame.
+    off; NaN where nothing is there, or where it leaves or enters the frame.
     """
     small = F.avg_pool2d(video.float().transpose(0, 1), 2)  # (T, 3, h, w)
-    step = (small[1:] - small[:-1]).abs().amax(dim=1)
-    steady = step.median(dim=0).values
-    noise = step.flatten(1).median(dim=1).values.median()
-    weight = (step - 1.5 * steady - 3 * noise - 0.02).clamp(min=0).double()
+    off = (small - small.median(dim=0).values).abs().amax(dim=1)  # (T, h, w)
+    steady = off.median(dim=0).values
+    noise = off.flatten(1).median(dim=1).values[:, None, None]
+    weight = (off - 2 * steady - 2 * noise - 0.1).clamp(min=0).double()
     total = weight.sum(dim=(1, 2))
     height, width = weight.shape[1:]
     y = torch.arange(height, device=video.device).double() / height
@@ -147,6 +158,7 @@ def _way(video: Tensor) -> tuple[Array, Array]:
     )
     middle = place / total.clamp(min=1e-9)[:, None]
     edge = weight.clone()
-    edge[:, 2:-2, 2:-2] = 0
+    edge[:, 1:-1, 1:-1] = 0
     middle[(total < 0.5) | (edge.sum(dim=(1, 2)) > 0.1 * total)] = torch.nan
-    return middle.cpu().numpy(), total.cpu().numpy()
+    way: Array = middle.cpu().numpy()
+    return way

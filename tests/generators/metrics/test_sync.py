@@ -10,6 +10,7 @@ import torch
 
 from generators.metrics.sync import heard_onsets, seen_impacts, sync_error_ms
 from generators.scenes import draw_scene, impacts, render_audio, render_video
+from generators.training.scene_source import load_codecs
 
 RATE, SOUND_RATE, FRAMES = 24, 24_000, 48
 
@@ -39,8 +40,8 @@ def error_of(video, audio):
 def test_true_renders_are_in_sync(clips):
     _, video, audio = clips
     errors = error_of(video, audio)
-    assert np.isfinite(errors).mean() > 0.6
-    assert np.nanmedian(errors) < 10
+    assert np.isfinite(errors).mean() >= 0.5  # the others do not say when to some milliseconds
+    assert np.nanmedian(errors) < 6
 
 
 def test_the_sound_of_another_clip_is_not(clips):
@@ -67,6 +68,15 @@ def test_nothing_is_seen_in_a_frozen_clip(clips):
     frozen = video[:1, :, :1].expand(-1, -1, FRAMES, -1, -1)
     assert seen_impacts(frozen[0], rate=RATE) == []
     assert np.isnan(error_of(frozen, audio[:1])).all()
+
+
+def test_coded_sound_is_in_sync_too(clips):
+    """Noise that a codec draws anew hides no onset, and is none."""
+    _, video, audio = clips
+    _, codec = load_codecs(None, None, torch.device("cpu"))
+    with torch.inference_mode():
+        coded = codec.decode(codec.encode(audio))
+    assert np.nanmedian(error_of(video, coded)) < 12
 
 
 def test_what_is_heard_are_the_impacts(clips):
