@@ -34,6 +34,7 @@ from generators.streaming import Wanted, Window, make_latents
 from generators.text import encode_bytes
 from generators.training.scene_source import load_codecs
 from generators.training.sheet import write_sheet
+from generators.training.sync_plot import sync_plot
 from provenance.programs import run_program
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 ROWS, COLUMNS, RATE, CHUNKS = 7, 12, 24, 9
 FRAMES = 1 + CHUNK * CHUNKS
 DURATION_S = FRAMES / RATE
+SYNC_BAR_MS = 40.0
+"""So far from the impact that is seen the sound may begin, in the median."""
 _STRIKES = frozenset({"bounce", "fall", "slide"})  # whose impacts the measure of sync can see
 
 
@@ -121,21 +124,36 @@ def rendered(specs: list[SceneSpec], batch: int, device: torch.device) -> Clips:
     return Clips(*(torch.cat(list(part)) for part in zip(*parts, strict=True)))
 
 
-def sync_figures(clips: Clips) -> dict[str, float | int | None]:
+def sync_errors(clips: Clips, *, other: bool = False) -> list[float]:
+    """Milliseconds, of the clips in which an impact is seen; ``other``: with another's sound."""
+    sound = clips.audio.roll(1, 0) if other else clips.audio
+    errors = sync_error_ms(clips.video, sound, rate=RATE, sample_rate=SOUND_RATE)
+    return [error for error in errors if not isnan(error)]
+
+
+def sync_figures(own: list[float], other: list[float]) -> dict[str, float | int | None]:
     """Of the clips in which an impact is seen; and the same with the sound of another clip."""
 
-    def median(sound: Tensor) -> tuple[float | None, int]:
-        errors = sync_error_ms(clips.video, sound, rate=RATE, sample_rate=SOUND_RATE)
-        seen = [error for error in errors if not isnan(error)]
-        return (round(statistics.median(seen), 1) if seen else None), len(seen)
+    def median(errors: list[float]) -> float | None:
+        return round(statistics.median(errors), 1) if errors else None
 
-    own, seen = median(clips.audio)
-    other, _ = median(clips.audio.roll(1, 0))
-    return {"median_ms": own, "shuffled_median_ms": other, "impacts_seen_in": seen}
+    within = round(sum(error <= SYNC_BAR_MS for error in own) / len(own), 3) if own else None
+    return {
+        "median_ms": median(own),
+        "shuffled_median_ms": median(other),
+        "within_bar": within,
+        "impacts_seen_in": len(own),
+    }
 
 
 def evaluate(
-    maker: Maker, reader: AttributeReader, *, count: int, batch: int, sheet: Path | None
+    maker: Maker,
+    reader: AttributeReader,
+    *,
+    count: int,
+    batch: int,
+    sheet: Path | None,
+    plot: Path | None,
 ) -> dict[str, Any]:
     """All figures, over ``count`` clips of each kind."""
     device = maker.device
@@ -173,8 +191,13 @@ def evaluate(
     )
     figures["frechet_sound"] = _rounded(heard._asdict())
     striking = draw(count, "train", seed=13, striking=True)
-    figures["sync"] = sync_figures(made_for(maker, striking, batch))
-    figures["sync_real"] = sync_figures(rendered(striking, batch, device))
+    made, true_ones = made_for(maker, striking, batch), rendered(striking, batch, device)
+    own, other, ideal = sync_errors(made), sync_errors(made, other=True), sync_errors(true_ones)
+    figures["sync"] = sync_figures(own, other)
+    figures["sync_real"] = sync_figures(ideal, sync_errors(true_ones, other=True))
+    if plot is not None:
+        curves = {"made": own, "with another's sound": other, "true renders": ideal}
+        plot.write_text(sync_plot(curves, bar_ms=SYNC_BAR_MS), encoding="utf-8")
     return figures
 
 
@@ -199,6 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--shift", type=float, default=2.0)
     parser.add_argument("--method", choices=["euler", "heun"], default="euler")
     parser.add_argument("--sheet", type=Path, help="a contact sheet of held-out captions")
+    parser.add_argument("--sync-plot", type=Path, help="an SVG of how far sounds are off")
     given = parser.parse_args(arguments)
     device = torch.device(given.device)
     dit = DiT(preset(given.preset))
@@ -211,7 +235,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         settings, device,
     )  # fmt: skip
     reader = load_reader(given.reader, device=device)
-    figures = evaluate(maker, reader, count=given.clips, batch=given.batch, sheet=given.sheet)
+    figures = evaluate(
+        maker, reader, count=given.clips, batch=given.batch, sheet=given.sheet, plot=given.sync_plot
+    )
     figures["sampling"] = {
         "steps": given.steps, "guidance": given.guidance, "shift": given.shift,
         "method": given.method,

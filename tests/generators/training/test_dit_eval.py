@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import torch
 
 from generators.dit import DiT
 from generators.metrics.attributes import AttributeReader
 from generators.sampling import SamplingSettings
 from generators.training import dit_eval
-from generators.training.dit_eval import Clips, Maker, draw, evaluate, rendered, sync_figures
+from generators.training.dit_eval import (
+    Clips,
+    Maker,
+    draw,
+    evaluate,
+    rendered,
+    sync_errors,
+    sync_figures,
+)
+from generators.training.sync_plot import sync_plot
 from tests.generators.tiny import CONFIG, FoldingAudioCodec, FoldingVideoCodec
 
 CPU = torch.device("cpu")
@@ -14,11 +25,20 @@ CPU = torch.device("cpu")
 
 def test_sync_of_true_renders_is_small_and_late_sound_is_found():
     clips = rendered(draw(6, "train", seed=3, striking=True), 6, CPU)
-    true = sync_figures(clips)
+    late = Clips(clips.video, clips.audio.roll(24_000 // 4, 2))
+    true = sync_figures(sync_errors(clips), sync_errors(late))
     assert true["impacts_seen_in"] >= 2
-    assert true["median_ms"] < 40
-    late = sync_figures(Clips(clips.video, clips.audio.roll(24_000 // 4, 2)))
-    assert late["median_ms"] > true["median_ms"] + 40
+    assert true["median_ms"] < 15
+    assert true["within_bar"] > 0.5
+    assert true["shuffled_median_ms"] > true["median_ms"] + 100
+
+
+def test_a_sync_plot_climbs_by_one_clip_at_each_error():
+    picture = sync_plot({"made": [400.0, 0.0], "true": []}, bar_ms=40)
+    root = ElementTree.fromstring(picture)  # noqa: S314
+    ways = [path.get("d") for path in root.iter("{http://www.w3.org/2000/svg}path")]
+    assert ways[-1] == "M56.0 312.0H56.0V173.0H510.4V34.0H624.0"
+    assert "true" not in picture
 
 
 def test_striking_scenes_have_one_body_before_a_still_camera():
@@ -33,12 +53,12 @@ def test_all_figures_are_there(monkeypatch, tmp_path):
     model = DiT(CONFIG)
     model.initialise(torch.Generator().manual_seed(0))
     maker = Maker(model, (FoldingVideoCodec(), FoldingAudioCodec()), SamplingSettings(steps=1), CPU)
-    figures = evaluate(
-        maker, AttributeReader().eval(), count=4, batch=2, sheet=tmp_path / "sheet.png"
-    )
+    sheet, plot = tmp_path / "sheet.png", tmp_path / "sync.svg"
+    figures = evaluate(maker, AttributeReader().eval(), count=4, batch=2, sheet=sheet, plot=plot)
     assert set(figures) >= {
         "attributes_seen", "attributes_held_out", "attributes_real", "frechet", "frechet_sound",
         "sync", "sync_real",
     }  # fmt: skip
     assert figures["frechet_sound"]["distance"] > 2 * figures["frechet_sound"]["floor"]
-    assert (tmp_path / "sheet.png").is_file()
+    assert sheet.is_file()
+    assert plot.read_text().startswith("<svg")
