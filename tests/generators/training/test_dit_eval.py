@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import torch
 
@@ -35,9 +35,9 @@ def test_sync_of_true_renders_is_small_and_late_sound_is_found():
 
 def test_a_sync_plot_climbs_by_one_clip_at_each_error():
     picture = sync_plot({"made": [400.0, 0.0], "true": []}, bar_ms=40)
-    root = ElementTree.fromstring(picture)  # noqa: S314
+    root = ET.fromstring(picture)
     ways = [path.get("d") for path in root.iter("{http://www.w3.org/2000/svg}path")]
-    assert ways[-1] == "M56.0 312.0H56.0V173.0H510.4V34.0H624.0"
+    assert ways[-1] == "M56.0 312H56.0V173.0H510.4V34.0H624.0"
     assert "true" not in picture
 
 
