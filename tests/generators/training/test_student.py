@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from generators.bundle import read_bundle
+from generators.causal_dit import CausalDiT
 from generators.metrics.attributes import AttributeReader
 from generators.presets import STREAMING
-from generators.quantised import save_packed
+from generators.quantised import load_packed, save_packed
 from generators.sampling import SamplingSettings
 from generators.training import dit_eval
 from generators.training import release as releasing
@@ -119,10 +120,27 @@ def test_a_run_starts_from_a_teacher_and_another_goes_on_from_it(tiny_program):
 def test_without_steps_the_teacher_is_what_is_exported(tiny_program):
     world = World.join("cpu", 0)
     run = program.start_run(tiny_program, world)
-    program.prepare(run, tiny_program, world, DrawnSource(), resume=None, teacher=tiny_dit())
+    program.prepare(
+        run, tiny_program, world, DrawnSource(), resume=None, weights=None, teacher=tiny_dit()
+    )
     kept = tiny_dit().state_dict()["blocks.0.video.look.out.weight"]
     torch.testing.assert_close(run.model.state_dict()["blocks.0.stream.look.out.weight"], kept)
     torch.testing.assert_close(run.average.state_dict()["blocks.0.stream.look.out.weight"], kept)
+
+
+def test_a_run_goes_on_from_exported_weights(tiny_program):
+    world = World.join("cpu", 0)
+    program.work(replace(tiny_program, steps=2), world, DrawnSource(), teacher=tiny_dit())
+    weights = tiny_program.out / "dit.safetensors"
+    run = program.start_run(tiny_program, world)
+    program.prepare(
+        run, tiny_program, world, DrawnSource(), resume=None, weights=weights, teacher=None
+    )
+    exported = CausalDiT(run.model.config)
+    load_packed(weights, exported)
+    for name, kept in exported.state_dict().items():
+        torch.testing.assert_close(run.model.state_dict()[name], kept)
+        torch.testing.assert_close(run.average.state_dict()[name], kept)
 
 
 def test_weights_are_released_as_a_model_that_streams(tmp_path, monkeypatch):
