@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _WIDTH, _HEIGHT = 640, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 34, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 32, 34, 34
+_NAMES_X, _LINE = 430, 20  # where the names of the curves stand, below each other
 _FARTHEST_MS = 500
 _COLOURS = ("#1b6ca8", "#c2570c", "#4d7c0f", "#6b7280")
 
@@ -33,7 +34,7 @@ def sync_plot(curves: Mapping[str, Sequence[float]], *, bar_ms: float) -> str:
     for moment in range(0, _FARTHEST_MS + 1, 100):
         label = f"{moment} ms" if moment else "0"
         parts.append(
-            f'<text x="{_x(moment)}" y="{_HEIGHT - 26}" text-anchor="middle">{label}</text>'
+            f'<text x="{_x(moment)}" y="{_HEIGHT - 12}" text-anchor="middle">{label}</text>'
         )
     parts.append(
         f'<path d="M{_x(bar_ms)} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#9ca3af" '
@@ -47,10 +48,8 @@ def sync_plot(curves: Mapping[str, Sequence[float]], *, bar_ms: float) -> str:
             way += f"H{_x(min(error, _FARTHEST_MS))}V{_y(rank / len(errors))}"
         way += f"H{_x(_FARTHEST_MS)}"
         parts.append(f'<path d="{way}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        x = _LEFT + index * (_WIDTH - _LEFT) // len(_COLOURS)
-        parts.append(
-            f'<text x="{x}" y="{_HEIGHT - 6}" fill="{colour}">{name} ({len(errors)})</text>'
-        )
+        y = _y(0.1) - _LINE * (len(drawn) - 1 - index)
+        parts.append(f'<text x="{_NAMES_X}" y="{y}" fill="{colour}">{name} ({len(errors)})</text>')
     return "\n".join([*parts, "</svg>\n"])
 
 

@@ -37,7 +37,7 @@ def test_a_sync_plot_climbs_by_one_clip_at_each_error():
     picture = sync_plot({"made": [400.0, 0.0], "true": []}, bar_ms=40)
     root = ET.fromstring(picture)
     ways = [path.get("d") for path in root.iter("{http://www.w3.org/2000/svg}path")]
-    assert ways[-1] == "M56.0 312H56.0V173.0H510.4V34.0H624.0"
+    assert ways[-1] == "M56.0 326H56.0V180.0H497.6V34.0H608.0"
     assert "true" not in picture
 
 

@@ -194,6 +194,21 @@ def test_a_message_is_sent_again_on_demand(client, services, tenant, key):
     assert client.ask("POST", path).json()["code"] == "scan.no_callback"
 
 
+def still_works(delivery, *, until):
+    """Whether the thread of ``delivery`` works on once something lies in ``until``."""
+    stop = threading.Event()
+    thread = threading.Thread(target=delivery.work, args=(stop,))
+    thread.start()
+    for _ in range(600):
+        if until:
+            break
+        time.sleep(0.02)
+    alive = thread.is_alive()
+    stop.set()
+    thread.join()
+    return alive
+
+
 def test_what_is_broken_for_one_does_not_hold_up_others(
     services, tenant, scans, delivery, clock, monkeypatch
 ):
@@ -203,21 +218,11 @@ def test_what_is_broken_for_one_does_not_hold_up_others(
         transaction.run(
             "UPDATE tenants SET webhook_secret = ? WHERE id = ?", ("whsec_*", broken.id)
         )
-    stop = threading.Event()
     with receiver() as (got, url):
         for bad in ("http://a b/", "http://127.0.0.1:1/\x7f", "http://[", "http://xn--/", url):
             finish(scans, broken, bad)
         finish(scans, tenant, url)
-        thread = threading.Thread(target=delivery.work, args=(stop,))
-        thread.start()
-        for _ in range(600):
-            if got:
-                break
-            time.sleep(0.02)
-        alive = thread.is_alive()
-        stop.set()
-        thread.join()
-    assert alive
+        assert still_works(delivery, until=got)
     assert len(got) == 1
     assert "webhook-signature" in {name.lower() for name in got[0][0]}
     assert sorted(state(services)) == ["delivered"] + ["pending"] * 5
@@ -234,17 +239,9 @@ def test_an_error_that_nobody_foresaw_does_not_end_delivery(
         return claim(lease_s)
 
     monkeypatch.setattr(outbox, "claim", sometimes)
-    stop = threading.Event()
     with receiver() as (got, url):
         finish(scans, tenant, url)
-        thread = threading.Thread(target=delivery.work, args=(stop,))
-        thread.start()
-        for _ in range(600):
-            if got:
-                break
-            time.sleep(0.02)
-        stop.set()
-        thread.join()
+        assert still_works(delivery, until=got)
     assert len(got) == 1
 
 
