@@ -2,14 +2,17 @@
 
 The transformer has the shape of the preset and random weights, so that the pictures are noise and
 the time is real. A first run warms up and is not counted; the second is timed as a whole; the third
-waits for the device after every stage, to tell them apart. Under torchrun the processes share each
-moment, and the first one decodes, marks and reports::
+waits for the device after every stage, to tell them apart. Pictures come to the host as luma and
+chroma, marked, while the next ones are made::
 
     python -m benchmarks.stream --seconds 20
-    torchrun --nproc-per-node 2 -m benchmarks.stream --seconds 20
+    python -m benchmarks.stream --seconds 20 --show-on cuda:1
 
-With --offload the blocks wait in the memory of the host as 8-bit integers. With --output the frames
-are marked, encoded and signed too, while the next ones are made.
+On a GPU the work is compiled, recorded and replayed, in 8-bit floating point numbers; --no-compile,
+--no-record, --no-float8 and --no-half leave one of these out. With --show-on another GPU decodes
+and marks. Under torchrun the processes share each moment, and the first one decodes, marks and
+reports. With --offload the blocks wait in the memory of the host as 8-bit integers. With --output
+the frames are marked, encoded and signed too, while the next ones are made.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import deque
 from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
@@ -28,37 +32,43 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 import torch
 import torch.distributed as dist
-from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.footage import KEY, PAYLOAD
 from benchmarks.generate import PROMPT, Encoding, Stages, default_type
+from benchmarks.showing import Showing
 from generators.causal_dit import CausalBlock, CausalConfig, CausalDiT
 from generators.context_parallel import HeadsAcross, spread
 from generators.dit import parameter_count
+from generators.float8 import to_float8
 from generators.latents import CHUNK
 from generators.offload import StreamedBlocks
 from generators.presets import STREAMING, streaming_preset
 from generators.quantised import pack
-from generators.rollout import Stage, roll
-from generators.superres import SuperResolution, upscale
+from generators.recorded import RecordedSteps
+from generators.rollout import Stage, Streaming, roll
+from generators.superres import SuperResolution
 from generators.text import encode_bytes
+from generators.to_host import HostCopies
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from provenance.programs import run_program
 from provenance.watermark.torch_marker import TorchClipMarker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
 _LATENT = 16  # pixels a side of a latent of the codec
-_LUMA = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709
+_FLOAT8_FROM = (9, 0)  # of what a GPU can
 
 
 class Nets(NamedTuple):
     model: CausalDiT
-    codec: VideoCodec
-    upscaler: SuperResolution
+    player: Streaming  # the model, or its recordings
+    showing: Showing
+    copies: HostCopies
+    shown_on: torch.device
 
 
 class Wanted(NamedTuple):
@@ -70,9 +80,17 @@ class Wanted(NamedTuple):
     looks: int
 
 
-def build(
-    config: CausalConfig, device: torch.device, *, offload: bool, compiled: bool
-) -> CausalDiT:
+class Ways(NamedTuple):
+    """How the work is done."""
+
+    compiled: bool
+    recorded: bool
+    float8: bool
+    half: bool
+    offload: bool
+
+
+def build(config: CausalConfig, device: torch.device, ways: Ways) -> CausalDiT:
     """Random weights in bfloat16, made where they are used; the same in every process."""
 
     def block() -> CausalBlock:
@@ -81,15 +99,16 @@ def build(
 
     torch.manual_seed(0)
     with torch.device(device), default_type(torch.bfloat16):
-        model = CausalDiT(replace(config, blocks=0 if offload else config.blocks))
-    if offload:
+        model = CausalDiT(replace(config, blocks=0 if ways.offload else config.blocks))
+    if ways.offload:
         packed = [pack(block().state_dict()) for _ in range(config.blocks)]
         model.config = config
         model.blocks = StreamedBlocks(packed, block, device)  # type: ignore[assignment]
     model.requires_grad_(requires_grad=False)
-    if compiled and not offload:
-        for one in model.blocks:
-            one.compile(dynamic=True)
+    if ways.float8 and not ways.offload:
+        to_float8(model.blocks)
+    if ways.compiled and not ways.offload:
+        model.compile_looks(dynamic=False)
     return model
 
 
@@ -97,17 +116,25 @@ def moments(
     nets: Nets, wanted: Wanted, grid: tuple[int, int], across: HeadsAcross | None
 ) -> Iterator[Tensor]:
     """Latents (1, P, C), as many as the frames need."""
-    device = next(nets.codec.parameters()).device
+    device = nets.model.first.device
     raw = encode_bytes([PROMPT], nets.model.config.text.max_bytes).to(device)
     text = nets.model.read(raw)
     stream = roll(
-        nets.model,
+        nets.player,
         Stage(rows=grid[0], columns=grid[1], rate=wanted.rate, steps=wanted.looks),
         lambda: text,
         generator=torch.Generator().manual_seed(0),
         across=across,
     )
     return islice(stream, 1 + ceil((wanted.frames - 1) / CHUNK))
+
+
+def grid_of(size: tuple[int, int], fold: int) -> tuple[int, int]:
+    """Rows and columns of tokens; a token is two latents a side, twice the size after
+    super-resolution.
+    """
+    side = 2 * _LATENT * fold
+    return ceil(size[1] / side), ceil(size[0] / side)
 
 
 def stream_once(
@@ -121,28 +148,27 @@ def stream_once(
     """One stream; returns seconds from the request to the first frame on the host, and to the last.
     ``stages``: where given, the device is waited for after each.
     """
-    fold = nets.model.config.fold
-    side = 2 * _LATENT * fold  # of a token, after super-resolution
-    grid = ceil(wanted.size[1] / side), ceil(wanted.size[0] / side)
-    device = next(nets.codec.parameters()).device
+    grid = grid_of(wanted.size, nets.model.config.fold)
     marker = TorchClipMarker(
-        payload=PAYLOAD, key=KEY, width=wanted.size[0], height=wanted.size[1], device=device
+        payload=PAYLOAD, key=KEY, width=wanted.size[0], height=wanted.size[1], device=nets.shown_on
     )
-    weights = torch.tensor(_LUMA, device=device)
 
     def stage(name: str) -> Any:
         return nullcontext() if stages is None else stages.stage(name)
 
-    started, first_s, done = time.perf_counter(), 0.0, 0
+    started, first_s, sent, done = time.perf_counter(), 0.0, 0, 0
     coming = moments(nets, wanted, grid, across)
-    small: list[Tensor] = []
+    nets.showing.begin()
+    on_the_way: deque[Callable[[], list[Tensor]]] = deque()
 
-    def frames() -> Iterator[Tensor]:
-        while True:
-            yield small.pop(0)
+    def arrive() -> None:
+        nonlocal first_s, done
+        here = on_the_way.popleft()()
+        done += len(here[0])
+        first_s = first_s or time.perf_counter() - started
+        if encoding is not None:
+            encoding.put(here[0].numpy())
 
-    large = upscale(nets.upscaler.first, frames())
-    look = None
     while True:
         with stage("transformer"):
             step = next(coming, None)
@@ -151,27 +177,22 @@ def stream_once(
         if across is not None and across.rank:
             continue  # the first process alone decodes
         with stage("decoding and super-resolution"):
-            # (1, P, 4·C) → (1, C, h, w)
-            tokens = step.float().transpose(1, 2).reshape(1, step.shape[2], *grid)
-            latents = functional.pixel_shuffle(tokens.clamp(-3, 3), fold)
-            made, look = nets.codec.decode_step(latents, look)
-            small.extend(made.unbind(2))
-            shown = [
-                next(large)[0, :, : wanted.size[1], : wanted.size[0]] for _ in range(len(small))
-            ]
-            levels = torch.stack([((one + 1) * 127.5).round().byte() for one in shown])
+            tokens = step.to(nets.shown_on, non_blocking=True)
+            levels = nets.showing.levels(tokens)
+            luma, chroma = nets.showing.planes(levels)
+        fresh = range(sent, min(sent + len(levels), wanted.frames))
+        sent = fresh.stop
         with stage("mark"):
-            for number, frame in enumerate(levels):
-                luma = (frame.permute(1, 2, 0).float() @ weights).round().byte()
-                marker.mark(luma, time_s=float((done + number) / wanted.rate))
+            times_s = [float(number / wanted.rate) for number in fresh]
+            marked = marker.mark_all(luma[: len(fresh)], times_s=times_s)
         with stage("to the host"):
-            on_host = levels.permute(0, 2, 3, 1)[: wanted.frames - done].cpu().numpy()
-        done += len(on_host)
-        first_s = first_s or time.perf_counter() - started
-        if encoding is not None and len(on_host):
-            encoding.put(on_host)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+            # A writer of files marks for itself, and takes colours.
+            form = [levels.permute(0, 2, 3, 1)] if encoding else [marked, chroma]
+            on_the_way.append(nets.copies.send([one[: len(fresh)] for one in form]))
+            while len(on_the_way) > (1 if done and stages is None else 0):
+                arrive()
+    while on_the_way:
+        arrive()
     return {"first_frame_s": first_s, "total_s": time.perf_counter() - started}
 
 
@@ -182,45 +203,74 @@ def stream_once(
 @click.option("--seconds", default=10.0, show_default=True)
 @click.option("--steps", default=2, show_default=True, help="Looks at noise for each moment.")
 @click.option("--offload", is_flag=True, help="Blocks as 8-bit integers in the host's memory.")
-@click.option("--compile/--no-compile", "compiled", default=False, show_default=True)
+@click.option("--compile/--no-compile", "compiled", default=None, help="Default: on a GPU.")
+@click.option("--record/--no-record", "recorded", default=None, help="Default: on a GPU.")
+@click.option("--float8/--no-float8", default=None, help="Default: on a GPU that can (Hopper).")
+@click.option("--half/--no-half", default=None, help="Decode in bfloat16. Default: on a GPU.")
+@click.option(
+    "--attention",
+    type=click.Choice(["auto", "cudnn", "flash"]),
+    default="auto",
+    show_default=True,
+    help="Whose attention PyTorch takes.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Also a marked, signed file.")
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+@click.option("--show-on", help="Another device, to decode and mark on.")
 def main(
-    name: str, size: str, rate: str, seconds: float, steps: int, offload: bool, compiled: bool,
-    output: Path | None, device: str,
+    name: str, size: str, rate: str, seconds: float, steps: int, offload: bool,
+    compiled: bool | None, recorded: bool | None, float8: bool | None, half: bool | None,
+    attention: str, output: Path | None, device: str, show_on: str | None,
 ) -> None:  # fmt: skip
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     target = torch.device(device)
-    if target.type == "cuda":
+    on_gpu = target.type == "cuda"
+    if on_gpu:
         target = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(target)
+        torch.backends.cudnn.benchmark = True
     if processes > 1:
-        dist.init_process_group("nccl" if target.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if on_gpu else "gloo")
+    fast = on_gpu and torch.cuda.get_device_capability(target) >= _FLOAT8_FROM
+    ways = Ways(
+        compiled=on_gpu if compiled is None else compiled,
+        recorded=(on_gpu if recorded is None else recorded) and processes == 1 and not offload,
+        float8=(fast if float8 is None else float8) and not offload,
+        half=on_gpu if half is None else half,
+        offload=offload,
+    )
     width, _, height = size.partition("x")
     config = streaming_preset(name)
-    before = time.perf_counter()
-    model = build(config, target, offload=offload, compiled=compiled)
-    nets = Nets(
-        model,
-        VideoCodec(VideoCodecConfig()).to(target).eval(),
-        SuperResolution().to(target).eval(),
-    )
-    built_s = time.perf_counter() - before
     wanted = Wanted(
         (int(width), int(height)), Fraction(rate), max(1, round(seconds * Fraction(rate))), steps
     )
+    grid = grid_of(wanted.size, config.fold)
+    before = time.perf_counter()
+    model = build(config, target, ways)
+    shown_on = target if show_on is None else torch.device(show_on)
+    codec = VideoCodec(VideoCodecConfig()).to(shown_on).eval()
+    upscaler = SuperResolution().to(shown_on).eval()
+    nets = Nets(
+        model,
+        RecordedSteps(model) if ways.recorded else model,
+        Showing(codec, upscaler, wanted.size, grid[0], half=ways.half, compiled=ways.compiled),
+        HostCopies(shown_on),
+        shown_on,
+    )
+    built_s = time.perf_counter() - before
     across = None
     if processes > 1:
-        side = 2 * _LATENT * config.fold
-        across = HeadsAcross.joined(ceil(int(height) / side) * ceil(int(width) / side))
+        across = HeadsAcross.joined(grid[0] * grid[1])
         spread(model, across)
     rank = 0 if across is None else across.rank
-    with torch.inference_mode():
+    with torch.inference_mode(), _looking(attention):
+        before = time.perf_counter()
         stream_once(nets, wanted, across=across, stages=None)
-        if target.type == "cuda":
+        warm_s = time.perf_counter() - before
+        if on_gpu:
             torch.cuda.reset_peak_memory_stats(target)
         times = stream_once(nets, wanted, across=across, stages=None)
-        stages = Stages(target)
+        stages = Stages(shown_on)
         stream_once(nets, wanted, across=across, stages=stages)
         encoding = None
         if output is not None:
@@ -234,14 +284,24 @@ def main(
                 times["with_a_signed_file_s"] = time.perf_counter() - whole
     if rank == 0:
         _report(config, wanted, times, stages, {
-            "preset": name, "size": size, "processes": processes, "offload": offload,
-            "compiled": compiled, "built_s": round(built_s, 1),
-            "device": torch.cuda.get_device_name(target) if target.type == "cuda" else "CPU",
-            "peak_gb": round(torch.cuda.max_memory_allocated(target) / 1e9, 2)
-            if target.type == "cuda" else None,
+            "preset": name, "size": size, "processes": processes, "attention": attention,
+            "ways": ways._asdict(), "built_s": round(built_s, 1), "warm_s": round(warm_s, 1),
+            "device": torch.cuda.get_device_name(target) if on_gpu else "CPU",
+            "shown_on": str(shown_on),
+            "peak_gb": round(torch.cuda.max_memory_allocated(target) / 1e9, 2) if on_gpu else None,
         })  # fmt: skip
     if processes > 1:
         dist.destroy_process_group()
+
+
+def _looking(attention: str) -> Any:
+    backends = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION}
+    if attention == "auto":
+        return nullcontext()
+    # In this order: where the first cannot, the next does.
+    return sdpa_kernel(
+        [backends[attention], SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH], set_priority=True
+    )
 
 
 def _report(

@@ -9,7 +9,7 @@ between the pictures and the sound: Cheng et al. 2024, MMAudio, arXiv:2412.15322
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -46,31 +46,10 @@ class StreamConfig:
         return self.heads * self.head_dim
 
 
-class Across(Protocol):
-    """Processes that each hold some of the tokens, see :mod:`generators.context_parallel`."""
-
-    def own_heads(self, heads: int) -> int:
-        """How many of so many heads this process looks with."""
-        ...
-
-    def by_heads(self, x: Tensor) -> Tensor:
-        """(B, heads, own tokens, D) → (B, own heads, all tokens, D)."""
-        ...
-
-    def by_tokens(self, x: Tensor, heads: int) -> Tensor:
-        """The inverse of :meth:`by_heads` for ``heads`` of all processes."""
-        ...
-
-
 class Attention(nn.Module):
     """From ``width`` to the tokens of a source of ``source_width``, with normalised keys and
     queries (Dehghani et al. 2023, arXiv:2302.05442), which keeps bf16 training calm.
-
-    ``across``: set where tokens are spread over processes; then keys and values of all of them come
-    together before they are looked at, and each process looks with some of the heads.
     """
-
-    across: Across | None = None
 
     def __init__(self, *, width: int, source_width: int, heads: int, head_dim: int) -> None:
         super().__init__()
@@ -81,14 +60,14 @@ class Attention(nn.Module):
         self.query_gain = nn.Parameter(torch.ones(head_dim))
         self.key_gain = nn.Parameter(torch.ones(head_dim))
 
+    def queries(self, x: Tensor) -> Tensor:
+        """(B, heads, N, head_dim) of ``x`` (B, N, width), not yet turned."""
+        return normalise(self._split(self.query(x)), self.query_gain)
+
     def keys_values(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        """Two (B, heads, M, head_dim) of ``source`` (B, M, source_width); keys not yet turned, so
-        that a cache of them can be moved in time. Across processes: own heads, all tokens.
-        """
-        keys, values = self._project(source)
-        if self.across is not None:
-            keys, values = self.across.by_heads(keys), self.across.by_heads(values)
-        return keys, values
+        """Two (B, heads, M, head_dim) of ``source`` (B, M, source_width); keys not yet turned."""
+        keys, values = self.key_value(source).chunk(2, dim=-1)
+        return normalise(self._split(keys), self.key_gain), self._split(values)
 
     def attend(
         self,
@@ -102,18 +81,13 @@ class Attention(nn.Module):
         """(B, N, width) of ``x`` (B, N, width) to keys that are turned already. ``angles``:
         positions of ``x``, see :mod:`generators.rope`; ``mask``: (N, M), True where it may look.
         """
-        queries = normalise(self._split(self.query(x)), self.query_gain)
+        queries = self.queries(x)
         if angles is not None:
             queries = rotate(queries, angles)
-        if self.across is not None:
-            queries = self.across.by_heads(queries)
-        seen = queries  # a process that has no heads left to look with
-        if queries.shape[1]:
-            seen = F.scaled_dot_product_attention(
-                queries.to(values), keys.to(values), values, attn_mask=mask
-            )
-        if self.across is not None:
-            seen = self.across.by_tokens(seen, self.heads)
+        return self.gather(look_up(queries, keys, values, mask=mask))
+
+    def gather(self, seen: Tensor) -> Tensor:
+        """(B, N, width) of what all heads saw, (B, heads, N, head_dim)."""
         out: Tensor = self.out(seen.transpose(1, 2).flatten(2))
         return out
 
@@ -124,20 +98,21 @@ class Attention(nn.Module):
         angles: Tensor | None = None,
         key_angles: Tensor | None = None,
     ) -> Tensor:
-        keys, values = self._project(source)
+        keys, values = self.keys_values(source)
         if key_angles is not None:
             keys = rotate(keys, key_angles)
-        if self.across is not None:
-            keys, values = self.across.by_heads(keys), self.across.by_heads(values)
         return self.attend(x, keys, values, angles)
-
-    def _project(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        keys, values = self.key_value(source).chunk(2, dim=-1)
-        return normalise(self._split(keys), self.key_gain), self._split(values)
 
     def _split(self, x: Tensor) -> Tensor:
         split = x.view(*x.shape[:2], self.heads, self.head_dim)
         return split.transpose(1, 2)  # (B, heads, N, head_dim)
+
+
+def look_up(queries: Tensor, keys: Tensor, values: Tensor, *, mask: Tensor | None = None) -> Tensor:
+    """(B, heads, N, head_dim) of what queries of that shape find."""
+    return F.scaled_dot_product_attention(
+        queries.to(values), keys.to(values), values, attn_mask=mask
+    )
 
 
 class Stream(nn.Module):
@@ -175,15 +150,28 @@ class Stream(nn.Module):
             nn.Linear(width, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, width)
         )
 
+    def before_look(self, x: Tensor, modulation: Tensor) -> Tensor:
+        """(B, N, width) that goes into the self-attention."""
+        shift, scale, _ = self._modulation(modulation, 0)
+        return (normalise(x) * (1 + scale) + shift).flatten(1, 2)
+
+    def after_look(
+        self, x: Tensor, modulation: Tensor, looked: Tensor, text: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """``looked``: (B, N, width) that came out of it; ``text``: keys and values of the text, as
+        :attr:`read` gives them.
+        """
+        _, _, gate = self._modulation(modulation, 0)
+        x = x + gate * looked.view_as(x)
+        read: Tensor = self.read.attend(normalise(x).flatten(1, 2), *text)
+        return x + read.view_as(x)
+
     def look_and_read(
         self, x: Tensor, modulation: Tensor, text: Tensor, look: Callable[[Tensor], Tensor]
     ) -> Tensor:
         """``look``: from what goes into the self-attention, (B, N, width), to what comes out."""
-        shift, scale, gate = self._modulation(modulation, 0)
-        inner = (normalise(x) * (1 + scale) + shift).flatten(1, 2)  # (B, N, width)
-        x = x + gate * look(inner).view_as(x)
-        read: Tensor = self.read(normalise(x).flatten(1, 2), text)
-        return x + read.view_as(x)
+        looked = look(self.before_look(x, modulation))
+        return self.after_look(x, modulation, looked, self.read.keys_values(text))
 
     def look_around(self, x: Tensor, modulation: Tensor, text: Tensor, angles: Tensor) -> Tensor:
         """:meth:`look_and_read` with all own tokens in sight."""

@@ -11,19 +11,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
-from generators.blocks import MODULATIONS, Stream, StreamConfig
+from generators.blocks import MODULATIONS, Stream, StreamConfig, look_up
 from generators.dit import DiT, StreamEnds, VideoTokens, initialise
 from generators.key_cache import CacheShape, KeyCache, Seats
-from generators.rope import grid_angles, rotate
+from generators.rope import Turn, grid_angles, rotate, turn_by, turned
 from generators.text import TextConfig, TextEncoder
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +55,35 @@ class Sight(NamedTuple):
     allowed: Tensor
 
 
+class Said(NamedTuple):
+    """A text as the blocks look at it: constant while it is said, so that it is made once.
+
+    ``summary``: (B, text width) · ``seats``: keys and values (B, heads, M, head_dim) of each block.
+    """
+
+    summary: Tensor
+    seats: list[Seats]
+
+
+class Across(Protocol):
+    """Processes that each hold some of the tokens, see :mod:`generators.context_parallel`. Keys and
+    values of all of them come together before they are looked at, and each process looks with some
+    of the heads.
+    """
+
+    def own_heads(self, heads: int) -> int:
+        """How many of so many heads this process looks with."""
+        ...
+
+    def by_heads(self, x: Tensor) -> Tensor:
+        """(B, heads, own tokens, D) → (B, own heads, all tokens, D)."""
+        ...
+
+    def by_tokens(self, x: Tensor, heads: int) -> Tensor:
+        """The inverse of :meth:`by_heads` for ``heads`` of all processes."""
+        ...
+
+
 class CausalBlock(nn.Module):
     """The picture half of a joint block, in sight of a past."""
 
@@ -73,31 +99,42 @@ class CausalBlock(nn.Module):
         *,
         angles: Tensor,
         key_angles: Tensor,
-        past: Seats | None = None,
-        seats: Tensor | None = None,
-        mask: Tensor | None = None,
+        seats: Tensor,
+        mask: Tensor,
     ) -> Tensor:
-        """Tokens (B, S, P, width). ``past``: seats whose last ones are filled with own keys; or
-        ``seats`` (M,), which own tokens are seen, with a ``mask`` (S·P, M).
+        """Tokens (B, S, P, width) of all moments at once. ``seats``: (M,), which tokens are seen,
+        with a ``mask`` (S·P, M).
         """
         attention = self.stream.look
 
         def look(inner: Tensor) -> Tensor:
-            keys, values = attention.keys_values(inner)
-            if past is not None:
-                past.keys[:, :, -keys.shape[2] :] = keys.to(past.keys)
-                past.values[:, :, -keys.shape[2] :] = values.to(past.values)
-                keys, values = past
-            elif seats is not None:
-                keys, values = keys[:, :, seats], values[:, :, seats]
+            keys, values = (one[:, :, seats] for one in attention.keys_values(inner))
             return attention.attend(inner, rotate(keys, key_angles), values, angles, mask=mask)
 
         x = self.stream.look_and_read(x, modulation, text, look)
         return self.stream.ponder(x, modulation)
 
+    def ask(self, x: Tensor, modulation: Tensor, turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of one moment (B, 1, P, width), turned to where it stands."""
+        attention = self.stream.look
+        inner = self.stream.before_look(x, modulation)
+        keys, values = attention.keys_values(inner)
+        return turned(attention.queries(inner), turn), turned(keys, turn), values
+
+    def answer(self, x: Tensor, modulation: Tensor, seen: Tensor, text: Seats) -> Tensor:
+        """The moment, after what all its heads saw (B, heads, P, head_dim), and the text."""
+        looked = self.stream.look.gather(seen)
+        x = self.stream.after_look(x, modulation, looked, text)
+        return self.stream.ponder(x, modulation)
+
 
 class CausalDiT(nn.Module):
-    """Velocities of pictures; see :class:`generators.dit.VideoTokens`."""
+    """Velocities of pictures; see :class:`generators.dit.VideoTokens`.
+
+    ``across``: set where tokens are spread over processes.
+    """
+
+    across: Across | None = None
 
     def __init__(self, config: CausalConfig) -> None:
         super().__init__()
@@ -136,42 +173,56 @@ class CausalDiT(nn.Module):
         out: Tensor = self.text(raw)
         return out
 
-    def cache(self, *, batch: int, place: Tensor, span_s: float) -> KeyCache:
-        """An empty past for streams of moments with tokens at ``place`` (P, 2), those of all
-        processes.
-        """
+    def hear(self, text: Tensor) -> Said:
+        """What the blocks look at of a text that was read (B, M, text width)."""
+        streams = (cast("CausalBlock", block).stream for block in self.blocks)
+        seats = [Seats(*stream.read.keys_values(text)) for stream in streams]
+        return Said(self.text.summary(text), seats)
+
+    def cache(self, *, batch: int, places: int, span_s: float) -> KeyCache:
+        """An empty past for streams of moments of so many places, those of all processes."""
         config = self.config
-        across = next(iter(self.streams)).look.across
         heads = config.video.heads
         shape = CacheShape(
             batch=batch,
             blocks=config.blocks,
-            heads=heads if across is None else across.own_heads(heads),
+            heads=heads if self.across is None else self.across.own_heads(heads),
             head_dim=config.video.head_dim,
             window=config.window(span_s),
+            places=places,
+            span_s=span_s,
         )
-        return KeyCache(shape, place, self.first.dtype)
+        return KeyCache(shape, self.first.device, self.first.dtype)
 
-    @property
-    def streams(self) -> Iterator[Stream]:
-        return (cast("CausalBlock", block).stream for block in self.blocks)
-
-    def step(self, moment: VideoTokens, text: Tensor, cache: KeyCache, *, keep: bool) -> Tensor:
+    def step(self, moment: VideoTokens, said: Said, cache: KeyCache, *, keep: bool) -> Tensor:
         """(B, 1, P, C) velocities of one moment after those in ``cache``. ``time_s`` is not used:
         the moment stands where the cache ends. ``keep``: remember it.
         """
-        order = torch.tensor(cache.order, device=moment.place.device)
-        times = order * moment.span_s[:, None]  # (B, held + 1)
-        head_dim = self.config.video.head_dim
-        key_angles = grid_angles(times, cache.place, head_dim)
-        angles = grid_angles(times[:, -1:], moment.place, head_dim)
-        x, modulation, end = self._enter(moment, self.text.summary(text))
-        for index, block in enumerate(self.blocks):
-            x = block(
-                x, modulation, text, angles=angles, key_angles=key_angles, past=cache.seats(index)
-            )
+        velocity = self.velocity(moment, self.turn(moment.place, cache), said, cache)
         if keep:
             cache.keep()
+        return velocity
+
+    def turn(self, place: Tensor, cache: KeyCache) -> Turn:
+        """By where the moment after those in ``cache`` stands."""
+        now_s = torch.full((1, 1), cache.now_s, device=place.device, dtype=torch.float64)
+        return turn_by(grid_angles(now_s, place, self.config.video.head_dim), self.first.dtype)
+
+    def velocity(self, moment: VideoTokens, turn: Turn, said: Said, cache: KeyCache) -> Tensor:
+        """:meth:`step` without what changes from one moment to the next."""
+        across = self.across
+        x, modulation, end = self._enter(moment, said.summary)
+        for index, one in enumerate(self.blocks):
+            block = cast("CausalBlock", one)
+            queries, keys, values = block.ask(x, modulation, turn)
+            if across is not None:
+                queries, keys, values = map(across.by_heads, (queries, keys, values))
+            seats = cache.put(index, keys, values)
+            # A process may have no heads left to look with.
+            seen = look_up(queries, *seats) if queries.shape[1] else queries
+            if across is not None:
+                seen = across.by_tokens(seen, self.config.video.heads)
+            x = block.answer(x, modulation, seen, said.seats[index])
         velocity: Tensor = self.video.leave(x, end)
         return velocity
 
@@ -202,6 +253,15 @@ class CausalDiT(nn.Module):
             )
         velocity: Tensor = self.video.leave(x[:, moments:], end[:, moments:])
         return velocity
+
+    def compile_looks(self, **options: Any) -> None:
+        """Have the parts of a look before and after the attention compiled, with the ``options`` of
+        :func:`torch.compile`; all blocks share what is compiled.
+        """
+        for one in self.blocks:
+            block = cast("CausalBlock", one)
+            block.ask = torch.compile(block.ask, **options)  # type: ignore[method-assign]
+            block.answer = torch.compile(block.answer, **options)  # type: ignore[method-assign]
 
     def _enter(self, video: VideoTokens, summary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens (B, S, P, width), modulations of the blocks and of the end."""

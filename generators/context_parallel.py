@@ -79,8 +79,7 @@ class HeadsAcross:
 
 def spread(model: CausalDiT, across: HeadsAcross) -> None:
     """From now on each process gives the model its own tokens, and all call it together."""
-    for stream in model.streams:
-        stream.look.across = across
+    model.across = across
 
 
 def _shares(count: int, processes: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -17,8 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from fractions import Fraction
 
-    from generators.causal_dit import CausalDiT
+    from generators.causal_dit import CausalConfig, Said
     from generators.context_parallel import HeadsAcross
+    from generators.key_cache import KeyCache
+
+
+class Streaming(Protocol):
+    """A :class:`~generators.causal_dit.CausalDiT`, or what stands in for one."""
+
+    @property
+    def config(self) -> CausalConfig: ...
+
+    def hear(self, text: Tensor) -> Said: ...
+
+    def cache(self, *, batch: int, places: int, span_s: float) -> KeyCache: ...
+
+    def step(self, moment: VideoTokens, said: Said, cache: KeyCache, *, keep: bool) -> Tensor: ...
 
 
 class Stage(NamedTuple):
@@ -33,7 +47,7 @@ class Stage(NamedTuple):
 
 
 def roll(
-    model: CausalDiT,
+    model: Streaming,
     stage: Stage,
     text: Callable[[], Tensor],
     *,
@@ -49,22 +63,27 @@ def roll(
     which calls this alike and gets the latents of all.
     """
     parts = model.config.video.parts
-    said = text()
-    batch, device = said.shape[0], said.device
+    read = text()
+    said = model.hear(read)
+    batch, device, kind = read.shape[0], read.device, read.dtype
     everywhere = place_grid(stage.rows, stage.columns, device)
     own = slice(None) if across is None else across.own
     span_s = float(CHUNK / stage.rate)
-    cache = model.cache(batch=batch, place=everywhere, span_s=span_s)
+    cache = model.cache(batch=batch, places=len(everywhere), span_s=span_s)
     nothing = torch.zeros(0, device=device)
     shape = (batch, 1, len(everywhere), sum(parts))
 
     def draw() -> Tensor:
         drawn = torch.randn(shape, generator=generator, device=generator.device)
-        return drawn.to(said)[:, :, own]
+        if device.type == "cuda" and drawn.device.type == "cpu":
+            drawn = drawn.pin_memory()  # else the copy waits for all that the GPU has to do
+        return drawn.to(read, non_blocking=True)[:, :, own]
 
     for number in count():
-        said = said if number == 0 else text()
-        known = torch.zeros(shape, device=device, dtype=said.dtype)[:, :, own]
+        latest = read if number == 0 else text()
+        if latest is not read:
+            read, said = latest, model.hear(latest)
+        known = torch.zeros(shape, device=device, dtype=kind)[:, :, own]
         given = torch.zeros(batch, 1, 2, dtype=torch.bool, device=device)
         given[:, :, 1] = number == 0  # nothing moves before the first key frame
         looks = (images or {}).get(number)
@@ -87,7 +106,7 @@ def roll(
             moment: VideoTokens = moment,
             held: Tensor = held,
             given: Tensor = given,
-            said: Tensor = said,
+            said: Said = said,
         ) -> Tensor:
             at = torch.where(held, moment.latents, state)
             levels = torch.where(given, 0.0, level)

@@ -8,6 +8,7 @@ of the picture.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -52,11 +53,28 @@ def grid_angles(time_s: Tensor, place: Tensor, head_dim: int) -> Tensor:
     ).flatten(1, 2)  # (B, S·P, head_dim/2)
 
 
-def rotate(x: Tensor, angles: Tensor) -> Tensor:
-    """``x`` (B, heads, N, head_dim) turned by ``angles`` (B, N, head_dim/2): the first half of a
-    head holds the real parts, the second the imaginary ones.
+class Turn(NamedTuple):
+    """Cosines and sines (B, 1, N, head_dim/2) of angles, for all heads."""
+
+    cos: Tensor
+    sin: Tensor
+
+
+def turn_by(angles: Tensor, kind: torch.dtype) -> Turn:
+    """Of angles (B, N, head_dim/2), in the type that turns."""
+    return Turn(angles.cos().to(kind)[:, None], angles.sin().to(kind)[:, None])
+
+
+def turned(x: Tensor, turn: Turn) -> Tensor:
+    """``x`` (…, heads, N, head_dim): the first half of a head holds the real parts, the second the
+    imaginary ones.
     """
-    cos = angles.cos().to(x.dtype)[:, None]  # (B, 1, N, head_dim/2)
-    sin = angles.sin().to(x.dtype)[:, None]
     real, imaginary = x.chunk(2, dim=-1)
-    return torch.cat([real * cos - imaginary * sin, real * sin + imaginary * cos], dim=-1)
+    return torch.cat(
+        [real * turn.cos - imaginary * turn.sin, real * turn.sin + imaginary * turn.cos], dim=-1
+    )
+
+
+def rotate(x: Tensor, angles: Tensor) -> Tensor:
+    """``x`` (B, heads, N, head_dim) turned by ``angles`` (B, N, head_dim/2)."""
+    return turned(x, turn_by(angles, x.dtype))

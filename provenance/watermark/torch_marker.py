@@ -8,6 +8,7 @@ levels.
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import cv2
@@ -22,6 +23,8 @@ from provenance.watermark.carrier import PATTERN_SIGMA
 from provenance.watermark.marker import ClipMarker, louder_until, moment_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from provenance.keys import CarrierKey
@@ -87,8 +90,12 @@ class TorchClipMarker:
         ``time_s`` is the frame's time in the original, 0 for the first. Raises
         :class:`FrameError` for another shape, type or device.
         """
+        return self.mark_all(luma[None], times_s=[time_s])[0]
+
+    def mark_all(self, luma: Tensor, *, times_s: Sequence[float]) -> Tensor:
+        """:meth:`mark` of frames (T, H, W) after each other, in fewer steps."""
         if (
-            luma.shape != self._size
+            luma.shape != (len(times_s), *self._size)
             or luma.dtype != torch.uint8
             or luma.device.type != self._device.type
         ):
@@ -97,12 +104,17 @@ class TorchClipMarker:
                 f"clip of {self._size} uint8 on {self._device}",
                 hint="all frames of a clip have one size, and live on the marker's device",
             )
-        moment = moment_of(time_s)
-        if moment != self._drawn_at:
-            self._draw(luma, moment[0])
-            self._drawn_at = moment
-        assert self._change is not None
-        return (luma.to(torch.int16) + self._change).clamp_(0, 255).to(torch.uint8)
+        marked, done = torch.empty_like(luma), 0
+        for moment, same in groupby(map(moment_of, times_s)):
+            frames = slice(done, done + len(list(same)))
+            if moment != self._drawn_at:
+                self._draw(luma[frames.start], moment[0])
+                self._drawn_at = moment
+            assert self._change is not None
+            changed = luma[frames].to(torch.int16) + self._change
+            marked[frames] = changed.clamp_(0, 255)
+            done = frames.stop
+        return marked
 
     def _draw(self, luma: Tensor, slot: int) -> None:
         """Compute the change for the frames from here on: (H, W) int16."""
@@ -113,7 +125,10 @@ class TorchClipMarker:
         small = (exact + 0.5).floor() if halved else exact.round()
         if self._soft is None or self._soft[0] != slot:
             drawn = cv2.GaussianBlur(self._plan.pattern(slot), (0, 0), PATTERN_SIGMA)
-            self._soft = (slot, torch.from_numpy(np.asarray(drawn, np.float32)).to(self._device))
+            here = torch.from_numpy(np.asarray(drawn, np.float32))
+            if self._device.type == "cuda":
+                here = here.pin_memory()  # else the copy waits for all that the GPU has to do
+            self._soft = (slot, here.to(self._device, non_blocking=True))
         residual = self._soft[1] * visibility_bound(small, self._previous)
         rows, columns = self._enlarge
         full = rows @ residual @ columns

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from click.testing import CliRunner
 
 from benchmarks.stream import main
@@ -19,13 +20,17 @@ SHAPE = CausalConfig(
 )
 
 
-def test_every_stage_runs_in_the_shape_of_the_full_size(monkeypatch):
+@pytest.mark.parametrize(
+    "ways", [["--offload"], ["--record", "--float8", "--half"], ["--show-on", "cpu"]]
+)
+def test_every_stage_runs_in_the_shape_of_the_full_size(monkeypatch, ways):
     monkeypatch.setitem(STREAMING, "helios-1.0", SHAPE)
     arguments = ["--size", "256x144", "--seconds", "0.3", "--device", "cpu"]
-    ran = CliRunner().invoke(main, [*arguments, "--offload"])
+    ran = CliRunner().invoke(main, [*arguments, *ways])
     assert ran.exit_code == 0, (ran.output, ran.exception)
     facts = json.loads(ran.stdout)
     assert facts["frames"] == 9
+    assert facts["ways"]["float8"] == facts["ways"]["recorded"] == ("--float8" in ways)
     assert 0 < facts["first_frame_s"] < facts["total_s"]
     assert set(facts["stages_s"]) == {
         "transformer", "decoding and super-resolution", "mark", "to the host",
