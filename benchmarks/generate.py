@@ -51,10 +51,11 @@ PROMPT = "a red ball bounces on a beach, waves breaking, film look"
 
 
 class Stages:
-    """Wall time by stage, the device's work included."""
+    """Wall time by stage, the work of the devices included."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *others: torch.device) -> None:
         self.device = device
+        self._devices = {device, *others}
         self.seconds: dict[str, float] = defaultdict(float)
 
     @contextmanager
@@ -66,8 +67,9 @@ class Stages:
         self.seconds[name] += time.perf_counter() - before
 
     def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        for device in self._devices:
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
 
 
 def build(config: DiTConfig, device: torch.device, *, offload: bool, compiled: bool) -> DiT:

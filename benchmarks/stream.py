@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LATENT = 16  # pixels a side of a latent of the codec
+_COMPARED = 4  # moments
 _FLOAT8_FROM = (9, 0)  # of what a GPU can
 
 
@@ -90,7 +91,7 @@ class Ways(NamedTuple):
     offload: bool
 
 
-def build(config: CausalConfig, device: torch.device, ways: Ways) -> CausalDiT:
+def build(config: CausalConfig, device: torch.device, *, offload: bool) -> CausalDiT:
     """Random weights in bfloat16, made where they are used; the same in every process."""
 
     def block() -> CausalBlock:
@@ -99,29 +100,25 @@ def build(config: CausalConfig, device: torch.device, ways: Ways) -> CausalDiT:
 
     torch.manual_seed(0)
     with torch.device(device), default_type(torch.bfloat16):
-        model = CausalDiT(replace(config, blocks=0 if ways.offload else config.blocks))
-    if ways.offload:
+        model = CausalDiT(replace(config, blocks=0 if offload else config.blocks))
+    if offload:
         packed = [pack(block().state_dict()) for _ in range(config.blocks)]
         model.config = config
         model.blocks = StreamedBlocks(packed, block, device)  # type: ignore[assignment]
     model.requires_grad_(requires_grad=False)
-    if ways.float8 and not ways.offload:
-        to_float8(model.blocks)
-    if ways.compiled and not ways.offload:
-        model.compile_looks(dynamic=False)
     return model
 
 
 def moments(
-    nets: Nets, wanted: Wanted, grid: tuple[int, int], across: HeadsAcross | None
+    model: CausalDiT, player: Streaming, wanted: Wanted, across: HeadsAcross | None
 ) -> Iterator[Tensor]:
     """Latents (1, P, C), as many as the frames need."""
-    device = nets.model.first.device
-    raw = encode_bytes([PROMPT], nets.model.config.text.max_bytes).to(device)
-    text = nets.model.read(raw)
+    rows, columns = grid_of(wanted.size, model.config.fold)
+    raw = encode_bytes([PROMPT], model.config.text.max_bytes).to(model.first.device)
+    text = model.read(raw)
     stream = roll(
-        nets.player,
-        Stage(rows=grid[0], columns=grid[1], rate=wanted.rate, steps=wanted.looks),
+        player,
+        Stage(rows=rows, columns=columns, rate=wanted.rate, steps=wanted.looks),
         lambda: text,
         generator=torch.Generator().manual_seed(0),
         across=across,
@@ -148,7 +145,6 @@ def stream_once(
     """One stream; returns seconds from the request to the first frame on the host, and to the last.
     ``stages``: where given, the device is waited for after each.
     """
-    grid = grid_of(wanted.size, nets.model.config.fold)
     marker = TorchClipMarker(
         payload=PAYLOAD, key=KEY, width=wanted.size[0], height=wanted.size[1], device=nets.shown_on
     )
@@ -157,7 +153,7 @@ def stream_once(
         return nullcontext() if stages is None else stages.stage(name)
 
     started, first_s, sent, done = time.perf_counter(), 0.0, 0, 0
-    coming = moments(nets, wanted, grid, across)
+    coming = moments(nets.model, nets.player, wanted, across)
     nets.showing.begin()
     on_the_way: deque[Callable[[], list[Tensor]]] = deque()
 
@@ -233,7 +229,7 @@ def main(
         dist.init_process_group("nccl" if on_gpu else "gloo")
     fast = on_gpu and torch.cuda.get_device_capability(target) >= _FLOAT8_FROM
     ways = Ways(
-        compiled=on_gpu if compiled is None else compiled,
+        compiled=(on_gpu if compiled is None else compiled) and not offload,
         recorded=(on_gpu if recorded is None else recorded) and processes == 1 and not offload,
         float8=(fast if float8 is None else float8) and not offload,
         half=on_gpu if half is None else half,
@@ -244,10 +240,39 @@ def main(
     wanted = Wanted(
         (int(width), int(height)), Fraction(rate), max(1, round(seconds * Fraction(rate))), steps
     )
+    shown_on = target if show_on is None else torch.device(show_on)
+    with torch.inference_mode(), _looking(attention):
+        measured = measure(config, wanted, ways, target, shown_on, processes, output)
+    if measured is not None:
+        measured |= {
+            "preset": name, "size": size, "processes": processes, "attention": attention,
+            "ways": ways._asdict(), "shown_on": str(shown_on),
+            "device": torch.cuda.get_device_name(target) if on_gpu else "CPU",
+            "peak_gb": round(torch.cuda.max_memory_allocated(target) / 1e9, 2) if on_gpu else None,
+        }  # fmt: skip
+        click.echo(json.dumps(measured, indent=2))
+    if processes > 1:
+        dist.destroy_process_group()
+
+
+def measure(
+    config: CausalConfig,
+    wanted: Wanted,
+    ways: Ways,
+    target: torch.device,
+    shown_on: torch.device,
+    processes: int,
+    output: Path | None,
+) -> dict[str, Any] | None:
+    """What is reported, in the first of the processes."""
     grid = grid_of(wanted.size, config.fold)
     before = time.perf_counter()
-    model = build(config, target, ways)
-    shown_on = target if show_on is None else torch.device(show_on)
+    model = build(config, target, offload=ways.offload)
+    plain = list(islice(moments(model, model, wanted, None), _COMPARED))
+    if ways.float8:
+        to_float8(model.blocks)
+    if ways.compiled:
+        model.compile_looks(dynamic=False)
     codec = VideoCodec(VideoCodecConfig()).to(shown_on).eval()
     upscaler = SuperResolution().to(shown_on).eval()
     nets = Nets(
@@ -257,41 +282,34 @@ def main(
         HostCopies(shown_on),
         shown_on,
     )
-    built_s = time.perf_counter() - before
-    across = None
-    if processes > 1:
-        across = HeadsAcross.joined(grid[0] * grid[1])
+    across = HeadsAcross.joined(grid[0] * grid[1]) if processes > 1 else None
+    if across is not None:
         spread(model, across)
+    told = {"built_s": time.perf_counter() - before}
+    told["warm_s"] = stream_once(nets, wanted, across=across, stages=None)["total_s"]
+    made = list(islice(moments(model, nets.player, wanted, across), _COMPARED))
+    told["unlike_plain"] = _unlike(made, plain)
+    if target.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(target)
+    told |= stream_once(nets, wanted, across=across, stages=None)
+    stages = Stages(target, shown_on)
+    stream_once(nets, wanted, across=across, stages=stages)
     rank = 0 if across is None else across.rank
-    with torch.inference_mode(), _looking(attention):
-        before = time.perf_counter()
-        stream_once(nets, wanted, across=across, stages=None)
-        warm_s = time.perf_counter() - before
-        if on_gpu:
-            torch.cuda.reset_peak_memory_stats(target)
-        times = stream_once(nets, wanted, across=across, stages=None)
-        stages = Stages(shown_on)
-        stream_once(nets, wanted, across=across, stages=stages)
-        encoding = None
-        if output is not None:
-            if rank == 0:
-                encoding = Encoding(output, wanted.size, wanted.rate, model="helios-1.0")
-            whole = time.perf_counter()
-            stream_once(nets, wanted, across=across, stages=None, encoding=encoding)
-            if encoding is not None:
-                encoding.put(None)
-                encoding.join()
-                times["with_a_signed_file_s"] = time.perf_counter() - whole
-    if rank == 0:
-        _report(config, wanted, times, stages, {
-            "preset": name, "size": size, "processes": processes, "attention": attention,
-            "ways": ways._asdict(), "built_s": round(built_s, 1), "warm_s": round(warm_s, 1),
-            "device": torch.cuda.get_device_name(target) if on_gpu else "CPU",
-            "shown_on": str(shown_on),
-            "peak_gb": round(torch.cuda.max_memory_allocated(target) / 1e9, 2) if on_gpu else None,
-        })  # fmt: skip
-    if processes > 1:
-        dist.destroy_process_group()
+    if output is not None:
+        whole = time.perf_counter()
+        encoding = None if rank else Encoding(output, wanted.size, wanted.rate, model="helios-1.0")
+        stream_once(nets, wanted, across=across, stages=None, encoding=encoding)
+        if encoding is not None:
+            encoding.put(None)
+            encoding.join()
+        told["with_a_signed_file_s"] = time.perf_counter() - whole
+    return None if rank else _report(config, wanted, told, stages)
+
+
+def _unlike(made: list[Tensor], plain: list[Tensor]) -> float:
+    """Share of their size by which latents are off from those of the plain way."""
+    first, second = torch.stack(made).float(), torch.stack(plain).float()
+    return float((first - second).norm() / second.norm())
 
 
 def _looking(attention: str) -> Any:
@@ -305,25 +323,19 @@ def _looking(attention: str) -> Any:
 
 
 def _report(
-    config: CausalConfig,
-    wanted: Wanted,
-    times: dict[str, float],
-    stages: Stages,
-    facts: dict[str, Any],
-) -> None:
+    config: CausalConfig, wanted: Wanted, told: dict[str, float], stages: Stages
+) -> dict[str, Any]:
     with torch.device("meta"):
-        facts["parameters"] = parameter_count(CausalDiT(config))
-    spent = sum(stages.seconds.values())
-    facts |= {
+        parameters = parameter_count(CausalDiT(config))
+    return {key: round(value, 4) for key, value in told.items()} | {
+        "parameters": parameters,
         "frames": wanted.frames,
         "looks": wanted.looks,
-        "frames_per_s": round(wanted.frames / times["total_s"], 2),
-        "times_real_time": round(float(wanted.frames / wanted.rate) / times["total_s"], 3),
+        "frames_per_s": round(wanted.frames / told["total_s"], 2),
+        "times_real_time": round(float(wanted.frames / wanted.rate) / told["total_s"], 3),
         "stages_s": {stage: round(value, 4) for stage, value in stages.seconds.items()},
-        "mark_share": round(stages.seconds["mark"] / spent, 4),
+        "mark_share": round(stages.seconds["mark"] / sum(stages.seconds.values()), 4),
     }
-    facts |= {key: round(value, 4) for key, value in times.items()}
-    click.echo(json.dumps(facts, indent=2))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ def test_every_stage_runs_in_the_shape_of_the_full_size(monkeypatch, ways):
     facts = json.loads(ran.stdout)
     assert facts["frames"] == 9
     assert facts["ways"]["float8"] == facts["ways"]["recorded"] == ("--float8" in ways)
+    assert (facts["unlike_plain"] == 0) == ("--float8" not in ways)
+    assert facts["unlike_plain"] < 0.1
     assert 0 < facts["first_frame_s"] < facts["total_s"]
     assert set(facts["stages_s"]) == {
         "transformer", "decoding and super-resolution", "mark", "to the host",
