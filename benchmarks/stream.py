@@ -21,7 +21,7 @@ import json
 import os
 import time
 from collections import deque
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -70,6 +70,7 @@ class Nets(NamedTuple):
     showing: Showing
     copies: HostCopies
     shown_on: torch.device
+    beside: torch.cuda.Stream | None  # where pictures are made of latents, beside the next ones
 
 
 class Wanted(NamedTuple):
@@ -134,6 +135,16 @@ def grid_of(size: tuple[int, int], fold: int) -> tuple[int, int]:
     return ceil(size[1] / side), ceil(size[0] / side)
 
 
+@contextmanager
+def _on(beside: torch.cuda.Stream | None, made: Tensor) -> Iterator[None]:
+    """Work with ``made`` there, once it is ready."""
+    if beside is not None:
+        beside.wait_stream(torch.cuda.current_stream(made.device))
+        made.record_stream(beside)
+    with torch.cuda.stream(beside):
+        yield
+
+
 def stream_once(
     nets: Nets,
     wanted: Wanted,
@@ -165,16 +176,10 @@ def stream_once(
         if encoding is not None:
             encoding.put(here[0].numpy())
 
-    while True:
-        with stage("transformer"):
-            step = next(coming, None)
-        if step is None:
-            break
-        if across is not None and across.rank:
-            continue  # the first process alone decodes
+    def show(step: Tensor) -> None:
+        nonlocal sent
         with stage("decoding and super-resolution"):
-            tokens = step.to(nets.shown_on, non_blocking=True)
-            levels = nets.showing.levels(tokens)
+            levels = nets.showing.levels(step)
             luma, chroma = nets.showing.planes(levels)
         fresh = range(sent, min(sent + len(levels), wanted.frames))
         sent = fresh.stop
@@ -187,6 +192,17 @@ def stream_once(
             on_the_way.append(nets.copies.send([one[: len(fresh)] for one in form]))
             while len(on_the_way) > (1 if done and stages is None else 0):
                 arrive()
+
+    while True:
+        with stage("transformer"):
+            step = next(coming, None)
+        if step is None:
+            break
+        if across is not None and across.rank:
+            continue  # the first process alone decodes
+        step = step.to(nets.shown_on, non_blocking=True)
+        with _on(nets.beside, step):
+            show(step)
     while on_the_way:
         arrive()
     return {"first_frame_s": first_s, "total_s": time.perf_counter() - started}
@@ -281,6 +297,7 @@ def measure(
         Showing(codec, upscaler, wanted.size, grid[0], half=ways.half, compiled=ways.compiled),
         HostCopies(shown_on),
         shown_on,
+        torch.cuda.Stream(shown_on) if shown_on.type == "cuda" else None,  # type: ignore[no-untyped-call]
     )
     across = HeadsAcross.joined(grid[0] * grid[1]) if processes > 1 else None
     if across is not None:

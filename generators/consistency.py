@@ -30,6 +30,7 @@ def few_steps(
     levels = noise_levels(steps, SHIFT)[:-1]
     state = draw()
     for level, following in zip(levels, [*levels[1:], 0.0], strict=True):
-        found = clean_of(state, velocity(state, level), state.new_tensor(level))
-        state = mix(found, draw(), state.new_tensor(following)) if following else found
+        # Filled in where it is: a number that is copied to a GPU waits for all of its work.
+        found = clean_of(state, velocity(state, level), state.new_full((), level))
+        state = mix(found, draw(), state.new_full((), following)) if following else found
     return state
