@@ -20,6 +20,7 @@ import numpy as np
 
 from provenance.audio_watermark.echo import EchoLimit
 from provenance.audio_watermark.masking import Masking
+from provenance.audio_watermark.thrift import Thrift
 from provenance.audio_watermark.tile import (
     COLUMN_S,
     COLUMNS,
@@ -41,14 +42,13 @@ FRAME_S = 0.04
 _OVERLAP = 4  # frames over every sample
 _STEPS = 4  # of a hop, each a quarter of a hundredth of a second, in which echoes are limited
 _BUDGET_DB = 20.0  # below the sound, of a mark that is nowhere at its limit
-_LEAST_SNR_DB = 25.7  # of every second: where little is at its limit, the budget shrinks to this
+_SNR_DB = 28.15  # of every second: where little is at its limit, the budget shrinks to this
 _MOST = 8.0 / 8.686  # nepers
 _OVER_MASK_DB = 9.0  # at most, in any critical band of a frame: what robustness costs
 _AROUND_S = 0.5  # on either side, over which the sound's power is averaged
 _SOFTEST = 1e-6  # mean square, full scale 1, below which sound fades into silence: -60 dB
 _CLEAR = 1.6  # steepness of the way from one cell to the next
 _BATCH = 64  # frames
-_REMEMBERED = 1024  # frames more than are needed, so that forgetting is rare
 
 
 class SoundMarker:
@@ -107,15 +107,14 @@ class SoundMarker:
         self._most = _MOST * min(strength, 2.0)
         # A window of sin² over noise of power p gives bins of power p · frame / 2.
         self._floor = _SOFTEST * self._frame / 2
-        self._around = max(1, round(_AROUND_S / self._hop_s))
         # The first frame is centred on the first sample.
         self._input = np.zeros((self._frame // 2, channels), np.float32)
         self._sums = np.zeros((self._frame, channels), np.float32)
         self._spectra: list[NDArray[np.complex64]] = []
         self._original = np.zeros((0, channels), np.float32)
-        self._powers = _RunningSum()  # of all frames
-        self._spent = _RunningSum()  # of the mark, in all frames marked
-        self._allowed = strength**2 * 10 ** (-_LEAST_SNR_DB / 10)
+        self._around = max(1, round(_AROUND_S / self._hop_s))
+        allowed = strength**2 * 10 ** (-_SNR_DB / 10)
+        self._thrift = Thrift(allowed=allowed, around=self._around)
         self._next = 0  # the frame that is marked next
         self._lead = self._frame // 2  # samples before the first that are still to be dropped
         self._finished = False
@@ -139,24 +138,28 @@ class SoundMarker:
     def _run(self, samples: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
         self._input = np.concatenate([self._input, samples])
         self._analyse()
-        total = self._powers.count
+        total = self._thrift.count
         ready = total if last else total - self._around
-        parts = []
+        parts = [self._sums[:0]]
         while self._next < ready:
             # Always the same batches, however the sound was cut: sums come out the same.
             count = min(_BATCH, ready - self._next)
             if count < _BATCH and not last:
                 break
-            parts.append(self._synthesise(count))
-        marked = np.concatenate(parts) if parts else self._sums[:0]
-        dropped = min(self._lead, len(marked))
+            parts.append(self._laid(self._synthesise(count), last=self._next == total))
+        return np.concatenate(parts)
+
+    def _laid(self, mark: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
+        """The marked samples that are ready once this ``mark`` came."""
+        dropped = min(self._lead, len(mark))
         self._lead -= dropped
-        marked = marked[dropped:][: len(self._original)]
-        original, self._original = self._original[: len(marked)], self._original[len(marked) :]
-        original, marked = self._echo.push(original, marked, last=last)
+        mark = mark[dropped:][: len(self._original)]
+        original, self._original = self._original[: len(mark)], self._original[len(mark) :]
+        original, mark = self._echo.push(original, mark, last=last)
+        self._thrift.measure(original, mark)
         # No louder than full scale because of the mark.
         most = np.maximum(np.abs(original), 1.0)
-        return np.asarray(np.clip(original + marked, -most, most), np.float32)
+        return np.asarray(np.clip(original + mark, -most, most), np.float32)
 
     def _analyse(self) -> None:
         count = (len(self._input) - self._frame) // self._hop + 1
@@ -167,7 +170,7 @@ class SoundMarker:
         spectrum = np.fft.rfft(frames * self._window, axis=1)
         power = (np.abs(spectrum) ** 2).sum((1, 2), dtype=np.float64)
         self._spectra += list(spectrum[:, self._bins].astype(np.complex64))
-        self._powers.add(power)
+        self._thrift.add(power)
         self._input = self._input[count * self._hop :]
 
     def _synthesise(self, count: int) -> NDArray[np.float32]:
@@ -177,12 +180,13 @@ class SoundMarker:
         numbers = np.arange(self._next, self._next + count)
         self._next += count
         power = (np.abs(spectra) ** 2).sum(2)
-        share = self._budget * np.sqrt(self._loudness(numbers))[:, None]
+        share = self._budget * np.sqrt(self._thrift.loudness(numbers))[:, None]
         share = np.minimum(self._most, share / np.sqrt(power + 1e-20))
         share *= power / (power + self._floor)
         share *= self._masked(share, power)
-        share *= self._thrift((np.square(share) * power).sum(1), numbers)[:, None]
-        gain = np.exp(share * (self._signs(numbers) @ self._rows.T)) - 1
+        share *= self._signs(numbers) @ self._rows.T
+        share *= self._thrift.scale((np.square(share) * power).sum(1), numbers)[:, None]
+        gain = np.exp(share) - 1
         full = np.zeros((count, self._frame // 2 + 1, self._channels), np.complex64)
         full[:, self._bins] = spectra * gain[:, :, None].astype(np.float32)
         # sin² windows a quarter of a frame apart add up to 2.
@@ -204,28 +208,6 @@ class SoundMarker:
         each = np.minimum(1.0, np.sqrt(allowed / np.maximum(change, 1e-30)))
         return np.asarray(each @ self._masking.member.T)
 
-    def _thrift(
-        self, energy: NDArray[np.floating], numbers: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        """(frames,) what the mark is scaled with, so that none of its seconds is too loud.
-
-        ``energy``: of the mark in the frames with these ``numbers``.
-        """
-        self._spent.add(energy)
-        before = np.maximum(numbers + 1 - 2 * self._around, 0)
-        spent = self._spent.between(before, numbers + 1)
-        heard = np.maximum(self._powers.between(before, numbers + 1), self._loudness(numbers))
-        for sums in (self._spent, self._powers):
-            sums.forget(int(before[0]))
-        return np.minimum(1.0, np.sqrt(self._allowed * heard / np.maximum(spent, 1e-20)))
-
-    def _loudness(self, numbers: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Mean power around the frames with these ``numbers``."""
-        first = np.maximum(numbers - self._around, 0)
-        last = np.minimum(numbers + self._around + 1, self._powers.count)
-        mean = self._powers.between(first, last) / (last - first)
-        return np.asarray(np.maximum(mean, 0.0), np.float64)
-
     def _signs(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
         """(frames, 44): what the tile says at the middle of each frame, between −1 and 1."""
         place = (self._start_s + numbers * self._hop_s) / COLUMN_S
@@ -236,31 +218,6 @@ class SoundMarker:
         before = first - slots[0] * COLUMNS
         weights = _between_cells(place - first, columns)
         return np.asarray(weights @ signs[before : before + columns], np.float32)
-
-
-class _RunningSum:
-    """Sums over stretches of a growing row of numbers, whose beginning may be forgotten."""
-
-    def __init__(self) -> None:
-        self._first = 0
-        self._sums = np.zeros(1)
-
-    @property
-    def count(self) -> int:
-        """How many numbers came, forgotten ones too."""
-        return self._first + len(self._sums) - 1
-
-    def add(self, numbers: NDArray[np.floating]) -> None:
-        self._sums = np.concatenate([self._sums, self._sums[-1] + np.cumsum(numbers)])
-
-    def between(self, first: NDArray[np.intp], last: NDArray[np.intp]) -> NDArray[np.float64]:
-        """The sums of the numbers from each of ``first`` up to, not with, each of ``last``."""
-        return np.asarray(self._sums[last - self._first] - self._sums[first - self._first])
-
-    def forget(self, before: int) -> None:
-        if before - self._first > _REMEMBERED:
-            self._sums = self._sums[before - self._first :]
-            self._first = before
 
 
 def _between_cells(place: NDArray[np.float64], cells: int) -> NDArray[np.float32]:

@@ -44,10 +44,11 @@ _FAR = math.log(2.05)
 _MOST_PITCH = math.log(2) * 3.5 / 12  # three semitones and a half
 _HINTED = 4.0  # standard deviations of the pilot in a coarse map that are refined,
 _LISTENED = 4.5  # and then as many for a full one: chance gives 4.2, and less than 4.5 refined
-_PROMISING = 3.3  # below which nothing is decoded
-_BORDERLINE = 4.2  # from which on more words are tried: chance is there in one search of 200
-_STANDING_OUT = 5.0  # the same where the highest of many places was picked
-_PATIENT_LIST = 8 * fec.LIST_SIZE
+_AGREEMENT = 0.5  # of a standard deviation: what agreement of the payload is worth beside the pilot
+_PROMISING = 3.0  # of both, below which nothing is decoded
+# From how many on more words are tried, and how many: chance is there in one search of 15, of 200.
+_PATIENCE = ((3.3, 8 * fec.LIST_SIZE), (4.0, 64 * fec.LIST_SIZE))
+_PICKED = 0.8  # more of them where the highest of many places was picked
 _PHASES = (0.0, 0.5)  # of a spot
 _DOUBT = 300.0  # standard deviations that a skew has to gain to be believed
 _KEPT = 5
@@ -84,10 +85,11 @@ class Place(NamedTuple):
     """Where the tile lies in a stretch of sound: spot ``shift`` + ``phase`` of the fold.
 
     ``score``: standard deviations of the pilot over chance there. ``base``: of the map that shows
-    it.
+    it. ``standing``: the same of the pilot and of how far the payload agrees with itself.
     """
 
     score: float
+    standing: float
     stretch: Stretch
     phase: float
     shift: int
@@ -134,7 +136,7 @@ class SoundSearch:
             for phase in _PHASES
         ]
         best.sort(key=_as_marked, reverse=True)
-        found = self._decoded(section, best, patient_from=_BORDERLINE)
+        found = self._decoded(section, best)
         peak = Peak(max(place.score for place in straight), SPOTS * len(straight))
         if found is not None or reach == "straight":
             return found, peak
@@ -168,8 +170,10 @@ class SoundSearch:
         """The pilot's best place in the map at ``base``, folded as for ``ratio`` times its time."""
         spots = folded(section.map_at(base), ratio=1 / ratio, start=phase)
         score, shift = self.best_shift(spots)
+        agreement = self.tile.agreement(cells_of(spots, shift))
+        standing = (score + _AGREEMENT * agreement) / math.hypot(1, _AGREEMENT)
         stretch = Stretch(time=base.time * ratio, pitch=base.pitch)
-        return Place(score, stretch, phase, shift, base)
+        return Place(score, standing, stretch, phase, shift, base)
 
     def _anywhere(self, section: Section) -> tuple[Found | None, float]:
         """The payload if one is read, and the highest pilot of the places looked at closely."""
@@ -211,7 +215,7 @@ class SoundSearch:
             for ratio in _LAST_RATIOS
             for phase in _PHASES
         )
-        return self._decoded(section, [best], patient_from=_STANDING_OUT), score
+        return self._decoded(section, [best], picked=_PICKED), score
 
     def _refined(self, section: Section, hint: _Hint) -> _Hint:
         """The best hint near ``hint``, in coarse maps."""
@@ -224,29 +228,30 @@ class SoundSearch:
         return best
 
     def _decoded(
-        self, section: Section, places: Iterable[Place], *, patient_from: float
+        self, section: Section, places: Iterable[Place], *, picked: float = 0.0
     ) -> Found | None:
         for place in places:
-            if place.score < _PROMISING:
+            if place.standing < _PROMISING:
                 continue
+            words = [words for least, words in _PATIENCE if place.standing >= least + picked]
             ratio = place.base.time / place.stretch.time
             spots = folded(section.map_at(place.base), ratio=ratio, start=place.phase)
-            patient = place.score >= patient_from
-            payload = self.read(cells_of(spots, place.shift), patient=patient)
+            payload = self.read(cells_of(spots, place.shift), patience=words)
             if payload is not None:
                 return Found(payload, place)
         return None
 
-    def read(self, cells: NDArray[np.float32], *, patient: bool = False) -> Payload | None:
+    def read(self, cells: NDArray[np.float32], *, patience: Sequence[int] = ()) -> Payload | None:
         """The payload of (44, 64) ``cells``, if one of the likeliest words has a right tag.
 
-        ``patient``: if none has, more words are looked at, eight times as many, that begin as most
-        payloads do.
+        ``patience``: how many more words are looked at if none has, and how many if none of those
+        has. They begin as most payloads do.
         """
         llr = self.tile.payload_llr(cells)
         payload = self._picked(fec.decode(llr))
-        if payload is None and patient:
-            payload = self._picked(fec.decode(llr, list_size=_PATIENT_LIST, assumed=usual()))
+        for words in patience:
+            if payload is None:
+                payload = self._picked(fec.decode(llr, list_size=words, assumed=usual()))
         return payload
 
     def _picked(self, words: NDArray[np.uint8]) -> Payload | None:
@@ -259,8 +264,8 @@ class SoundSearch:
 
 
 def _as_marked(place: Place) -> float:
-    """The score, a little less for a stretch that nothing but noise may have chosen."""
-    return place.score - _DOUBT * abs(place.stretch.time - 1)
+    """How it stands out, a little less for a stretch that nothing but noise may have chosen."""
+    return place.standing - _DOUBT * abs(place.stretch.time - 1)
 
 
 def _apart(hints: Sequence[_Hint]) -> list[_Hint]:

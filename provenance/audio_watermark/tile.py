@@ -129,6 +129,17 @@ class SoundTile:
         summed = np.bincount(np.arange(PAYLOAD_CELLS) % fec.CODED_BITS, weights=told)
         return summed.astype(np.float32)
 
+    def agreement(self, cells: NDArray[np.float32]) -> float:
+        """How far the cells that carry the same bit agree in (44, 64) folded ``cells``.
+
+        In standard deviations of what fair coins would; the payload need not be known.
+        """
+        told = cells.reshape(-1)[self.payload] * self.payload_mask
+        bit = np.arange(PAYLOAD_CELLS) % fec.CODED_BITS
+        sums, squares, fourths = (np.bincount(bit, weights=told**n) for n in (1, 2, 4))
+        variance = 2 * (squares**2 - fourths).sum()
+        return float((sums**2 - squares).sum() / np.sqrt(max(variance, 1e-12)))
+
     def _heights(
         self, cells: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

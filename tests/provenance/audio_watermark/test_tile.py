@@ -6,6 +6,7 @@ import numpy as np
 
 from provenance import fec
 from provenance.audio_watermark import tile as layout
+from provenance.audio_watermark.search import SoundSearch
 from provenance.audio_watermark.tile import COLUMNS, ROWS, band_edges, lay_out
 from provenance.keys import DEFAULT_CARRIER_KEY, CarrierKey
 from provenance.payload import pack, unpack
@@ -83,3 +84,27 @@ def test_bands_that_hold_noise_alone_say_little():
     cells[:12] = 0
     assert _reliability(tile.payload_llr(cells), bits) > spoiled
     assert np.isfinite(tile.payload_llr(np.zeros((44, 64), np.float32))).all()
+
+
+def test_cells_that_carry_the_same_bit_agree():
+    rng = np.random.default_rng(2)
+    tile = lay_out(DEFAULT_CARRIER_KEY)
+    pattern = tile.pattern(pack(PAYLOAD, DEFAULT_CARRIER_KEY.secret), 0)
+    noise = rng.normal(0, 1, (200, *pattern.shape)).astype(np.float32)
+    chance = [tile.agreement(cells) for cells in noise]
+    assert abs(np.mean(chance)) < 0.2
+    assert 0.8 < np.std(chance) < 1.2
+    assert tile.agreement(noise[0] + 0.5 * pattern) > 6
+    assert lay_out(OTHER).agreement(noise[0] + 0.5 * pattern) < 4
+
+
+def test_more_patience_reads_through_more_noise():
+    rng = np.random.default_rng(3)
+    search = SoundSearch(lay_out(DEFAULT_CARRIER_KEY))
+    pattern = search.tile.pattern(pack(PAYLOAD, DEFAULT_CARRIER_KEY.secret), 0)
+    cells = [rng.normal(0.26 * pattern, 1).astype(np.float32) for _ in range(12)]
+    read = [
+        sum(search.read(each, patience=patience) == PAYLOAD for each in cells)
+        for patience in ((), (1024,), (1024, 8192))
+    ]
+    assert read[0] < read[1] < read[2]
