@@ -2,9 +2,11 @@
 
 The transformer has the shape of the preset and random weights, so that the pictures are noise and
 the time is real. Two passes, as progressive resolution has them: all steps but two at a quarter of
-the pixels, two at half of the sides, and twice the sides by convolutional super-resolution. With
---offload the blocks wait in the memory of the host as 8-bit integers. With --output the frames are
-marked, encoded and signed too, while the next ones are decoded.
+the pixels, two at half of the sides, and twice the sides by convolutional super-resolution. On a
+GPU the work is compiled, layers are of 8-bit floating point numbers, and pictures are decoded in
+bfloat16 while the last ones go to the host; --no-compile, --no-float8 and --no-half leave one of
+these out. With --offload the blocks wait in the memory of the host as 8-bit integers. With --output
+the frames are marked, encoded and signed too, while the next ones are decoded.
 """
 
 from __future__ import annotations
@@ -13,8 +15,8 @@ import json
 import queue
 import threading
 import time
-from collections import defaultdict
-from contextlib import contextmanager
+from collections import defaultdict, deque
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -25,21 +27,25 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 from torch.nn import functional
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmarks.showing import Showing
 from generators.blocks import Block
 from generators.dit import AudioTokens, DiT, DiTConfig, VideoTokens, parameter_count
+from generators.float8 import to_float8
 from generators.latents import CHUNK, key_times_s, place_grid, sound_times_s
 from generators.offload import StreamedBlocks
 from generators.presets import PRESETS, preset
 from generators.quantised import pack
 from generators.sampling import noise_levels
-from generators.superres import SuperResolution, upscale
+from generators.superres import SuperResolution
 from generators.text import encode_bytes
+from generators.to_host import HostCopies
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from provenance.programs import run_program
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -47,6 +53,7 @@ if TYPE_CHECKING:
 
 TOKEN = 32  # pixels a side of a token: 2×2 latents of the codec
 SOUND_TOKENS_PER_S = 6.25
+FLOAT8_FROM = (9, 0)  # of what a GPU can
 PROMPT = "a red ball bounces on a beach, waves breaking, film look"
 
 
@@ -72,7 +79,7 @@ class Stages:
                 torch.cuda.synchronize(device)
 
 
-def build(config: DiTConfig, device: torch.device, *, offload: bool, compiled: bool) -> DiT:
+def build(config: DiTConfig, device: torch.device, *, offload: bool) -> DiT:
     """Random weights in bfloat16, made where they are used."""
 
     def block() -> Block:
@@ -85,9 +92,6 @@ def build(config: DiTConfig, device: torch.device, *, offload: bool, compiled: b
         packed = [pack(block().state_dict()) for _ in range(config.blocks)]
         model.blocks = StreamedBlocks(packed, block, device)  # type: ignore[assignment]
     model.requires_grad_(requires_grad=False)
-    if compiled and not offload:
-        for one in model.blocks:
-            one.compile()
     return model
 
 
@@ -99,6 +103,17 @@ def default_type(kind: torch.dtype) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(usual)
+
+
+def looking(attention: str) -> AbstractContextManager[None]:
+    """Attention by ``auto``, ``cudnn`` or ``flash``."""
+    backends = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION}
+    if attention == "auto":
+        return nullcontext()
+    # In this order: where the first cannot, the next does.
+    return sdpa_kernel(
+        [backends[attention], SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH], set_priority=True
+    )
 
 
 def positions(
@@ -145,31 +160,6 @@ def steps(
     return video, audio
 
 
-def decoded(
-    video: Tensor, rows: int, codec: VideoCodec, upscaler: SuperResolution, size: tuple[int, int]
-) -> Iterator[Tensor]:
-    """Frames (T, H, W, 3) uint8 on the device, a chunk at a time."""
-    # (1, S, P, 4·C): a token is 2×2 latents.
-    grid = video.float().unflatten(2, (rows, -1)).permute(0, 1, 4, 2, 3).flatten(0, 1)
-    latents = functional.pixel_shuffle(grid, 2)  # (S, C, 2h, 2w)
-
-    def frames() -> Iterator[Tensor]:
-        look = None
-        for step in latents:
-            made, look = codec.decode_step(step[None], look)
-            yield from made.unbind(2)
-
-    batch: list[Tensor] = []
-    for frame in upscale(upscaler.first, frames()):
-        levels = ((frame + 1) * 127.5).round().byte()[0, :, : size[1], : size[0]]
-        batch.append(levels.permute(1, 2, 0))
-        if len(batch) == CHUNK:
-            yield torch.stack(batch)
-            batch = []
-    if batch:
-        yield torch.stack(batch)
-
-
 class Encoding:
     """Marks, encodes and signs in a thread of its own, one chunk behind the generator."""
 
@@ -207,8 +197,7 @@ class Encoding:
 
 def request(
     model: DiT,
-    codec: VideoCodec,
-    upscaler: SuperResolution,
+    showing: Showing,
     *,
     size: tuple[int, int],
     rate: Fraction,
@@ -220,9 +209,9 @@ def request(
     device = stages.device
     frames = round(seconds * rate)
     keys = 1 + ceil((frames - 1) / CHUNK)
-    high = (ceil(size[1] / 2 / TOKEN), ceil(size[0] / 2 / TOKEN))
+    high = grid_of(size)
     low = (ceil(high[0] / 2), ceil(high[1] / 2))
-    sounds = max(1, round(seconds * SOUND_TOKENS_PER_S))
+    sounds = sounds_in(seconds)
     channels = model.config.video.channels
     assert model.config.audio is not None
     levels = noise_levels(6, 3.0)
@@ -243,13 +232,24 @@ def request(
         places = positions(keys, *high, rate=rate, sounds=sounds, device=device)
         video, audio = steps(model, (video, audio), places, levels[4:], text)
     encoding = None if output is None else Encoding(output, size, rate)
-    made = 0
+    made, copies = 0, HostCopies(device)
+    on_the_way: deque[Callable[[], list[Tensor]]] = deque()
+
+    def arrive() -> None:
+        here = on_the_way.popleft()()[0].numpy()
+        if encoding is not None:
+            encoding.put(here)
+
     with stages.stage("decoding and super-resolution"):
-        for chunk in decoded(video.clamp(-3, 3), high[0], codec, upscaler, size):
-            on_host = chunk[: frames - made].cpu().numpy()
-            made += len(on_host)
-            if encoding is not None and len(on_host):
-                encoding.put(on_host)
+        showing.begin()
+        for tokens in video.unbind(1):
+            shown = showing.levels(tokens)[: frames - made].permute(0, 2, 3, 1)
+            made += len(shown)
+            on_the_way.append(copies.send([shown]))
+            if len(on_the_way) > 1:
+                arrive()
+        while on_the_way:
+            arrive()
     if encoding is not None:
         with stages.stage("waiting for the encoder"):
             encoding.put(None)
@@ -257,6 +257,32 @@ def request(
         for name, spent in encoding.seconds.items():
             stages.seconds[f"({name}, beside)"] += spent
     return {"frames": made, "tokens": [keys * low[0] * low[1], keys * high[0] * high[1]]}
+
+
+def grid_of(size: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of tokens of the large pass."""
+    return ceil(size[1] / 2 / TOKEN), ceil(size[0] / 2 / TOKEN)
+
+
+def first_look(model: DiT, size: tuple[int, int], rate: Fraction, seconds: float) -> Tensor:
+    """Velocities of noise at a quarter of the pixels."""
+    device, config = model.first.device, model.config
+    assert config.audio is not None
+    rows, columns = (ceil(side / 2) for side in grid_of(size))
+    keys, sounds = 1 + ceil((round(seconds * rate) - 1) / CHUNK), sounds_in(seconds)
+    random = torch.Generator(device).manual_seed(0)
+    video = torch.randn(
+        1, keys, rows * columns, config.video.channels, device=device, generator=random
+    )
+    sound = torch.randn(1, sounds, 1, config.audio.channels, device=device, generator=random)
+    text = model.read(encode_bytes([PROMPT], config.text.max_bytes).to(device))
+    places = positions(keys, rows, columns, rate=rate, sounds=sounds, device=device)
+    return video - steps(model, (video, sound), places, [1.0, 0.0], text)[0]
+
+
+def sounds_in(seconds: float) -> int:
+    """Tokens of sound."""
+    return max(1, round(seconds * SOUND_TOKENS_PER_S))
 
 
 @click.command(help=__doc__)
@@ -267,31 +293,59 @@ def request(
 @click.option("--runs", default=2, show_default=True, help="The last is reported.")
 @click.option("--offload", is_flag=True, help="Blocks as 8-bit integers in the host's memory.")
 @click.option("--compile/--no-compile", "compiled", default=True)
+@click.option("--float8/--no-float8", default=None, help="Default: on a GPU that can (Hopper).")
+@click.option("--half/--no-half", default=None, help="Decode in bfloat16. Default: on a GPU.")
+@click.option(
+    "--attention",
+    type=click.Choice(["auto", "cudnn", "flash"]),
+    default="auto",
+    show_default=True,
+    help="Whose attention PyTorch takes.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Also a marked, signed file.")
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 def main(
     name: str, size: str, rate: str, seconds: float, runs: int, offload: bool, compiled: bool,
-    output: Path | None, device: str,
+    float8: bool | None, half: bool | None, attention: str, output: Path | None, device: str,
 ) -> None:  # fmt: skip
     target = torch.device(device)
+    on_gpu = target.type == "cuda"
+    if on_gpu:
+        torch.backends.cudnn.benchmark = True
     width, _, height = size.partition("x")
+    pixels = int(width), int(height)
+    if float8 is None:
+        float8 = on_gpu and torch.cuda.get_device_capability(target) >= FLOAT8_FROM
+    half = on_gpu if half is None else half
     began = time.perf_counter()
     config = preset(name)
-    model = build(config, target, offload=offload, compiled=compiled)
+    model = build(config, target, offload=offload)
+    with torch.inference_mode():
+        plain = first_look(model, pixels, Fraction(rate), seconds)
+    if float8 and not offload:
+        to_float8(model.blocks)
+    if compiled and not offload:
+        for one in model.blocks:
+            one.compile(dynamic=False)
+    with torch.inference_mode(), looking(attention):
+        off = first_look(model, pixels, Fraction(rate), seconds) - plain
     codec = VideoCodec(VideoCodecConfig()).to(target).eval()
     upscaler = SuperResolution().to(target).eval()
+    showing = Showing(
+        codec, upscaler, pixels, grid_of(pixels)[0], half=half, compiled=compiled and on_gpu
+    )
     built_s = time.perf_counter() - began
     stages = Stages(target)
     facts: dict[str, Any] = {}
-    with torch.inference_mode():
+    with torch.inference_mode(), looking(attention):
         for _ in range(runs):
             stages = Stages(target)
             if target.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(target)
             before = time.perf_counter()
             facts = request(
-                model, codec, upscaler, size=(int(width), int(height)), rate=Fraction(rate),
-                seconds=seconds, stages=stages, output=output,
+                model, showing, size=pixels, rate=Fraction(rate), seconds=seconds, stages=stages,
+                output=output,
             )  # fmt: skip
             facts["total_s"] = round(time.perf_counter() - before, 3)
     with torch.device("meta"):
@@ -303,6 +357,11 @@ def main(
         "rate": rate,
         "seconds": seconds,
         "offload": offload,
+        "compiled": compiled and not offload,
+        "float8": float8 and not offload,
+        "half": half,
+        "attention": attention,
+        "unlike_plain": round(float(off.norm() / plain.norm()), 5),
         "built_s": round(built_s, 1),
         "stages_s": {stage: round(spent, 3) for stage, spent in stages.seconds.items()},
     }

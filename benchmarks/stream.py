@@ -32,10 +32,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 import torch
 import torch.distributed as dist
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from benchmarks.footage import KEY, PAYLOAD
-from benchmarks.generate import PROMPT, Encoding, Stages, default_type
+from benchmarks.generate import FLOAT8_FROM, PROMPT, Encoding, Stages, default_type, looking
 from benchmarks.showing import Showing
 from generators.causal_dit import CausalBlock, CausalConfig, CausalDiT
 from generators.context_parallel import HeadsAcross, spread
@@ -61,7 +60,6 @@ if TYPE_CHECKING:
 
 _LATENT = 16  # pixels a side of a latent of the codec
 _COMPARED = 4  # moments
-_FLOAT8_FROM = (9, 0)  # of what a GPU can
 
 
 class Nets(NamedTuple):
@@ -243,7 +241,7 @@ def main(
         torch.backends.cudnn.benchmark = True
     if processes > 1:
         dist.init_process_group("nccl" if on_gpu else "gloo")
-    fast = on_gpu and torch.cuda.get_device_capability(target) >= _FLOAT8_FROM
+    fast = on_gpu and torch.cuda.get_device_capability(target) >= FLOAT8_FROM
     ways = Ways(
         compiled=(on_gpu if compiled is None else compiled) and not offload,
         recorded=(on_gpu if recorded is None else recorded) and processes == 1 and not offload,
@@ -257,7 +255,7 @@ def main(
         (int(width), int(height)), Fraction(rate), max(1, round(seconds * Fraction(rate))), steps
     )
     shown_on = target if show_on is None else torch.device(show_on)
-    with torch.inference_mode(), _looking(attention):
+    with torch.inference_mode(), looking(attention):
         measured = measure(config, wanted, ways, target, shown_on, processes, output)
     if measured is not None:
         measured |= {
@@ -327,16 +325,6 @@ def _unlike(made: list[Tensor], plain: list[Tensor]) -> float:
     """Share of their size by which latents are off from those of the plain way."""
     first, second = torch.stack(made).float(), torch.stack(plain).float()
     return float((first - second).norm() / second.norm())
-
-
-def _looking(attention: str) -> Any:
-    backends = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION}
-    if attention == "auto":
-        return nullcontext()
-    # In this order: where the first cannot, the next does.
-    return sdpa_kernel(
-        [backends[attention], SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH], set_priority=True
-    )
 
 
 def _report(
