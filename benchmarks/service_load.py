@@ -4,17 +4,17 @@
 Without a CLIP, a few are drawn: 720p of a second and a half at a high rate of bits, some of them
 marked, so that each upload of 5 MB is searched as those of people are. Every upload is another
 file, padded to the size asked for with a box that players skip ("free", ISO/IEC 14496-12). All are
-sent at the same time; then ``ltx-verify --fast --jobs`` gets the same files. A machine's speed
-changes from minute to minute: with ``--repeats`` both run again, in the other order. The exit
-status is 0 when in the median of the pairs the service took at most 15 % longer, on a machine that
-did nothing else.
+sent at the same time; ``ltx-verify --fast --jobs`` gets the same files. A machine's speed changes
+from minute to minute: so both take turns of two seconds, in which the other one is stopped, and the
+time of each is that of its own turns (:mod:`benchmarks.turns`). With ``--repeats`` both run again,
+and the other one begins. The exit status is 0 when in the median of the pairs the service took at
+most 15 % longer, on a machine that did nothing else.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import struct
 import subprocess
 import sys
@@ -23,7 +23,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -33,37 +33,30 @@ import click
 
 from benchmarks.footage import PAYLOAD
 from benchmarks.service_chaos import free_port
+from benchmarks.service_clients import Senders, send_all
 from benchmarks.service_process import ServiceProcess, percentile, running
+from benchmarks.turns import Side, take_turns
 from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.programs import run_program
 from provenance.watermark import ClipMarker
 from tests.drawn import natural_luma, write_luma
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from http.client import HTTPConnection
+    from collections.abc import Iterator, Sequence
 
-PATIENCE_S = 3600.0
 BAR = 0.15
 """The most that the service may take longer than the command, as a share of the command's time."""
 QUIET = 0.05
 """Beyond this share of the cores in other hands no verdict is given."""
-_KIND = "video/mp4"
-_ACCEPTED = 202
-_AGAIN = frozenset({429, 503})
 _FRAMES, _RATE, _HEIGHT, _WIDTH = 36, 24, 720, 1280
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What a run over all files took. ``done_s``: until each result, from the start of the run.
-
-    ``others_cpu_s``: computed meanwhile by what has nothing to do with it.
-    """
+    """What a run over all files took, of its own turns. ``done_s``: until each result."""
 
     wall_s: float
     cpu_s: float
-    others_cpu_s: float
     done_s: list[float]
 
 
@@ -74,6 +67,7 @@ class Served(Run):
     Whoever sends (``senders_cpu_s``) takes from the same cores, and so from the wall time.
     """
 
+    accepted_s: list[float]
     server_cpu_s: float
     workers_cpu_s: float
     senders_cpu_s: float
@@ -84,10 +78,14 @@ class Served(Run):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """Both on the same files, one right after the other."""
+    """Both on the same files, in turns.
+
+    ``others_cpu_s``: computed meanwhile by what has nothing to do with them.
+    """
 
     service: Served
     command: Run
+    others_cpu_s: float
 
     @property
     def wall(self) -> float:
@@ -100,9 +98,8 @@ class Pair:
         return self.service.cpu_s / self.command.cpu_s - 1
 
     def disturbed(self, cores: int) -> float:
-        """The share of the cores in other hands, where it was larger."""
-        runs = (self.service, self.command)
-        return max(run.others_cpu_s / run.wall_s for run in runs) / cores
+        """The share of the cores in other hands."""
+        return self.others_cpu_s / (self.service.wall_s + self.command.wall_s) / cores
 
 
 def draw(folder: Path, count: int) -> list[Path]:
@@ -128,63 +125,6 @@ def padded(clip: bytes, size: int) -> bytes:
     return clip if room < 8 else clip + struct.pack(">I4s", room, b"free") + bytes(room - 8)
 
 
-def send(service: ServiceProcess, path: Path) -> dict[str, Any]:
-    """Sends one file until it is accepted, and waits for its result, on one connection.
-
-    By the plainest of clients, whose kernel sends the file: what it computes is taken from the
-    cores that scan.
-    """
-    started = time.monotonic()
-    statuses: list[int] = []
-    silent = 0
-    key = {"Authorization": f"Bearer {service.key}"}
-    with closing(service.connection(timeout_s=PATIENCE_S)) as client:
-        while True:
-            post(client, path, key)
-            answer = client.getresponse()
-            text = answer.read()
-            statuses.append(answer.status)
-            if answer.status == _ACCEPTED:
-                break
-            if answer.status not in _AGAIN:
-                raise RuntimeError(f"an upload was answered with {answer.status}: {text!r}")
-            again = answer.getheader("Retry-After")
-            silent += again is None
-            time.sleep(float(again or 1))
-        accepted, where = time.monotonic(), answer.getheader("Location")
-        assert where is not None
-        while True:
-            client.request("GET", where, headers={**key, "Prefer": "wait=60"})
-            document = json.loads(client.getresponse().read())
-            if document["state"] == "done":
-                break
-    return {
-        "accepted_s": accepted - started,
-        "done_s": time.monotonic() - started,
-        "statuses": statuses,
-        "refused_silently": silent,
-        "action": document["action"],
-    }
-
-
-def post(client: HTTPConnection, path: Path, key: dict[str, str]) -> None:
-    """Begins a scan of the file, whose answer is still to be had from ``client``."""
-    with path.open("rb") as file:
-        client.putrequest("POST", "/v1/scans")
-        for name, value in key.items():
-            client.putheader(name, value)
-        client.putheader("Content-Type", _KIND)
-        client.putheader("Content-Length", str(path.stat().st_size))
-        client.endheaders()
-        client.sock.sendfile(file)
-
-
-def send_all(service: ServiceProcess, paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Sends all at the same time."""
-    with ThreadPoolExecutor(len(paths)) as pool:
-        return list(pool.map(lambda path: send(service, path), paths))
-
-
 def machine_cpu_s() -> float:
     """Seconds of computing so far by everything on this machine (proc(5), stat)."""
     user, nice, system, _idle, _wait, irq, soft = map(
@@ -193,29 +133,48 @@ def machine_cpu_s() -> float:
     return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
 
 
-def plain(paths: Sequence[Path], jobs: int) -> Run:
-    """The command on the same files, stopping as early as the service does."""
+@contextmanager
+def command(paths: Sequence[Path], jobs: int) -> Iterator[subprocess.Popen[bytes]]:
+    """The command on the same files, stopping as early as the service does; not begun yet."""
     code = "from detectors.cli import main; main()"
-    started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    busy = machine_cpu_s()
-    done: list[float] = []
     with subprocess.Popen(  # noqa: S603 our own command
         [sys.executable, "-c", code, *map(str, paths), "--jobs", str(jobs), "--fast", "--quiet",
          "--format", "jsonl"],
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE, process_group=0,
     ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def watched(process: subprocess.Popen[bytes], side: Side) -> tuple[list[float], float, float]:
+    """Waits for the command: when it gave its results and when it ended, by ``time.monotonic``, and
+    the seconds of computing by it and all that it started.
+    """
+    try:
         assert process.stdout is not None
-        done += [time.monotonic() - started for _ in process.stdout]
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    took, busy = time.monotonic() - started, machine_cpu_s() - busy
-    if len(done) != len(paths):
-        raise RuntimeError(f"ltx-verify gave {len(done)} results for {len(paths)} files")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Run(wall_s=took, cpu_s=cpu, others_cpu_s=max(0.0, busy - cpu), done_s=done)
+        done = [time.monotonic() for _ in process.stdout]
+        _, status, used = os.wait4(process.pid, 0)
+        ended = time.monotonic()
+        process.returncode = os.waitstatus_to_exitcode(status)
+    finally:
+        side.done.set()
+    return done, ended, used.ru_utime + used.ru_stime
 
 
-def served(folder: Path, paths: Sequence[Path], workers: int) -> Served:
-    """A service of its own in ``folder``, which gets all files at once."""
+def answered(senders: Senders, side: Side) -> tuple[list[dict[str, Any]], float]:
+    """Waits for all outcomes."""
+    try:
+        return senders.outcomes()
+    finally:
+        side.done.set()
+
+
+def measured(folder: Path, paths: Sequence[Path], workers: int, number: int) -> Pair:
+    """The pair of this number, of a service of its own in ``folder``: in every second one the
+    command begins.
+    """
     service = ServiceProcess(folder, "--workers", str(workers), port=free_port())
     peaks = [(0.0, 0.0)]
     over = threading.Event()
@@ -224,38 +183,47 @@ def served(folder: Path, paths: Sequence[Path], workers: int) -> Served:
         while not over.wait(0.5):
             peaks.append(service.memory_mb())
 
-    with running(service):
+    with ExitStack() as until_the_end:
+        pool = until_the_end.enter_context(ThreadPoolExecutor(3))
+        until_the_end.callback(over.set)
+        until_the_end.enter_context(running(service))
         # A service runs for long: that its workers load their libraries is not counted.
-        send_all(service, [paths[0]] * workers)
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        started, idle, own = time.monotonic(), service.cpu_s(), time.process_time()
-        busy = machine_cpu_s()
-        outcomes = send_all(service, paths)
-        took, spent = time.monotonic() - started, service.cpu_s()
+        send_all(service.door, [paths[0]] * workers)
+        senders = Senders(service.door, paths)
+        until_the_end.callback(senders.end)
+        process = until_the_end.enter_context(command(paths, workers))
+        theirs, ours = Side([process.pid]), Side([service.server, senders.group])
+        pool.submit(watch)
+        idle, busy, own = service.cpu_s(), machine_cpu_s(), time.process_time()
+        senders.begin()
+        sent, given = pool.submit(answered, senders, ours), pool.submit(watched, process, theirs)
+        take_turns(*((theirs, ours) if number % 2 else (ours, theirs)))
+        (outcomes, senders_cpu), (done, ended, cpu) = sent.result(), given.result()
+        spent = service.cpu_s()
         busy, own = machine_cpu_s() - busy, time.process_time() - own
-        over.set()
-        watcher.join()
+    if len(done) != len(paths):
+        raise RuntimeError(f"ltx-verify gave {len(done)} results for {len(paths)} files")
     server, scanning = spent[0] - idle[0], spent[1] - idle[1]
-    return Served(
-        wall_s=took,
-        cpu_s=server + scanning,
-        others_cpu_s=max(0.0, busy - server - scanning - own),
-        done_s=[one["done_s"] for one in outcomes],
-        server_cpu_s=server,
-        workers_cpu_s=scanning,
-        senders_cpu_s=own,
-        server_peak_mb=max(of_server for of_server, _ in peaks),
-        worker_peak_mb=max(of_worker for _, of_worker in peaks),
-        outcomes=outcomes,
+    return Pair(
+        service=Served(
+            wall_s=ours.given_s(max(one["done_at"] for one in outcomes)),
+            cpu_s=server + scanning,
+            accepted_s=[ours.given_s(one["accepted_at"]) for one in outcomes],
+            done_s=[ours.given_s(one["done_at"]) for one in outcomes],
+            server_cpu_s=server,
+            workers_cpu_s=scanning,
+            senders_cpu_s=senders_cpu,
+            server_peak_mb=max(of_server for of_server, _ in peaks),
+            worker_peak_mb=max(of_worker for _, of_worker in peaks),
+            outcomes=outcomes,
+        ),
+        command=Run(
+            wall_s=theirs.given_s(ended),
+            cpu_s=cpu,
+            done_s=[theirs.given_s(one) for one in done],
+        ),
+        others_cpu_s=max(0.0, busy - server - scanning - senders_cpu - cpu - own),
     )
-
-
-def measured(folder: Path, paths: Sequence[Path], workers: int, number: int) -> Pair:
-    """The pair of this number: in every second one the command goes first."""
-    first = plain(paths, workers) if number % 2 else None
-    service = served(folder / f"service-{number}", paths, workers)
-    return Pair(service=service, command=first or plain(paths, workers))
 
 
 def tails(values: Sequence[float]) -> dict[str, float]:
@@ -274,7 +242,7 @@ def pair_report(pair: Pair, cores: int) -> dict[str, Any]:
             "workers_cpu_s": round(service.workers_cpu_s, 2),
             "senders_cpu_s": round(service.senders_cpu_s, 2),
             "files_per_s": round(uploads / service.wall_s, 3),
-            "accepted_s": tails([one["accepted_s"] for one in service.outcomes]),
+            "accepted_s": tails(service.accepted_s),
             "done_s": tails(service.done_s),
             "server_peak_mb": round(service.server_peak_mb),
             "worker_peak_mb": round(service.worker_peak_mb),
@@ -335,7 +303,10 @@ def main(
             paths.append(folder / f"{index:04d}.mp4")
             paths[-1].write_bytes(data)
         sizes = [path.stat().st_size for path in paths]
-        pairs = [measured(folder, paths, workers, number) for number in range(repeats)]
+        pairs = [
+            measured(folder / f"service-{number}", paths, workers, number)
+            for number in range(repeats)
+        ]
     report = {
         "uploads": uploads,
         "megabytes_each": {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,8 +22,23 @@ if TYPE_CHECKING:
 START_S = 60.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Where a service is, and a key to it: what its clients need, in whatever process."""
+
+    port: int
+    key: str
+
+    def connection(self, *, timeout_s: float) -> HTTPConnection:
+        """A client that costs little beside the service."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+
+
 class ServiceProcess:
-    """``ltx-serve`` with its data in ``folder``; a tenant "bench" whose key is ``key``."""
+    """``ltx-serve`` with its data in ``folder``; a tenant "bench" whose key is ``key``.
+
+    It is a process group of its own, whose number is that of the server.
+    """
 
     def __init__(self, folder: Path, *options: str, port: int, webhook: str | None = None) -> None:
         self.folder, self.port = folder, port
@@ -39,9 +55,9 @@ class ServiceProcess:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def connection(self, *, timeout_s: float) -> HTTPConnection:
-        """A client that costs little beside the service."""
-        return HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
+    @property
+    def door(self) -> Door:
+        return Door(port=self.port, key=self.key)
 
     def start(self) -> None:
         """Starts it and waits until it answers."""
@@ -50,11 +66,14 @@ class ServiceProcess:
             self._process = subprocess.Popen(  # noqa: S603 our own command
                 [sys.executable, "-c", code, "--data", str(self.folder), "--port", str(self.port),
                  *self._options],
-                stderr=log,
+                stderr=log, process_group=0,
             )  # fmt: skip
         until = time.monotonic() + START_S
         while time.monotonic() < until:
-            with suppress(OSError, HTTPException), closing(self.connection(timeout_s=2)) as client:
+            with (
+                suppress(OSError, HTTPException),
+                closing(self.door.connection(timeout_s=2)) as client,
+            ):
                 client.request("GET", "/healthz")
                 if client.getresponse().status == 200:
                     return

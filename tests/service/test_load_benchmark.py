@@ -11,8 +11,6 @@ from benchmarks.service_load import BAR, QUIET, Pair, Run, Served, main, report_
 from tests.drawn import draw_clip
 
 OUTCOME = {
-    "accepted_s": 0.1,
-    "done_s": 1.0,
     "statuses": [429, 202],
     "refused_silently": 1,
     "action": "allow",
@@ -22,12 +20,14 @@ OUTCOME = {
 def pair(wall, *, cpu=1.0, others=0.0):
     """A pair whose service took ``wall`` and ``cpu`` times as long as the command."""
     service = Served(
-        wall_s=10 * wall, cpu_s=20 * cpu, others_cpu_s=others * 10 * wall, done_s=[1.0],
-        server_cpu_s=1.0, workers_cpu_s=20 * cpu - 1, senders_cpu_s=0.5, server_peak_mb=100.0,
+        wall_s=10 * wall, cpu_s=20 * cpu, accepted_s=[0.1], done_s=[1.0], server_cpu_s=1.0,
+        workers_cpu_s=20 * cpu - 1, senders_cpu_s=0.5, server_peak_mb=100.0,
         worker_peak_mb=300.0, outcomes=[OUTCOME],
     )  # fmt: skip
     return Pair(
-        service=service, command=Run(wall_s=10.0, cpu_s=20.0, others_cpu_s=0.0, done_s=[1.0])
+        service=service,
+        command=Run(wall_s=10.0, cpu_s=20.0, done_s=[1.0]),
+        others_cpu_s=others * 10 * (1 + wall),
     )
 
 
@@ -70,5 +70,7 @@ def test_both_run_again(tmp_path):
     assert found["megabytes_each"] == {"least": 0.3, "most": 0.3}
     for one in found["pairs"]:
         assert one["ltx_verify"]["cpu_s"] > 0
+        assert 0 < one["service"]["accepted_s"]["p95"] <= one["service"]["done_s"]["p95"]
+        assert one["ltx_verify"]["done_s"]["p95"] <= one["ltx_verify"]["wall_s"]
         parts = one["service"]["server_cpu_s"] + one["service"]["workers_cpu_s"]
         assert one["service"]["cpu_s"] == pytest.approx(parts, abs=0.02)
