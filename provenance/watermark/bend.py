@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from scipy import fft
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,16 +132,16 @@ def _slips(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """(n, 2) centres (x, y), (n, 2) slips and (n,) weights of the tiles that are recognised."""
     rows, side, columns, _ = sheet.shape
-    spectra = np.fft.rfft2(sheet.transpose(0, 2, 1, 3))
+    spectra = fft.rfft2(np.ascontiguousarray(sheet.transpose(0, 2, 1, 3)))
     y, x = np.mgrid[0:rows, 0:columns]
     centres = np.stack([x, y], -1) * side + side / 2 + low
     far = np.hypot(*np.moveaxis((centres - middle) / side, -1, 0))
-    share = np.exp(-0.5 * (far / reach) ** 2)[..., None, None]
+    share = np.exp(-0.5 * (far / reach) ** 2).astype(np.float32)[..., None, None]
     others = (spectra * share).sum((0, 1)) - spectra * share
-    correlation = np.fft.irfft2(spectra * np.conj(others), s=(side, side))
+    correlation = fft.irfft2(spectra * np.conj(others), (side, side))
     # Neighbours have slipped about as far: together they are heard better.
-    flat = correlation.reshape(rows, columns, -1).astype(np.float32)
-    surface = np.fft.fftshift(_smoothed(flat).reshape(rows, columns, side, side), (2, 3))
+    flat = correlation.reshape(rows, columns, -1)
+    surface = fft.fftshift(_smoothed(flat).reshape(rows, columns, side, side), (2, 3))
     spread = surface.std((2, 3)) + 1e-12
     half = side // 2
     near = surface[:, :, half - _MOST_SLIP : half + _MOST_SLIP + 1]

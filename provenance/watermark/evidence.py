@@ -7,6 +7,7 @@ are merged, so that an hour needs no more memory than a minute.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _FRAMES_PER_MEAN = 8
 _MEAN_S = 0.25
 _MOST_WINDOWS = 128
+_THREADS = 2
 FINE = -1  # the level for cells half as large, made only when it is asked for
 LEVELS = 2  # level n listens for cells 2ⁿ times as large as a frame of this size is marked with
 
@@ -155,10 +157,15 @@ class Evidence:
 
         ``slips``: (n, 2), each is moved back by so many pixels (x, y) of level 0.
         """
+        still = np.zeros((len(self._windows), 2))
+
+        def fine(window: Window, slip: NDArray[np.float64]) -> NDArray[np.float32]:
+            return moved_back(self.fine_map(window), slip * 2.0**-FINE)
+
         total = np.zeros(self.shape(FINE), np.float32)
-        for index, window in enumerate(self._windows):
-            soft = self.fine_map(window)
-            total += soft if slips is None else moved_back(soft, slips[index] * 2.0**-FINE)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for soft in pool.map(fine, self._windows, still if slips is None else slips):
+                total += soft
         return total
 
     def maps(self) -> list[NDArray[np.float32]]:

@@ -72,12 +72,12 @@ def _alike(soft_map: NDArray[np.float32], ratio: float) -> _Size:
     rows, _, columns, _ = sheet.shape
     upper, left = _intervals(rows, ratio), _intervals(columns, ratio)
     down, across = _members(upper, rows), _members(left, columns)
-    summed = np.zeros((rows + 1, *sheet.shape[1:]), np.float32)
-    np.cumsum(sheet, 0, out=summed[1:])
-    bands = np.stack([summed[end] - summed[start] for start, end in upper])
-    folds = np.matmul(across, bands)  # (parts down, 64, parts across, 64)
+    # Line by line of the tiles, so that no product is large enough for BLAS to spread over threads.
+    lines = sheet.reshape(rows, SIDE, columns * SIDE).transpose(1, 0, 2)
+    bands = np.matmul(down, lines).reshape(SIDE, len(upper), columns, SIDE)
+    folds = np.matmul(across, bands)  # (64, parts down, parts across, 64)
     loud = np.einsum("rycx,rycx->rc", sheet, sheet)
-    alike = np.einsum("rycx,rycx->rc", folds, folds) / (down @ loud @ across.T + 1e-12)
+    alike = np.einsum("yrcx,yrcx->rc", folds, folds) / (down @ loud @ across.T + 1e-12)
     most = np.argsort(-alike, axis=None)[:_PARTS]
     chosen = [divmod(int(index), len(left)) for index in most]
     edge = SIDE * 2 * ratio
@@ -90,7 +90,7 @@ def _alike(soft_map: NDArray[np.float32], ratio: float) -> _Size:
         )
         for i, j in chosen
     ]
-    kept = np.stack([*(folds[i, :, j] for i, j in chosen), sheet.sum((0, 2))])
+    kept = np.stack([*(folds[:, i, j] for i, j in chosen), sheet.sum(0).sum(1)])
     return _Size(
         shape, [*windows, (0, 0, round(rows * edge), round(columns * edge))], sync.transform(kept)
     )

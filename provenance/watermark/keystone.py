@@ -12,12 +12,13 @@ best pair of steps and its g are the shape.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from provenance.watermark.bend import straighten
+from provenance.watermark.repeats import ACROSS, FAR, NEAR, Parts
 from provenance.watermark.shake import steadied
 from provenance.watermark.sync import SIDE, Folds, clipped, laid, straightened
 
@@ -35,20 +36,15 @@ _MOST_MOMENTS = 10  # sums of so many maps
 _BETTER = 1.1  # times the coherence of the whole: following a hand has to be worth it
 _SAME = 1.0  # pixels a tile
 _COHERENT = 1.5  # energy of the sum of all tiles over that of the tiles
-_PART = 160  # pixels a side of a part: two and a half tiles as marked
-_PART_STEP = 56  # pixels between parts, at most
-_SMOOTHING = 15  # bins over which a part's spectrum is compared with its surroundings
-_OUTLIER = 8.0  # times the local mean
-_USUAL = 17  # pixels over which repeats are compared with their surroundings
-_MOST = 4.0  # times the usual
-_NEAR, _FAR, _ACROSS = 32, 98, 32  # of a step: pixels along, least and most, and aside
-_STEP = 2  # pixels between the steps tried
-_LEAN, _LEANS = 0.4, 17  # g times half of a side, at most, and how many values are tried
+_STEP = 4  # pixels between the steps tried
+_LEAN, _LEANS = 0.4, 9  # g times half of a side, at most, and how many values are tried
 _SIDES, _SIDE_STEP = (44.0, 74.0), 0.03  # of an upright tile, in pixels, and its relative step
 _TURN_DEG, _TURN_STEP_DEG = 6.0, 2.0
 _LEAN_ASIDE, _LEAN_UP, _LEAN_STEP = 0.3, 0.2, 0.05  # of an upright tile, as a lean
 _PAIRED = 6  # best steps to the right, and down, of which the best pair is taken
-_STARTS = 10
+_STARTS, _COARSE_STARTS = 10, 24
+_MOST_MOVES = 6  # of each size
+_COARSE_MOVES = ((4.0, 0.06), (2.0, 0.03))  # pixels, leans
 _MOVES = ((2.0, 0.03), (1.0, 0.015), (0.5, 0.008), (0.25, 0.004))  # pixels, leans
 
 
@@ -65,66 +61,14 @@ class Keystone:
     score: float
 
 
-class Parts:
-    """What parts of maps (H, W each, outliers cut off) repeat: their whitened autocorrelations.
-
-    Several maps may be off each other: each is compared with itself alone, and the sums are kept.
-    """
-
-    def __init__(self, maps: Sequence[NDArray[np.float32]]) -> None:
-        height, width = maps[0].shape
-        self.half = np.array([width / 2, height / 2], np.float32)
-        side = min(_PART, height, width)
-        tops, lefts = _spread(height, side), _spread(width, side)
-        window = np.sqrt(np.hanning(side)[:, None] * np.hanning(side)[None]).astype(np.float32)
-        reach = _FAR + _ACROSS
-        planes, middles = [], []
-        for top in tops:
-            for left in lefts:
-                flat = sum(
-                    _whitened(soft[top : top + side, left : left + side] * window) for soft in maps
-                )
-                repeats = np.fft.irfft2(np.fft.ifftshift(flat, 0), (2 * side, 2 * side))
-                planes.append(_peaked(np.fft.fftshift(repeats).astype(np.float32), side, reach))
-                middles.append((left + side / 2, top + side / 2))
-        self.reach = (planes[0].shape[0] - 1) // 2
-        self.planes = np.stack(planes)
-        self.planes[:, [0, -1]] = 0
-        self.planes[:, :, [0, -1]] = 0
-        self.middles = np.array(middles, np.float32) - self.half
-
-    def heard(self, steps: NDArray[Any], leans: NDArray[Any]) -> NDArray[np.float64]:
-        """(n,) sums over the parts for (n, 2) ``steps`` under (n, 2) or (2,) ``leans``."""
-        g = leans / self.half
-        along = (steps * g).sum(-1)[None]  # (1, n)
-        nearer = 1 - self.middles @ g.reshape(-1, 2).T  # (parts, n or 1)
-        places = []
-        for axis in (0, 1):
-            moved = (steps[None, :, axis] - self.middles[:, axis, None] * along) * nearer
-            # Beyond the reach nothing is heard: the margin is 0.
-            places.append(np.clip(np.rint(moved), -self.reach, self.reach).astype(np.int32))
-        side = 2 * self.reach + 1
-        middle = self.reach * (side + 1)
-        index = places[1] * side + places[0] + middle
-        index += (np.arange(len(self.planes), dtype=np.int32) * side * side)[:, None]
-        values = self.planes.reshape(-1)[index]
-        return np.asarray(values.sum(0) / np.sqrt(len(self.planes)), np.float64)
-
-
-def _whitened(part: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The power spectrum of ``part`` (n, n), padded to twice that, over what is usual nearby."""
-    side = 2 * len(part)
-    power = np.square(np.abs(np.fft.rfft2(part, (side, side))))
-    power = np.fft.fftshift(np.asarray(power, np.float32), 0)
-    mean = cv2.blur(power, (_SMOOTHING, _SMOOTHING), borderType=cv2.BORDER_REFLECT_101)
-    flat = np.minimum(power / (mean + np.float32(1e-20)), np.float32(_OUTLIER)) - 1
-    return np.asarray(flat, np.float32)
-
-
 def keystones(parts: Parts, count: int) -> list[Keystone]:
-    """The best ``count`` suppositions, best first: tiles of any shape, up to 45° turned."""
-    along = np.arange(_NEAR, min(_FAR, parts.reach), _STEP)
-    aside = np.arange(-_ACROSS, _ACROSS + 1, _STEP)
+    """The best ``count`` suppositions, best first: tiles of any shape, up to 45° turned.
+
+    They are sought at half the grain, and the best of them are climbed at both.
+    """
+    coarse = parts.coarser()
+    along = np.arange(NEAR, min(FAR, parts.reach), _STEP)
+    aside = np.arange(-ACROSS, ACROSS + 1, _STEP)
     right = np.stack(np.meshgrid(along, aside, indexing="ij"), -1).reshape(-1, 2)
     right = right.astype(np.float32)
     down = right[:, ::-1].copy()
@@ -132,14 +76,15 @@ def keystones(parts: Parts, count: int) -> list[Keystone]:
     for x in np.linspace(-_LEAN, _LEAN, _LEANS):
         for y in np.linspace(-_LEAN, _LEAN, _LEANS):
             lean = np.array([x, y], np.float32)
-            one, two = (s[np.argsort(parts.heard(s, lean))[-_PAIRED:]] for s in (right, down))
+            one, two = (s[np.argsort(coarse.heard(s, lean))[-_PAIRED:]] for s in (right, down))
             pairs = np.concatenate([np.repeat(one, _PAIRED, 0), np.tile(two, (_PAIRED, 1))], 1)
             shapes = np.concatenate([np.tile(lean, (len(pairs), 1)), pairs], 1)
-            scores = _scores(parts, shapes)
+            scores = _scores(coarse, shapes)
             best = int(scores.argmax())
             if np.isfinite(scores[best]):
                 found.append((float(scores[best]), shapes[best]))
-    return _best(parts, found, count)
+    starts = _loudest(found, _COARSE_STARTS)
+    return _best(parts, _climbed(coarse, starts, _COARSE_MOVES)[1], count)
 
 
 def upright_keystones(parts: Parts, count: int) -> list[Keystone]:
@@ -161,7 +106,7 @@ def upright_keystones(parts: Parts, count: int) -> list[Keystone]:
             scores = _scores(parts, shapes)
             best = int(scores.argmax())
             found.append((float(scores[best]), shapes[best]))
-    return _best(parts, found, count)
+    return _best(parts, _loudest(found, _STARTS), count)
 
 
 def _up_to(lean: float) -> NDArray[np.float64]:
@@ -169,35 +114,23 @@ def _up_to(lean: float) -> NDArray[np.float64]:
     return np.linspace(-lean, lean, 2 * steps + 1)
 
 
-def _best(
-    parts: Parts, found: list[tuple[float, NDArray[np.float64]]], count: int
-) -> list[Keystone]:
-    """The best ``count`` of (score, shape) ``found``, after a climb, and no two alike."""
+def _loudest(found: list[tuple[float, NDArray[np.float64]]], count: int) -> NDArray[np.float64]:
+    """(≤ count, 6) shapes of the best of (score, shape) ``found``, cut as short as they can be."""
     found.sort(key=lambda item: -item[0])
-    climbed = [_climbed(parts, _shortest(start)) for _, start in found[:_STARTS]]
-    kept: list[tuple[float, NDArray[np.float64]]] = []
-    for score, shape in sorted(climbed, key=lambda item: -item[0]):
-        if all(np.abs(shape - other).max() > 1.0 for _, other in kept):
-            kept.append((score, shape))
-    return [Keystone(plane=_plane(shape, parts.half), score=score) for score, shape in kept[:count]]
+    return np.array([_shortest(shape) for _, shape in found[:count]]).reshape(-1, 6)
 
 
-def _peaked(repeats: NDArray[np.float32], middle: int, reach: int) -> NDArray[np.float32]:
-    """The autocorrelation around its ``middle``, as peaks over what is usual at each place.
-
-    Pictures are alike near and far along their edges, in ridges; the tile is alike in one point.
-    """
-    around = slice(max(0, middle - reach), middle + reach + 1)
-    soft = repeats[around, around]
-    soft = cv2.GaussianBlur(soft, (0, 0), 1.0) - cv2.GaussianBlur(soft, (0, 0), 3.0)
-    power = cv2.blur(soft * soft, (_USUAL, _USUAL), borderType=cv2.BORDER_REFLECT_101)
-    usual = np.sqrt(np.maximum(power, 0))
-    return np.asarray(np.clip(soft / (usual + np.float32(1e-12)), -_MOST, _MOST), np.float32)
-
-
-def _spread(length: int, side: int) -> list[int]:
-    room = length - side
-    return [round(p) for p in np.linspace(0, room, int(np.ceil(room / _PART_STEP)) + 1)]
+def _best(parts: Parts, starts: NDArray[np.float64], count: int) -> list[Keystone]:
+    """The best ``count`` after a climb from (n, 6) ``starts``, and no two alike."""
+    scores, shapes = _climbed(parts, starts, _MOVES)
+    kept: list[int] = []
+    for index in np.argsort(-scores, kind="stable").tolist():
+        if all(np.abs(shapes[index] - shapes[other]).max() > 1.0 for other in kept):
+            kept.append(index)
+    return [
+        Keystone(plane=_plane(shapes[index], parts.half), score=float(scores[index]))
+        for index in kept[:count]
+    ]
 
 
 def _scores(parts: Parts, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -207,7 +140,7 @@ def _scores(parts: Parts, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
     heard = sum(parts.heard(step, lean) for step in steps) / np.sqrt(len(steps))
     # A shape without area repeats in every map.
     area = np.abs(right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0])
-    return np.where(area > _NEAR**2 / 2, heard, -np.inf)
+    return np.where(area > NEAR**2 / 2, heard, -np.inf)
 
 
 def _shortest(shape: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -222,16 +155,24 @@ def _shortest(shape: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([shape[:2], right, down])
 
 
-def _climbed(parts: Parts, start: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-    best, score = start, float(_scores(parts, start[None])[0])
-    for pixels, lean in _MOVES:
+def _climbed(
+    parts: Parts, starts: NDArray[np.float64], moves: Sequence[tuple[float, float]]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) scores and (n, 6) shapes uphill of ``starts``, by ``moves`` of pixels and leans."""
+    if not len(starts):
+        return np.zeros(0), starts
+    every = np.arange(len(starts))
+    best, score = starts, _scores(parts, starts)
+    for pixels, lean in moves:
         sizes = np.array([lean, lean, pixels, pixels, pixels, pixels])
-        for _ in range(6):
-            near = best + np.concatenate([np.diag(sizes), -np.diag(sizes)])
-            scores = _scores(parts, near)
-            if scores.max() <= score:
+        offsets = np.concatenate([np.zeros((1, 6)), np.diag(sizes), -np.diag(sizes)])
+        for _ in range(_MOST_MOVES):
+            near = best[:, None] + offsets
+            scores = _scores(parts, near.reshape(-1, 6)).reshape(len(starts), -1)
+            which = scores.argmax(1)
+            best, score = near[every, which], scores[every, which]
+            if not which.any():
                 break
-            best, score = near[int(scores.argmax())], float(scores.max())
     return score, best
 
 

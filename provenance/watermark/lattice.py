@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from scipy import fft
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,9 +75,9 @@ def _whitened(soft_map: NDArray[np.float32]) -> NDArray[np.float32]:
     height, width = (min(n, _SIZE) for n in soft_map.shape)
     window = np.sqrt(np.hanning(height)[:, None] * np.hanning(width)[None]).astype(np.float32)
     seen = soft_map[:height, :width] * window
-    transform = np.fft.rfft2(seen, (_SIZE, _SIZE))
-    power = np.fft.fftshift(np.square(transform.real) + np.square(transform.imag), 0)
-    power = np.asarray(power, np.float32)
+    # The lines below the map are empty: they need no transform along them.
+    transform = fft.fft(fft.rfft(seen, _SIZE, axis=1), _SIZE, axis=0)
+    power = fft.fftshift(np.square(transform.real) + np.square(transform.imag), 0)
     mean = cv2.blur(power, (_MEAN_WINDOW, _MEAN_WINDOW), borderType=cv2.BORDER_REFLECT_101)
     flat = np.minimum(power / (mean + np.float32(1e-20)), np.float32(_OUTLIER))
     soft = cv2.GaussianBlur(flat, (0, 0), 0.8)
@@ -102,9 +103,8 @@ def _turned_and_scaled(spectrum: NDArray[np.float32], count: int) -> list[NDArra
     length = 2048
     template = np.zeros((_ANGLES, length), np.float32)
     np.add.at(template, (rows % _ANGLES, bins), 1)
-    sums = np.fft.irfft2(
-        np.fft.rfft2(polar, (_ANGLES, length)) * np.conj(np.fft.rfft2(template)),
-        s=(_ANGLES, length),
+    sums = fft.irfft2(
+        fft.rfft2(polar, (_ANGLES, length)) * np.conj(fft.rfft2(template)), (_ANGLES, length)
     )
     first = np.rint(base - steps / _LOG_STEP).astype(int)
     reached = first[:, None] + bins[None]

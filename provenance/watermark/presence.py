@@ -31,6 +31,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import fft
 
 from provenance.keys import CarrierKey
 from provenance.watermark.clock import SLOTS, clock_table
@@ -176,11 +177,10 @@ def _best_scores(
             for turns in range(4)
         ]
     )
-    spectra = np.conj(np.fft.rfft2(laid))[:, None].astype(np.complex64)
+    spectra = np.conj(fft.rfft2(laid.astype(np.float32)))[:, None]
     best = np.full(len(pilots), -np.inf)
     for cells in views:
-        spectrum = np.fft.rfft2(cells).astype(np.complex64)
-        correlation = np.fft.irfft2(spectrum * spectra, s=(TILE, TILE))
+        correlation = fft.irfft2(fft.rfft2(cells) * spectra, (TILE, TILE))
         flat = correlation.reshape(len(pilots), -1)
         tops = flat.argmax(1)
         for index, top in enumerate(tops):

@@ -9,6 +9,7 @@ stated bound on false positives is made of that.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +19,7 @@ from provenance import fec
 from provenance.payload import unpack
 from provenance.watermark.evidence import FINE, LEVELS
 from provenance.watermark.inset import framed
-from provenance.watermark.sync import PilotSearch, Placement, cells_at, shape_of
+from provenance.watermark.sync import Folds, PilotSearch, Placement, cells_at, shape_of
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from provenance.payload import Payload
     from provenance.watermark.inset import Insets
     from provenance.watermark.keystone import Slant
-    from provenance.watermark.sync import Folds
     from provenance.watermark.tile import Tile
 
 _USUAL_SHORT_SIDES = (
@@ -165,10 +165,12 @@ class KeySearch:
             swept = _best(self._at(maps, self._every), _SWEPT_DECODES, beside=likely)
             yield from ((*item, _SWEEP_STEP) for item in swept)
             return
+        with ThreadPoolExecutor(len(maps)) as pool:
+            shapes = list(pool.map(Folds.shapes, maps))
         repeating = [
             (level, placement)
             for level, folds in enumerate(maps)
-            for placement in self._pilot.best(folds, folds.shapes())
+            for placement in self._pilot.best(folds, shapes[level])
         ]
         decoded = _best(repeating, _REPEATING_DECODES, beside=likely)
         yield from ((*item, 0.0) for item in decoded)

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
+from scipy import fft
 
 from provenance.watermark.bend import planar, straighten, vertex
-from provenance.watermark.sync import SIDE, clipped, fold, straightened
+from provenance.watermark.sync import SIDE, clipped, fold, straightened, transform
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,7 +98,7 @@ def total(maps: Sequence[NDArray[np.float32]], slips: NDArray[np.float64]) -> ND
 
 def slipped(folds: NDArray[np.float32]) -> NDArray[np.float64]:
     """(n, 2): by how many pixels (x, y) each of (n, 64, 64) ``folds`` is off their common place."""
-    spectra = np.fft.rfft2(folds)
+    spectra = transform(folds)
     spectra[:, 0, 0] = 0
     across, down = np.fft.rfftfreq(SIDE)[None, None], np.fft.fftfreq(SIDE)[None, :, None]
     order = np.arange(len(folds))
@@ -106,8 +107,8 @@ def slipped(folds: NDArray[np.float32]) -> NDArray[np.float64]:
     width = 2 * _MOST_SLIP + 1
     for _ in range(_ROUNDS):
         x, y = slips.T[:, :, None, None]
-        placed = spectra * np.exp(2j * np.pi * (across * x + down * y))
-        likeness = np.fft.irfft2(placed * np.conj(placed.sum(0) - placed), s=(SIDE, SIDE))
+        placed = spectra * np.exp(2j * np.pi * (across * x + down * y)).astype(np.complex64)
+        likeness = fft.irfft2(placed * np.conj(placed.sum(0) - placed), (SIDE, SIDE))
         likeness = np.tensordot(near, likeness, 1)
         around = np.roll(likeness, (_MOST_SLIP, _MOST_SLIP), (1, 2))[:, :width, :width]
         step = np.array([_peak(surface) for surface in around]) - _MOST_SLIP

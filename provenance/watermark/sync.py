@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from scipy import fft
 
 from provenance.watermark.climb import climbed
 from provenance.watermark.lattice import lattices
@@ -130,7 +131,7 @@ def fold(soft_map: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[
     Whatever the shape, the map's top-left corner is a corner of a tile.
     """
     sheet = tiles(soft_map, matrix)[0]
-    return np.asarray(sheet.sum((0, 2)), np.float32)
+    return np.asarray(sheet.sum(0).sum(1), np.float32)
 
 
 def tiles(
@@ -146,7 +147,13 @@ def tiles(
     reached = corners @ np.linalg.inv(matrix).T / SIDE
     low = np.floor(reached.min(0) + 1e-6) * SIDE
     columns, rows = (np.ceil(reached.max(0) - 1e-6) - low / SIDE).astype(int).tolist()
-    # An exact shape needs an affine map: resizing to whole pixels would round it.
+    if not (matrix[0, 1] or matrix[1, 0]) and matrix.diagonal().min() > 0:
+        sheet = np.zeros((rows * SIDE, columns * SIDE), np.float32)
+        # Told the factors and no size, this rounds nothing, and takes half as long.
+        resized = cv2.resize(soft_map, None, fx=1 / matrix[0, 0], fy=1 / matrix[1, 1])
+        resized = resized[: rows * SIDE, : columns * SIDE]
+        sheet[: resized.shape[0], : resized.shape[1]] = resized
+        return sheet.reshape(rows, SIDE, columns, SIDE), low
     origin = matrix @ (low + 0.5) - 0.5
     sheet = cv2.warpAffine(
         soft_map,
@@ -231,8 +238,8 @@ class PilotSearch:
         shape = shape_of(start)
         reach = round(doubt / _DOUBT_STEP)
         around = np.exp(np.arange(-reach, reach + 1) * _DOUBT_STEP).tolist()
-        best = max((self._moved(straight, start, shape * r) for r in around), key=_score)
-        return self._moved(straight, best, self._climbed(straight, best))
+        best = self._moved(straight, start, [shape * ratio for ratio in around])
+        return self._moved(straight, best, [self._climbed(straight, best)])
 
     def _climbed(self, straight: NDArray[np.float32], placement: Placement) -> NDArray[np.float64]:
         """(2, 2) shape that fits better than that of ``placement``."""
@@ -240,18 +247,23 @@ class PilotSearch:
         which = _ORIENTATIONS.index((placement.flipped, placement.quarter_turns))
         sheet, low = tiles(straight, shape)
         spectrum = transform(sheet.sum((0, 2)))
-        plane = np.fft.irfft2(spectrum * self._spectra[which], s=(SIDE, SIDE))
+        plane = fft.irfft2(spectrum * self._spectra[which], (SIDE, SIDE))
         row, column = (int(i) for i in np.unravel_index(int(plane.argmax()), plane.shape))
         deviation = float(plane.std())
         change = climbed(sheet, low, self._laid[which], (row, column), deviation=deviation)
         return shape @ (np.eye(2) + change)
 
     def _moved(
-        self, straight: NDArray[np.float32], placement: Placement, matrix: NDArray[np.float64]
+        self,
+        straight: NDArray[np.float32],
+        placement: Placement,
+        shapes: Sequence[NDArray[np.float64]],
     ) -> Placement:
+        """The best of ``placement`` with each of ``shapes`` (2, 2)."""
         same = ((placement.flipped, placement.quarter_turns),)
-        spectra = transform(fold(straight, matrix))[None]
-        return self._peaks(spectra, [shaped(placement, matrix)], same)[0]
+        spectra = transform(np.stack([fold(straight, matrix) for matrix in shapes]))
+        supposed = [shaped(placement, matrix) for matrix in shapes]
+        return max(self._peaks(spectra, supposed, same), key=lambda found: found.score)
 
     def _peaks(
         self,
@@ -264,13 +276,18 @@ class PilotSearch:
         ``orientations``: those to choose from (flipped, quarter turns).
         """
         pilots = self._spectra[[_ORIENTATIONS.index(o) for o in orientations]]
-        correlation = np.fft.irfft2(spectra[:, None] * pilots, s=(SIDE, SIDE))
-        heights = correlation.max((2, 3)) / (correlation.std((2, 3)) + np.float32(1e-20))
+        correlation = fft.irfft2(spectra[:, None] * pilots, (SIDE, SIDE))
+        flat = correlation.reshape(len(shapes), len(orientations), -1)
+        # One look at each value tells as much as its mean and the standard deviation from it.
+        power = np.einsum("soi,soi->so", flat, flat) / np.float32(SIDE**2)
+        spread = np.sqrt(np.maximum(power - np.square(flat.mean(2)), 0)) + np.float32(1e-20)
+        tops = flat.argmax(2)
+        heights = np.take_along_axis(flat, tops[:, :, None], 2)[:, :, 0] / spread
         found = []
-        for shape, planes, scores in zip(shapes, correlation, heights, strict=True):
+        for shape, planes, places, scores in zip(shapes, correlation, tops, heights, strict=True):
             which = int(scores.argmax())
             plane = planes[which]
-            row, column = (int(i) for i in np.unravel_index(int(plane.argmax()), plane.shape))
+            row, column = divmod(int(places[which]), SIDE)
             peak = (row + _vertex(plane[:, column], row), column + _vertex(plane[row], column))
             flipped, turns = orientations[which]
             placement = replace(
@@ -307,18 +324,14 @@ def cells_at(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.
     phase = np.exp(
         2j * np.pi * (np.fft.fftfreq(SIDE)[:, None] * row + np.fft.rfftfreq(SIDE)[None] * column)
     )
-    moved = np.fft.irfft2(np.fft.rfft2(folded) * phase, s=folded.shape)
+    moved = fft.irfft2(transform(folded) * phase.astype(np.complex64), folded.shape)
     cells = moved.reshape(TILE, FOLD_GRAIN, TILE, FOLD_GRAIN).mean((1, 3))
     return np.asarray(cells, np.float32)
 
 
-def _score(placement: Placement) -> float:
-    return placement.score
-
-
 def transform(folded: NDArray[np.float32]) -> NDArray[np.complex64]:
     """The Fourier transform of (…, 64, 64) folds, as :class:`PilotSearch` correlates it."""
-    return np.asarray(np.fft.rfft2(folded), np.complex64)
+    return np.asarray(fft.rfft2(folded), np.complex64)
 
 
 def _vertex(line: NDArray[np.float64], index: int) -> float:
