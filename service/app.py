@@ -20,7 +20,7 @@ from service.accounts import QuotaExceeded
 from service.generation.making import Maker
 from service.generation.models import longest_wishes
 from service.metrics import Metrics
-from service.middleware import RequestIds
+from service.middleware import MethodOverride, RequestIds
 from service.problems import Problem
 from service.routes import (
     accounts,
@@ -103,6 +103,7 @@ def create_app(
     if settings.generation.bundles:
         longest = longest_wishes(settings.generation)
         app.include_router(generate_router(longest, alone=settings.public is None))
+    app.add_middleware(MethodOverride, prefix=f"{uploads.router.prefix}/")
     app.add_middleware(RequestIds, answered=app.state.metrics.answered)
     _answer_errors(app)
     return app

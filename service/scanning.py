@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from service.settings import ScanSettings
 
 LOG = logging.getLogger("service.scanning")
+_TELL_S = 0.25
 _NAME = "upload"
 """What a file is called in results: what its sender called it is not kept."""
 
@@ -146,7 +147,7 @@ def scan_confined(task: Task, *, path: Path, ask: Ask) -> dict[str, Any]:
         store=AskedStore(ask) if task.recovers else NOWHERE,
         trust=task.trust,
         fast=task.fast,
-        progress=_every_hundredth(lambda fraction: ask("progress", fraction)),
+        progress=_now_and_then(lambda fraction: ask("progress", fraction)),
     )
     judged = replace(result, decision=task.policy.decide(result))
     # The path is one of our own; messages that hold it should name what the client knows.
@@ -155,13 +156,14 @@ def scan_confined(task: Task, *, path: Path, ask: Ask) -> dict[str, Any]:
     return {"result": record, "signals": signals_of(record)}
 
 
-def _every_hundredth(report: Callable[[float], object]) -> Callable[[float], None]:
-    told = 0.0
+def _now_and_then(report: Callable[[float], object]) -> Callable[[float], None]:
+    """Whoever is told writes it down once a second, and each telling wakes another process."""
+    told_at = time.monotonic()
 
     def progress(fraction: float) -> None:
-        nonlocal told
-        if fraction >= told + 0.01:
-            told = fraction
+        nonlocal told_at
+        if time.monotonic() - told_at >= _TELL_S:
+            told_at = time.monotonic()
             report(fraction)
 
     return progress

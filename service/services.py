@@ -15,7 +15,7 @@ from service.generation.parts import Clips, clips_of
 from service.generation.records import Records
 from service.idempotency import IdempotencyKeys
 from service.jobs import open_queue
-from service.limits import Places, RateLimits
+from service.limits import Beginnings, Places, RateLimits
 from service.scans import Scans
 from service.storage import open_storage
 from service.tally import Tally
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 CLIP_LEASE_S = 60.0
 """After which a clip whose server is silent counts as given up."""
+
+AT_ONCE = 16
+"""Bodies that begin to be read: enough for the threads that write them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Services:
     clips: Clips
     rates: RateLimits
     places: Places
+    beginnings: Beginnings = field(default_factory=lambda: Beginnings(AT_ONCE))
     visitors: Visitors = field(default_factory=Visitors)
     draining: threading.Event = field(default_factory=threading.Event)
 

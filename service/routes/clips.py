@@ -24,13 +24,22 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _FILE = {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
 
 
+_ADDRESS = "/v2/generations/{generation}/{part}.mp4"
+_REFUSED = ("request.invalid", "address.invalid", "generation.not_found", "range.invalid")
+
+
+@router.head(
+    _ADDRESS,
+    response_class=Response,
+    responses={206: {"description": "The head of Range"}, **problems(*_REFUSED)},
+)
 @router.get(
-    "/v2/generations/{generation}/{part}.mp4",
+    _ADDRESS,
     response_class=Response,
     responses={
         200: {"description": "The file", **_FILE},
         206: {"description": "The bytes of Range", **_FILE},
-        **problems("request.invalid", "address.invalid", "generation.not_found", "range.invalid"),
+        **problems(*_REFUSED),
     },
 )
 async def get_clip(

@@ -272,9 +272,10 @@ async def _arrived(
     scan, settings = services.scans.new_id(), services.settings
     part = settings.incoming / f"{scan}.part" if keep else None
     with services.places.one():
-        received = await receive(
-            request.stream(), part, settings.bounds, declared=stated_length(request)
-        )
+        async with services.beginnings.one():
+            received = await receive(
+                request.stream(), part, settings.bounds, declared=stated_length(request)
+            )
         if received.path is not None:
             await anyio.to_thread.run_sync(services.storage.keep, received.path, scan)
     return NewScan(

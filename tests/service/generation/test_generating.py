@@ -48,6 +48,16 @@ def test_parts_of_a_file_can_be_had(made):
     assert httpx.get(url, headers={"Range": "bytes=99999999-"}).status_code == 416
 
 
+def test_the_head_of_a_file_is_that_of_its_body(made):
+    url = made["combinedUrl"]
+    for asked in ({}, {"Range": "bytes=5-9"}):
+        whole, head = httpx.get(url, headers=asked), httpx.head(url, headers=asked)
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        for name in ("content-length", "content-type", "etag", "content-range", "accept-ranges"):
+            assert head.headers.get(name) == whole.headers.get(name)
+    assert httpx.head(url[:-1]).status_code == 403
+
+
 def test_addresses_cannot_be_made_up_and_end(server, made):
     url = httpx.URL(made["combinedUrl"])
     until = int(url.params["until"])

@@ -279,3 +279,19 @@ def test_tidying_removes_what_is_left_and_nothing_that_is_needed(services, tenan
     tidy(replace(services))
     assert [path.name for path in (settings.data / "uploads").iterdir()] == [names[0]]
     assert not left.exists()
+
+
+def test_a_method_that_does_not_pass_is_named_in_a_field(client, clip):
+    def post(path, method, data=b"", **headers):
+        headers = {"X-HTTP-Method-Override": method, **headers}
+        return client.ask("POST", path, content=data, headers=headers)
+
+    path = create(client, len(clip)).headers["location"]
+    answer = post(path, "PATCH", clip[:5000], **CHUNK, **{"Upload-Offset": "0"})
+    assert (answer.status_code, answer.headers["upload-offset"]) == (204, "5000")
+    assert post(path, "HEAD", **TUS).headers["upload-offset"] == "5000"
+    assert post(path, "delete", **TUS).status_code == 204
+    assert client.ask("HEAD", path, headers=TUS).status_code == 404
+    # Nothing else can be named so, and nowhere else.
+    problem(post(path, "GET", **TUS), 405, "route.method")
+    assert post("/v1/scans/scan_" + "0" * 32, "DELETE").status_code == 405
