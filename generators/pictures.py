@@ -13,11 +13,12 @@ from generators.base import GuideImage
 from provenance.errors import (
     InputEmpty,
     InputForbidden,
-    InputMissing,
     MediaTooLarge,
     MediaTooSmall,
+    UnreadableMedia,
     UnsupportedMedia,
 )
+from provenance.regular_file import open_regular
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,24 +95,18 @@ def _declared_size(raw: bytes) -> tuple[int, int]:
 
 
 def _bytes_of(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
         if size > MAX_BYTES:
             raise MediaTooLarge(
                 f"{path} has {size >> 20} MiB", hint=f"at most {MAX_BYTES >> 20} MiB are read"
             )
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)  # a device has no size, and no end
-        if len(raw) > MAX_BYTES:
-            raise MediaTooLarge(f"{path} has no end", hint="name an image")
-    except FileNotFoundError as error:
-        raise InputMissing(f"{path} does not exist", hint="check the name") from error
-    except OSError as error:
-        raise InputForbidden(
-            f"{path} cannot be read: {error.strerror}", hint="check its permissions"
-        ) from error
-    except ValueError as error:  # a zero byte in the name
-        raise InputMissing(f"{str(path)!r} is no file name", hint="check the name") from error
+        try:
+            raw = file.read(MAX_BYTES)
+        except OSError as error:
+            raise InputForbidden(
+                f"{path} cannot be read: {error.strerror}", hint="check the disk that it is on"
+            ) from error
     if not raw:
         raise InputEmpty(f"{path} is empty", hint="name an image")
     return raw
@@ -119,7 +114,8 @@ def _bytes_of(path: Path) -> bytes:
 
 def read_sound(path: Path, *, seconds: float, rate: int = 24_000) -> NDArray[np.float32]:
     """The first ``seconds`` of the sound in a file: (N, 2) float32 at ``rate``, silence behind its
-    end. Raises :class:`~provenance.errors.InputError` of the kind that fits.
+    end. Raises :class:`~provenance.errors.InputError` of the kind that fits, also where the file is
+    damaged or cut off before what is wanted of it.
     """
     from scipy.signal import resample_poly
 
@@ -134,6 +130,10 @@ def read_sound(path: Path, *, seconds: float, rate: int = 24_000) -> NDArray[np.
             have += len(block)
             if have >= wanted:
                 break
+        if have < wanted and reader.damaged is not None:
+            raise UnreadableMedia(
+                f"{path}: {reader.damaged}", hint="it is cut off or damaged; copy or save it again"
+            )
     samples = np.concatenate(blocks)[:wanted]
     if samples.shape[1] == 1:
         samples = np.repeat(samples, 2, axis=1)

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+import wave
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -178,6 +181,33 @@ def test_sound_is_read_from_any_file_at_the_rate_of_the_model(tmp_path):
     assert samples.shape == (48_000, 2)
     assert samples[:20_000].std() > 0.1
     assert not samples[26_000:].any()
+
+
+def test_sound_that_is_cut_off_before_its_end_is_refused(tmp_path):
+    whole = tmp_path / "whole.wav"
+    with wave.open(str(whole), "wb") as file:
+        file.setparams((1, 2, 24_000, 0, "NONE", ""))
+        noise = np.random.default_rng(0).integers(-9_000, 9_000, 48_000, np.int16)
+        file.writeframes(noise.tobytes())
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(whole.read_bytes()[:60_000])  # 1.25 s of 2 s
+    with pytest.raises(EveryframeError, match=r"cut\.wav: the file lacks") as caught:
+        read_sound(cut, seconds=2.0)
+    assert caught.value.code == "media.unreadable"
+    assert (read_sound(cut, seconds=1.0) == read_sound(whole, seconds=1.0)).all()
+    assert not read_sound(whole, seconds=3.0)[48_000:].any()  # a whole one may be shorter
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_an_image_that_is_no_file_is_refused_at_once(tmp_path, kind):
+    place = tmp_path / kind if kind != "device" else Path("/dev/zero")
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "folder":
+        place.mkdir()
+    with pytest.raises(EveryframeError, match="not a regular file") as caught:
+        read_image(place)
+    assert caught.value.code == "media.unsupported"
 
 
 def test_words_are_known_whatever_their_case():

@@ -221,7 +221,7 @@ def test_stdout_gets_the_stream_alone(folder, places):
         (("--prompt", "a ball", "--stream", "./out.mp4"), "option.invalid"),
         (("--prompt", "a ball", "--stream", "a.png", "--image", "a.png"), "output.is_input"),
         (("--prompt", "a ball", "--stream", "a.png", "-o", "out.mkv"), "option.invalid"),
-        (("--prompt", "a ball", "--image", "/dev/zero"), "media.too_large"),
+        (("--prompt", "a ball", "--image", "/dev/zero"), "media.unsupported"),
         (("--prompt", "a ball", "--fps", "1e99999999"), "option.invalid"),
         (("--prompt", "a ball", "--model", "helios-14b"), "weights.missing"),
         (("--prompt", "a ball", "--device", "cuda:77"), "device.missing"),
