@@ -34,12 +34,14 @@ _FULL_SHARE = 0.6  # of the mean amplitude, up to which a spot is taken for full
 
 class Heard(NamedTuple):
     """(88, T) each: mean power of the half bands; mean logarithm of the power of their bins; power
-    of the loud ones among these: the mean that each bin enters by its own power.
+    of the loud ones among these: the mean that each bin enters by its own power. ``loud``: a power
+    that one in fifty exceeds.
     """
 
     powers: Map
     logarithms: Map
     peaks: Map
+    loud: float
 
 
 def half_bands(
@@ -54,12 +56,16 @@ def half_bands(
     spectrum = fft.rfft(frames * np.hanning(size + 1)[:-1].astype(np.float32), axis=1)
     spectrum = spectrum[:, : len(mixing)]
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    powers = (power @ mixing).T
-    floor = _NOTHING * float(np.percentile(powers, _LOUDEST)) + 1e-20
-    weights = np.maximum(mixing.sum(0), 1e-6)[:, None]
-    logarithms = (np.log(power + floor) @ mixing).T / weights
-    peaks = (np.square(power) @ mixing).T / np.maximum(powers, floor)
-    return Heard(powers, logarithms, peaks)
+    powers = power @ mixing
+    loud = float(np.percentile(powers, _LOUDEST))
+    floor = np.float32(_NOTHING * loud + 1e-20)
+    logarithms = np.log(power + floor) @ mixing / np.maximum(mixing.sum(0), 1e-6)
+    peaks = np.square(power) @ mixing / np.maximum(powers, floor)
+    return Heard(_turned(powers), _turned(logarithms), _turned(peaks), loud)
+
+
+def _turned(values: Map) -> Map:
+    return np.ascontiguousarray(values.T)
 
 
 @lru_cache(maxsize=64)
@@ -82,9 +88,9 @@ def features(heard: Heard, spot_s: float) -> Map:
     All in units of about 1, and the same however loud the sound is.
     """
     powers = heard.powers
-    loud = float(np.percentile(powers, _LOUDEST)) + 1e-20
+    loud = heard.loud + 1e-20
     hiss = np.percentile(powers, _QUIETEST, axis=1, keepdims=True)
-    mean = _around(powers, spot_s) + 1e-12 * loud
+    mean = (_around(powers, spot_s) + 1e-12 * loud).astype(np.float32)
     logarithm = np.log(powers + _NOTHING * loud)
     white = whitened(np.log(powers + _HISS * hiss + _QUIET * loud).astype(np.float32))
     # What is loud for its second is changed least.

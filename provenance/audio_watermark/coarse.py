@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from scipy import fft
 
-from provenance.audio_watermark.softmap import SPOT_S, SPOTS, WINDOW_S
+from provenance.audio_watermark.softmap import SPOT_S, SPOTS, half_octaves, window_size
 from provenance.audio_watermark.tile import PILOT_CELLS, ROWS, band_edges
 
 if TYPE_CHECKING:
@@ -33,10 +33,13 @@ _HOPS = 4  # of the spectrogram, a window
 _HIGHEST_HZ = 13_500.0  # of the highest band in sound of twice the speed
 _BATCH = 256  # frames
 _QUIET = 3e-5  # of the mean
-_TIME, _BANDS, _AROUND = 5, 3, (3, 5)  # spots, bands and both of the means
+_TIME, _BANDS = 5, 3  # spots and bands of the means that are taken off,
+_AROUND = 3  # and bands of that of the energy
+_LEAST_BINS = 0.3
 _LEAST_ENERGY = 0.3  # nepers² of power
 _CLIP = 3.0  # standard deviations
 _PIECE = SPOTS // 2
+_EDGES = band_edges()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class CoarseMaps:
 
     def __init__(self, mono: NDArray[np.float32], rate: float) -> None:
         self._mono, self._rate = mono, rate
-        self._powers: dict[int, NDArray[np.float32]] = {}
+        self._powers: dict[int, NDArray[np.float64]] = {}
         self._unturned: dict[int, NDArray[np.float32]] = {}
         self._pieces: dict[tuple[float, float], Pieces] = {}
 
@@ -90,34 +93,38 @@ class CoarseMaps:
         """(44, T) evidence, in spots of 20 ms of the original; see
         :class:`~provenance.audio_watermark.softmap.Stretch`.
         """
-        turn = round(2 * np.log2(time)) / 2
-        size = 2 * round(self._rate * WINDOW_S * 2.0**turn / 2)
+        turns = half_octaves(time)
+        size = window_size(self._rate, turns)
         hop = max(1, size // _HOPS)
         count = int(len(self._mono) / (self._rate * SPOT_S * time))
         at = (np.arange(count) + 0.5) * SPOT_S * time * self._rate / hop
         frames = np.rint(at).astype(np.intp)
         if pitch != 1:
-            return _whitened(self._bands(size, pitch, frames), _TIME).T
+            return _whitened(self._bands(size, pitch)[:, frames], _TIME)
         # Sound that kept its pitch is whitened once for all stretches near it.
         white = self._unturned.get(size)
         if white is None:
-            spot = 2.0**turn * SPOT_S * self._rate / hop
-            powers = self._bands(size, pitch, slice(None))
+            spot = 2.0 ** (turns / 2) * SPOT_S * self._rate / hop
+            powers = self._bands(size, pitch)
             white = self._unturned[size] = _whitened(powers, 2 * round(_TIME * spot / 2) + 1)
-        return np.asarray(white[frames].T, np.float32)
+        return white[:, frames]
 
-    def _bands(
-        self, size: int, pitch: float, frames: NDArray[np.intp] | slice
-    ) -> NDArray[np.float32]:
-        """(T, 44) mean power of the bands in these ``frames``."""
-        power = self._power(size)
-        mixing = _mixing(size, float(self._rate), pitch)[: power.shape[1]]
-        return np.asarray(power[:, : len(mixing)][frames] @ mixing, np.float32)
+    def _bands(self, size: int, pitch: float) -> NDArray[np.float32]:
+        """(44, frames) mean power of the bands."""
+        sums = self._sums(size)
+        edges = _EDGES * (pitch * size / self._rate) + 0.5
+        place = np.clip(edges, 0, len(sums) - 1)
+        below = np.minimum(place.astype(np.intp), len(sums) - 2)
+        at = sums[below]
+        at += (sums[below + 1] - at) * (place - below)[:, None]
+        width = np.maximum(np.diff(np.clip(edges, 0, size // 2 + 1)), _LEAST_BINS)
+        bands = (at[1:] - at[:-1]) / width[:, None]
+        return np.asarray(bands[:, 1:] - bands[:, :-1], np.float32)
 
-    def _power(self, size: int) -> NDArray[np.float32]:
-        """(frames, bins) powers under windows of ``size``, a quarter of it apart.
+    def _sums(self, size: int) -> NDArray[np.float64]:
+        """(bins + 1, frames + 1) power below each bin and before each frame.
 
-        Frame n is centred on sample n · hop.
+        Windows are ``size`` long, a quarter of it apart; frame n is centred on sample n · hop.
         """
         found = self._powers.get(size)
         if found is not None:
@@ -128,32 +135,24 @@ class CoarseMaps:
         frames = frames[: len(self._mono) // hop + 1]
         window = np.hanning(size + 1)[:-1].astype(np.float32)
         bins = min(size // 2 + 1, int(_HIGHEST_HZ * size / self._rate) + 2)
-        power = np.empty((len(frames), bins), np.float32)
+        power = np.empty((bins, len(frames)), np.float32)
         for first in range(0, len(frames), _BATCH):
             spectrum = fft.rfft(frames[first : first + _BATCH] * window, axis=1)[:, :bins]
-            power[first : first + _BATCH] = np.square(spectrum.real) + np.square(spectrum.imag)
-        self._powers[size] = power
-        return power
-
-
-@lru_cache(maxsize=256)
-def _mixing(size: int, rate: float, pitch: float) -> NDArray[np.float32]:
-    """(bins, 44): the share of each bin in the mean of each band, up to the highest band."""
-    place = np.clip(band_edges() * pitch * size / rate + 0.5, 0, size // 2 + 1)
-    bins = np.arange(min(size // 2, int(place[-1])) + 1)[:, None]
-    shares = np.clip(np.minimum(bins + 1, place[1:]) - np.maximum(bins, place[:-1]), 0, None)
-    return np.asarray(shares / np.maximum(np.diff(place), 0.3), np.float32)
+            np.square(np.abs(spectrum).T, out=power[:, first : first + _BATCH])
+        sums = np.asarray(cv2.integral(power, sdepth=cv2.CV_64F), np.float64)
+        self._powers[size] = sums
+        return sums
 
 
 def _whitened(powers: NDArray[np.float32], time: int) -> NDArray[np.float32]:
-    """(T, 44) evidence in (T, 44) ``powers``; ``time``: frames over which time is levelled."""
+    """(44, T) evidence in (44, T) ``powers``; ``time``: frames over which time is levelled."""
     if not powers.size:
         return powers
     logarithm = np.log(powers + np.float32(_QUIET * float(powers.mean()) + 1e-12))
     out = np.zeros(powers.shape, np.float32)
-    for window in ((1, time), (_BANDS, 1)):
+    for window in ((time, 1), (1, _BANDS)):
         passed = logarithm - _mean(logarithm, window)
-        out += passed / (_mean(passed * passed, (_AROUND[0], time)) + np.float32(_LEAST_ENERGY))
+        out += passed / (_mean(passed * passed, (time, _AROUND)) + np.float32(_LEAST_ENERGY))
     deviation = float(out.std())
     if not deviation:
         return out
@@ -169,11 +168,16 @@ def pieces_of(soft: NDArray[np.float32]) -> Pieces:
     count = -(-soft.shape[1] // _PIECE)
     padded = np.zeros((ROWS, count * _PIECE), np.float32)
     padded[:, : soft.shape[1]] = soft
-    pieces = padded.reshape(ROWS, count, _PIECE)
-    spectra = fft.rfft(pieces, n=SPOTS, axis=2)
+    pieces = np.ascontiguousarray(padded.reshape(ROWS, count, _PIECE).transpose(1, 0, 2))
     whole = np.zeros((ROWS, SPOTS), np.float32)
     for half in range(2):
-        whole[:, half * _PIECE : (half + 1) * _PIECE] = pieces[:, half::2].sum(1)
+        whole[:, half * _PIECE : (half + 1) * _PIECE] = pieces[half::2].sum(0)
     cells = whole + np.roll(whole, -1, axis=1)
-    energy = float(np.square(cells).mean())
-    return Pieces(np.ascontiguousarray(spectra.transpose(1, 0, 2)), energy)
+    return Pieces((pieces @ _spectral()).view(np.complex64), float(np.square(cells).mean()))
+
+
+@lru_cache(maxsize=1)
+def _spectral() -> NDArray[np.float32]:
+    """(64, 130): the Fourier transform of a piece in a tile; faster than FFT for so short a one."""
+    each = fft.rfft(np.eye(_PIECE), n=SPOTS, axis=1).astype(np.complex64)
+    return np.ascontiguousarray(each).view(np.float32)

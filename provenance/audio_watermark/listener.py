@@ -59,18 +59,17 @@ class Listener:
             [features, np.broadcast_to(place[:, None], (1, HALVES, count))], axis=0
         )
         heard = self._opened(known)
+        each = np.empty_like(heard)
+        flat = each.reshape(len(each), -1)
         for layer in self.layers:
             rows = np.maximum(heard, 0)
-            each = np.stack(
-                [
-                    cv2.filter2D(row, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
-                    for row, kernel in zip(rows, layer.kernels, strict=True)
-                ]
-            )
-            each = np.maximum(each + layer.bias[:, None, None], 0).reshape(len(rows), -1)
-            mixed = layer.mixing @ each + layer.mixed_bias[:, None]
-            heard = heard + mixed.reshape(heard.shape)
-        flat = np.maximum(heard, 0).reshape(len(heard), -1)
+            for row, kernel, out in zip(rows, layer.kernels, each, strict=True):
+                cv2.filter2D(row, cv2.CV_32F, kernel, dst=out, borderType=cv2.BORDER_CONSTANT)
+            flat += layer.bias[:, None]
+            np.maximum(flat, 0, out=flat)
+            heard += (layer.mixing @ flat).reshape(heard.shape)
+            heard += layer.mixed_bias[:, None, None]
+        np.maximum(heard, 0, out=each)
         told = (self.head @ flat + self.head_bias[:, None]).reshape(2, *heard.shape[1:])
         white = features[-1, 0::2] + features[-1, 1::2]
         gate = np.exp(np.clip(told[0], _LEAST_GATE, _MOST_GATE))

@@ -44,7 +44,8 @@ _FAR = math.log(2.05)
 _MOST_PITCH = math.log(2) * 3.5 / 12  # three semitones and a half
 _HINTED = 4.0  # standard deviations of the pilot in a coarse map that are refined,
 _LISTENED = 4.5  # and then as many for a full one: chance gives 4.2, and less than 4.5 refined
-_AGREEMENT = 0.5  # of a standard deviation: what agreement of the payload is worth beside the pilot
+_AGREEMENT = 0.5  # standard deviations of the pilot that one of the payload's agreement is worth
+_AGREEING = 4.4  # of both in a coarse map, that a full one is made for
 _PROMISING = 3.0  # of both, below which nothing is decoded
 # From how many on more words are tried, and how many: chance is there in one search of 15, of 200.
 _PATIENCE = ((3.3, 8 * fec.LIST_SIZE), (4.0, 64 * fec.LIST_SIZE))
@@ -170,18 +171,23 @@ class SoundSearch:
         """The pilot's best place in the map at ``base``, folded as for ``ratio`` times its time."""
         spots = folded(section.map_at(base), ratio=1 / ratio, start=phase)
         score, shift = self.best_shift(spots)
-        agreement = self.tile.agreement(cells_of(spots, shift))
-        standing = (score + _AGREEMENT * agreement) / math.hypot(1, _AGREEMENT)
+        standing = self._standing(spots, score, shift)
         stretch = Stretch(time=base.time * ratio, pitch=base.pitch)
         return Place(score, standing, stretch, phase, shift, base)
+
+    def _standing(self, spots: NDArray[np.float32], score: float, shift: int) -> float:
+        """``score`` and how far the payload agrees with itself at this place, together."""
+        agreement = self.tile.agreement(cells_of(spots, shift))
+        return (score + _AGREEMENT * agreement) / math.hypot(1, _AGREEMENT)
 
     def _anywhere(self, section: Section) -> tuple[Found | None, float]:
         """The payload if one is read, and the highest pilot of the places looked at closely."""
         best: list[_Hint] = []
         highest = 0.0
         for base, ratios in _LINES:
-            hints = self._hints(section, base, ratios)
-            best = _apart([*best, *(hint for hint in hints if hint.score > _HINTED)])
+            hints = [hint for hint in self._hints(section, base, ratios) if hint.score > _HINTED]
+            if hints:
+                best = _apart([*best, *hints])
             if best and best[0].score > _SURE:
                 found, score = self._close(section, best.pop(0))
                 highest = max(highest, score)
@@ -209,6 +215,9 @@ class SoundSearch:
         if refined.score < _LISTENED:
             return None, 0.0
         base = refined.stretch
+        spots = folded(section.coarse.map_at(base.time, base.pitch))
+        if self._standing(spots, refined.score, self.best_shift(spots)[1]) < _AGREEING:
+            return None, 0.0
         score = self._place(section, base).score
         best = max(
             self._place(section, base, ratio=ratio, phase=phase)
@@ -231,7 +240,7 @@ class SoundSearch:
         self, section: Section, places: Iterable[Place], *, picked: float = 0.0
     ) -> Found | None:
         for place in places:
-            if place.standing < _PROMISING:
+            if place.standing < _PROMISING + picked:
                 continue
             words = [words for least, words in _PATIENCE if place.standing >= least + picked]
             ratio = place.base.time / place.stretch.time

@@ -6,11 +6,13 @@ Power in half bands (:mod:`provenance.audio_watermark.bands`) is listened to by 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import fft
 
 from provenance.audio_watermark.bands import FEATURES, HALVES, features, half_bands
 from provenance.audio_watermark.listener import shipped
@@ -73,15 +75,27 @@ def soft_map(mono: NDArray[np.float32], rate: float, stretch: Stretch) -> NDArra
 
 def heard_features(mono: NDArray[np.float32], rate: float, stretch: Stretch) -> NDArray[np.float32]:
     """(6, 88, T) what the listener is given of ``mono`` (N,); T is 0 for less than five spots."""
-    # A later power of √2 only: as many sizes of transform as needed, not one for each stretch.
-    turn = round(2 * np.log2(stretch.time)) / 2
-    size = 2 * round(rate * WINDOW_S * 2.0**turn / 2)
+    size = window_size(rate, half_octaves(stretch.time))
     spot_s = SPOT_S * stretch.time
     count = int(len(mono) / (rate * spot_s))
     if count < _LEAST_SPOTS:
         return np.zeros((FEATURES, HALVES, 0), np.float32)
     heard = half_bands(mono, rate, size=size, spot_s=spot_s, count=count, pitch=stretch.pitch)
     return features(heard, spot_s)
+
+
+def half_octaves(time: float) -> int:
+    """By how many powers of √2 windows are longer in sound that takes ``time`` times as long.
+
+    No finer: as few sizes of transform as will do, not one for each stretch.
+    """
+    return round(2 * math.log2(time))
+
+
+def window_size(rate: float, turns: int) -> int:
+    """Samples of a window of the transform, for :func:`half_octaves` ``turns``."""
+    # One without large primes: those take up to ten times as long.
+    return int(fft.next_fast_len(round(rate * WINDOW_S * 2.0 ** (turns / 2)), real=True))
 
 
 def folded(
