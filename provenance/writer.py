@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,6 +17,7 @@ import numpy as np
 from provenance.audio_watermark import SoundMarker
 from provenance.errors import FrameError, OutputError
 from provenance.fingerprint import PrintTaker
+from provenance.in_order import in_order
 from provenance.keys import default_keys_directory, ensure_identity
 from provenance.payload import model_by_key
 from provenance.quality import SAMPLED_EVERY, LumaQuality
@@ -28,6 +30,7 @@ from provenance.watermark import ClipMarker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Executor
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -40,6 +43,10 @@ if TYPE_CHECKING:
     from provenance.store import Store
     from provenance.video import EncodeSettings
     from provenance.video.live import ByteSink
+    from provenance.video.picture import Picture
+
+
+_AHEAD = min(4, os.cpu_count() or 1)  # frames whose colours are turned before they are marked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +171,7 @@ class ProvenanceWriter:
                 media = opened.enter_context(
                     MediaWriter(place, video=video, settings=how, audio=audio, live=live)
                 )
+                pool = opened.enter_context(ThreadPoolExecutor(_AHEAD, "everyframe-colour"))
                 return _Line(
                     sealing=sealing,
                     marker=marker,
@@ -171,6 +179,7 @@ class ProvenanceWriter:
                     opened=opened.pop_all(),
                     sound=sound,
                     taker=PrintTaker(video.rate),
+                    pool=pool,
                 )
 
         self._begin = begin
@@ -240,9 +249,14 @@ class ProvenanceWriter:
         samples = None if audio is None else _array(audio)
         self._check(block, samples)
         line.broken = True  # until all of this stands in the file
-        for frame in block:
+        first = self._frames
+
+        def converted(index: int) -> Picture:
+            time = (first + index) / self._video.rate
+            return picture_from_rgb(block[index], time=time, spec=self._video)
+
+        for picture in in_order(line.pool, converted, range(len(block)), ahead=_AHEAD):
             time = self._frames / self._video.rate
-            picture = picture_from_rgb(frame, time=time, spec=self._video)
             marked = line.marker.mark(picture.luma, time_s=float(time), bits=picture.bits)
             self._quality.add(picture.luma, marked, bits=picture.bits)
             line.taker.see(marked, float(time), bits=picture.bits)
@@ -303,6 +317,7 @@ class _Line:
     opened: ExitStack
     sound: SoundMarker | None
     taker: PrintTaker
+    pool: Executor  # turns colours into luma and chroma, while frames before are marked and encoded
     broken: bool = False
 
 

@@ -47,7 +47,8 @@ def picture_from_rgb(frame: NDArray[np.uint8], *, time: Fraction, spec: VideoSpe
         raise FrameError(message, hint="give RGB frames of the size of the video")
     even = spec.width % 2 == 0 and spec.height % 2 == 0
     layout = Layout("420" if even else "444", spec.bits)
-    source = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")
+    # Looked at where it is: it outlives this call.
+    source = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(frame), format="rgb24")
     converted = source.reformat(
         format=layout.name,
         src_color_range=ColorRange.JPEG,
