@@ -158,21 +158,37 @@ class Accounts:
         return f"ltx_{key}_{secret}"
 
     def revoke_key(self, tenant: str, key: str, *, actor: str, at: float | None = None) -> bool:
-        """Ends a key of the tenant, at once or at a later time, so that clients can change over."""
+        """Ends a key of the tenant, at once or at a later time, so that clients can change over; an
+        end that was set before stays, where it is earlier.
+        """
         now = self._clock()
+        end = at or now
         with self._database.writing() as transaction:
             changed = transaction.run(
-                "UPDATE api_keys SET revoked = ? WHERE id = ? AND tenant = ?"
-                " AND (revoked IS NULL OR revoked > ?)",
-                (at or now, key, tenant, now),
+                "UPDATE api_keys SET revoked ="
+                " CASE WHEN revoked < ? THEN revoked ELSE CAST(? AS DOUBLE PRECISION) END"
+                " WHERE id = ? AND tenant = ? AND (revoked IS NULL OR revoked > ?)",
+                (end, end, key, tenant, now),
             )
             if changed:
                 note(transaction, now, tenant=tenant, actor=actor, action="key.revoked", item=key)
         return changed == 1
 
     def rotate_key(self, caller: Caller, *, overlap_s: float) -> str:
-        """A new key like the caller's, which ends after ``overlap_s``."""
-        fresh = self.create_key(caller.tenant.id, caller.scopes, actor=caller.key)
+        """A new key like the caller's, which ends after ``overlap_s``: the new one lives as long as
+        that was made to.
+        """
+        with self._database.reading() as transaction:
+            row = transaction.row(
+                "SELECT expires - created AS life_s FROM api_keys WHERE id = ?", (caller.key,)
+            )
+        life_s = None if row is None else row["life_s"]
+        fresh = self.create_key(
+            caller.tenant.id,
+            caller.scopes,
+            expires=None if life_s is None else self._clock() + life_s,
+            actor=caller.key,
+        )
         self.revoke_key(
             caller.tenant.id, caller.key, actor=caller.key, at=self._clock() + overlap_s
         )

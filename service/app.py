@@ -86,6 +86,8 @@ def create_app(
         description="Send a video, learn whether AI made it, and what to do about it.",
         lifespan=lifespan,
         openapi_url="/v1/openapi.json",
+        # What clients that are made from the document call their methods.
+        generate_unique_id_function=lambda route: route.name,
         # The pages of the usual viewers load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,

@@ -30,6 +30,7 @@ _REFUSED = ("request.invalid", "address.invalid", "generation.not_found", "range
 
 @router.head(
     _ADDRESS,
+    name="head_clip",
     response_class=Response,
     responses={206: {"description": "The head of Range"}, **problems(*_REFUSED)},
 )

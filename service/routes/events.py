@@ -71,6 +71,7 @@ def _accept(services: Services, caller: Caller, events: list[ObjectEvent]) -> li
                 source="object",
                 object=event.address,
                 depth=services.settings.depth,
+                bytes=event.size,
             )
             if is_news(transaction, caller.tenant.id, event, new.id):
                 services.scans.submit_in(

@@ -7,6 +7,7 @@ import re
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import unquote
 
 import anyio.to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -250,8 +251,13 @@ def check_room(services: Services) -> None:
 
 def check_object(address: str, settings: Settings) -> None:
     """Raises :class:`Problem` unless the operator allows the store and prefix."""
-    plain = ".." not in address.split("/") and "?" not in address and "#" not in address
-    if not plain or not any(address.startswith(prefix) for prefix in settings.object_stores):
+    plain = ".." not in unquote(address).split("/") and "?" not in address and "#" not in address
+    # A bucket's name must end where that of the allowed one does: s3://b is not s3://b-2.
+    allowed = (
+        prefix if "/" in prefix.partition("://")[2] else f"{prefix}/"
+        for prefix in settings.object_stores
+    )
+    if not plain or not address.startswith(tuple(allowed)):
         raise Problem("object.forbidden", "The operator allows other stores, or none.")
 
 

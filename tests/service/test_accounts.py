@@ -73,6 +73,28 @@ def test_a_rotated_key_works_beside_the_new_one_for_a_while(accounts, acme, cloc
     assert accounts.caller(new) is not None
 
 
+def test_a_rotated_key_lives_as_long_as_the_old_one_was_made_to(accounts, acme, clock):
+    old = accounts.create_key(acme.id, ["keys:write"], expires=clock.now + 100, actor="test")
+    clock.now += 40
+    new = accounts.rotate_key(accounts.caller(old), overlap_s=0)
+    clock.now += 99
+    assert accounts.caller(new) is not None
+    clock.now += 1
+    assert accounts.caller(new) is None
+
+
+def test_an_end_that_is_set_is_not_put_off(accounts, acme, clock):
+    old = accounts.create_key(acme.id, ["keys:write"], actor="test")
+    caller = accounts.caller(old)
+    accounts.rotate_key(caller, overlap_s=60)
+    accounts.rotate_key(caller, overlap_s=6000)
+    assert accounts.revoke_key(acme.id, caller.key, actor="test", at=clock.now + 50)
+    clock.now += 49
+    assert accounts.caller(old) is not None
+    clock.now += 2
+    assert accounts.caller(old) is None
+
+
 def test_names_and_scopes_are_checked(accounts, acme):
     with pytest.raises(OptionError):
         accounts.create_tenant("acme", quota=Quota())

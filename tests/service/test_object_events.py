@@ -34,7 +34,7 @@ def test_a_new_object_is_scanned_once_however_often_it_is_told(client, tell):
     first = tell(record()).json()
     assert (len(first["accepted"]), first["ignored"]) == (1, 0)
     scan = client.ask("GET", f"/v1/scans/{first['accepted'][0]}").json()
-    assert scan["object"] == "s3://videos/in/a%20b.mp4"
+    assert (scan["object"], scan["bytes"]) == ("s3://videos/in/a%20b.mp4", 5)
     assert tell(record(), record()).json() == {"accepted": [], "ignored": 2}
 
 

@@ -128,9 +128,17 @@ def test_objects_are_named_in_json(client):
     assert answer.status_code == 202
     scan = answer.json()
     assert (scan["source"], scan["object"]) == ("object", "s3://videos/in/a.mp4")
-    for address in ("s3://videos/out/a.mp4", "s3://videos/in/../out/a", "file:///etc/passwd"):
+    for address in (
+        "s3://videos/out/a.mp4", "s3://videos/in/../out/a", "s3://videos/in/%2e%2e/out/a",
+        "s3://videos/in/b%2F..%2F../out/a", "file:///etc/passwd",
+    ):  # fmt: skip
         answer = client.ask("POST", "/v1/scans", json={"object": address})
         problem(answer, 422, "object.forbidden")
+    # The name of a bucket is a whole one, whether the operator wrote a slash behind it or not.
+    client.settings = replace(client.settings, object_stores=("s3://videos",))
+    for address, status in (("s3://videos/a", 202), ("s3://videos-of-others/a", 422)):
+        asked = client.ask("POST", "/v1/scans", json={"object": address})
+        assert asked.status_code == status
     answer = client.ask("POST", "/v1/scans", json={"object": "s3://videos/in/a", "depht": "full"})
     assert problem(answer, 422, "request.invalid")["errors"][0]["at"] == "depht"
     answer = client.ask(
