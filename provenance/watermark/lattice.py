@@ -13,6 +13,7 @@ Quarter turns and mirroring leave the lattice as it is: the pilot decides about 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import cv2
@@ -28,7 +29,8 @@ _OUTLIER = 8.0  # times the local mean
 _NEAREST, _FARTHEST = 2.0, 14.0  # harmonics used: below is the picture, above little is left
 _LOW_BIN, _HIGH_BIN = 10.0, 505.0
 _ANGLES = 600  # over half a turn
-_LOG_STEP = 0.004
+_LOG_STEP, _LOG_LENGTH = 0.004, 2048  # of the logarithm of a frequency
+_AT_ONCE = 64  # matrices: what as many need stays in the cache
 _SIDES = (32.0, 186.0)  # of a tile, in pixels of the map, least and most
 _STRETCH, _STRETCH_STEP = 0.25, 0.008
 _FEWEST_POINTS = 40
@@ -53,11 +55,12 @@ class Lattice:
 def lattices(soft_map: NDArray[np.float32], count: int) -> list[Lattice]:
     """The best ``count`` suppositions for ``soft_map`` (H, W, outliers cut off), best first."""
     spectrum = _whitened(soft_map)
-    starts = _turned_and_scaled(spectrum, count) + _stretched(spectrum, count)
-    found = _distinct(_climbed(spectrum, np.array(starts)), count)
+    told = _told(spectrum)
+    starts = _turned_and_scaled(spectrum, count) + _stretched(told, count)
+    found = _distinct(_climbed(told, np.array(starts)), count)
     # Uneven stretching or shear leaves one side of the tile found and the other wrong.
-    freed = [m for seen in found[:_FREED] for m in _with_a_side_freed(spectrum, seen.matrix)]
-    return _distinct([*found, *_climbed(spectrum, np.array(freed))], count)
+    freed = [m for seen in found[:_FREED] for m in _with_a_side_freed(told, seen.matrix)]
+    return _distinct([*found, *_climbed(told, np.array(freed))], count)
 
 
 def _harmonics() -> NDArray[np.float64]:
@@ -84,32 +87,48 @@ def _whitened(soft_map: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((soft - soft.mean()) / (soft.std() + 1e-9), np.float32)
 
 
-def _turned_and_scaled(spectrum: NDArray[np.float32], count: int) -> list[NDArray[np.float64]]:
-    """The best (2, 2) matrices that turn by up to 45° either way and scale."""
+def _told(spectrum: NDArray[np.float32]) -> NDArray[np.complex64]:
+    """(1024 · 513,) what each bin says, and 1j for its being heeded: one look tells both."""
+    row, column = np.ogrid[: spectrum.shape[0], : spectrum.shape[1]]
+    squared = (row - _SIZE // 2) ** 2 + column**2
+    used = (squared < int(_HIGH_BIN**2)) & (squared > int(_LOW_BIN**2))
+    return np.asarray(np.where(used, spectrum + np.complex64(1j), 0), np.complex64).ravel()
+
+
+@lru_cache(maxsize=1)
+def _polar() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(angles, radii) bins x and y of the spectrum in logarithmic polar coordinates."""
     radii = np.exp(np.arange(np.log(_LOW_BIN), np.log(_HIGH_BIN), _LOG_STEP))
-    turn = (np.arange(_ANGLES) - _ANGLES // 2) * (np.pi / _ANGLES)
-    polar = cv2.remap(
-        spectrum,
-        (radii[None] * np.cos(turn)[:, None]).astype(np.float32),
-        (radii[None] * np.sin(turn)[:, None] + _SIZE // 2).astype(np.float32),
-        cv2.INTER_LINEAR,
-    )
+    turn = (np.arange(_ANGLES) - _ANGLES // 2)[:, None] * (np.pi / _ANGLES)
+    x, y = radii * np.cos(turn), radii * np.sin(turn) + _SIZE // 2
+    return x.astype(np.float32), y.astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _template() -> NDArray[np.complex64]:
+    """(600, 1025) conjugate transform of the harmonics in (angle, logarithm of the length)."""
     points = _harmonics()
     bins = np.rint(np.log(np.hypot(*points.T)) / _LOG_STEP).astype(int)
     rows = np.rint(np.arctan2(points[:, 1], points[:, 0]) / (np.pi / _ANGLES)).astype(int)
+    template = np.zeros((_ANGLES, _LOG_LENGTH), np.float32)
+    np.add.at(template, (rows % _ANGLES, bins), 1)
+    return np.asarray(np.conj(fft.rfft2(template)), np.complex64)
+
+
+def _turned_and_scaled(spectrum: NDArray[np.float32], count: int) -> list[NDArray[np.float64]]:
+    """The best (2, 2) matrices that turn by up to 45° either way and scale."""
+    polar = cv2.remap(spectrum, *_polar(), cv2.INTER_LINEAR)
+    points = _harmonics()
+    bins = np.rint(np.log(np.hypot(*points.T)) / _LOG_STEP).astype(int)
     # Where a scale puts the first harmonic, in steps from the lowest radius (may be negative).
     steps = np.arange(np.log(_SIDES[0]), np.log(_SIDES[1]), _LOG_STEP)
     base = np.log(_SIZE / _LOW_BIN) / _LOG_STEP
-    length = 2048
-    template = np.zeros((_ANGLES, length), np.float32)
-    np.add.at(template, (rows % _ANGLES, bins), 1)
-    sums = fft.irfft2(
-        fft.rfft2(polar, (_ANGLES, length)) * np.conj(fft.rfft2(template)), (_ANGLES, length)
-    )
+    length = _LOG_LENGTH
+    sums = fft.irfft2(fft.rfft2(polar, (_ANGLES, length)) * _template(), (_ANGLES, length))
     first = np.rint(base - steps / _LOG_STEP).astype(int)
     reached = first[:, None] + bins[None]
-    used = ((reached >= 0) & (reached < len(radii))).sum(1)
-    scores = sums[:, first % length] / np.sqrt(np.maximum(used, 1))
+    used = ((reached >= 0) & (reached < polar.shape[1])).sum(1)
+    scores = sums.take(first % length, 1) / np.sqrt(np.maximum(used, 1))
     scores[:, used < _FEWEST_POINTS] = -np.inf
     angles = (np.arange(_ANGLES) + _ANGLES // 2) % _ANGLES - _ANGLES // 2
     scores[np.abs(angles) > _ANGLES // 4] = -np.inf
@@ -122,19 +141,19 @@ def _turned_and_scaled(spectrum: NDArray[np.float32], count: int) -> list[NDArra
     return found
 
 
-def _stretched(spectrum: NDArray[np.float32], count: int) -> list[NDArray[np.float64]]:
+def _stretched(told: NDArray[np.complex64], count: int) -> list[NDArray[np.float64]]:
     """The best (2, 2) matrices that stretch width and height by up to a quarter apart."""
     points = _harmonics()
     across = np.exp(np.arange(np.log(_SIDES[0]), np.log(_SIDES[1]), _STRETCH_STEP))
     ratio = np.exp(np.arange(-_STRETCH, _STRETCH, _STRETCH_STEP))
     # One width after the other: what all of them need at once would not stay in the cache.
-    scores = np.stack([_of_width(spectrum, width, width * ratio, points) for width in across])
+    scores = np.stack([_of_width(told, width, width * ratio, points) for width in across])
     peaks = _peaks(scores, count)
     return [np.diag([across[i], across[i] * ratio[j]]) for i, j in peaks]
 
 
 def _of_width(
-    spectrum: NDArray[np.float32],
+    told: NDArray[np.complex64],
     width: float,
     heights: NDArray[np.float64],
     points: NDArray[np.float64],
@@ -142,11 +161,11 @@ def _of_width(
     """(n,) scores of upright tiles of one ``width`` and of (n,) ``heights``."""
     x = np.rint(_SIZE / width * points[:, 0]).astype(np.int32)
     y = np.rint(_SIZE / heights[:, None] * points[:, 1]).astype(np.int32)
-    return _summed(spectrum, np.broadcast_to(x, y.shape), y)
+    return _summed(told, x, y)
 
 
 def _with_a_side_freed(
-    spectrum: NDArray[np.float32], matrix: NDArray[np.float64]
+    told: NDArray[np.complex64], matrix: NDArray[np.float64]
 ) -> list[NDArray[np.float64]]:
     """``matrix`` with the best other side in place of its first, and of its second."""
     reach = np.arange(-_STRETCH, _STRETCH, _STRETCH_STEP)
@@ -156,44 +175,47 @@ def _with_a_side_freed(
         offsets = np.tile(np.eye(2), (len(change), 1, 1))
         offsets[:, :, side] += change
         near = matrix @ offsets
-        best.append(near[int(_scores(spectrum, near).argmax())])
+        best.append(near[int(_scores(told, near).argmax())])
     return best
 
 
 def _summed(
-    spectrum: NDArray[np.float32], x: NDArray[np.int32], y: NDArray[np.int32]
+    told: NDArray[np.complex64], x: NDArray[np.int32], y: NDArray[np.int32]
 ) -> NDArray[np.float64]:
     """(n,) normalised sums of the spectrum over (n, harmonics) bins (x ≥ 0, y)."""
-    squared = x * x + y * y
-    used = (x >= 0) & (squared < int(_HIGH_BIN**2)) & (squared > int(_LOW_BIN**2))
-    where = np.where(used, (y + _SIZE // 2) * spectrum.shape[1] + x, 0)
-    values = spectrum.ravel()[where] * used
-    counts = used.sum(1)
-    sums = values.sum(1) / np.sqrt(np.maximum(counts, 1))
-    return np.where(counts >= _FEWEST_POINTS, sums, -np.inf)
+    half = _SIZE // 2
+    values = told.take((np.clip(y, -half, half - 1) + half) * (half + 1) + np.minimum(x, half))
+    sums = values.sum(1)
+    counts = np.rint(sums.imag)
+    scores = sums.real / np.sqrt(np.maximum(counts, 1))
+    return np.where(counts >= _FEWEST_POINTS, scores, -np.inf).astype(np.float64)
 
 
-def _scores(spectrum: NDArray[np.float32], matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+def _scores(told: NDArray[np.complex64], matrices: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) scores of (n, 2, 2) matrices."""
-    dual = np.linalg.inv(matrices).transpose(0, 2, 1) * _SIZE
-    bins = np.rint(dual @ _harmonics().T).astype(np.int32)
-    x, y = bins[:, 0], bins[:, 1]
-    # The spectrum of a real map is symmetric: the left half plane is found in the right one.
-    sign = np.where(x < 0, -1, 1).astype(np.int32)
-    return _summed(spectrum, x * sign, y * sign)
+    dual = (np.linalg.inv(matrices).transpose(0, 2, 1) * _SIZE).astype(np.float32)
+    points = _harmonics().T.astype(np.float32)
+    scores = []
+    for first in range(0, len(matrices), _AT_ONCE):
+        bins = np.rint(dual[first : first + _AT_ONCE] @ points).astype(np.int32)
+        x, y = bins[:, 0], bins[:, 1]
+        # The spectrum of a real map is symmetric: the left half plane is found in the right one.
+        sign = np.where(x < 0, -1, 1).astype(np.int32)
+        scores.append(_summed(told, x * sign, y * sign))
+    return np.concatenate(scores)
 
 
-def _climbed(spectrum: NDArray[np.float32], matrices: NDArray[np.float64]) -> list[Lattice]:
+def _climbed(told: NDArray[np.complex64], matrices: NDArray[np.float64]) -> list[Lattice]:
     """Each of (n, 2, 2) ``matrices`` moved uphill: turned, scaled, stretched and sheared."""
     moves = np.array([[[0, -1], [1, 0]], [[1, 0], [0, 1]], [[1, 0], [0, -1]], [[0, 1], [1, 0]]])
     offsets = np.concatenate([np.zeros((1, 2, 2)), moves, -moves])
     every = np.arange(len(matrices))
-    best, score = matrices, _scores(spectrum, matrices)
+    best, score = matrices, _scores(told, matrices)
     for step in _STEPS:
         for _ in range(_MOVES):
             # In units of the tile's own sides, so that small and large tiles move alike.
             near = best[:, None] @ (np.eye(2) + step * offsets[None])
-            scores = _scores(spectrum, near.reshape(-1, 2, 2)).reshape(len(matrices), -1)
+            scores = _scores(told, near.reshape(-1, 2, 2)).reshape(len(matrices), -1)
             which = scores.argmax(1)
             best, score = near[every, which], scores[every, which]
             if not which.any():
@@ -203,11 +225,11 @@ def _climbed(spectrum: NDArray[np.float32], matrices: NDArray[np.float64]) -> li
 
 def _peaks(scores: NDArray[np.float64], count: int) -> list[tuple[int, int]]:
     """(row, column) of the ``count`` highest values that are not beside a higher one."""
-    highest = cv2.dilate(scores.astype(np.float32), np.ones((9, 9), np.uint8))
-    tops = np.where(scores.astype(np.float32) >= highest, scores, -np.inf)
-    order = np.argsort(tops.ravel())[::-1][:count]
-    rows, columns = np.unravel_index(order, scores.shape)
-    return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if np.isfinite(tops[r, c])]
+    single = scores.astype(np.float32)
+    highest = cv2.dilate(single, np.ones((9, 9), np.uint8))
+    tops = np.flatnonzero((single >= highest) & np.isfinite(single))
+    order = tops[np.argsort(-scores.ravel()[tops], kind="stable")[:count]]
+    return [divmod(int(index), scores.shape[1]) for index in order]
 
 
 def _distinct(found: list[Lattice], count: int) -> list[Lattice]:
