@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from generators.ahead import made_ahead
 from generators.base import Request, Watch, parse_rate, parse_size
 from generators.pictures import read_image, read_sound, split_time
 from provenance.errors import DiskFull, OptionError
 
 if TYPE_CHECKING:
+    import collections.abc
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from generators.base import Generator, GuideImage
     from generators.helios import HeliosGenerator
+    from provenance.clip import Chunk
     from provenance.keys import Identity
     from provenance.store import Store
     from provenance.video import EncodeSettings
@@ -204,35 +208,33 @@ def write(
 ) -> Generated:
     """Generate ``request`` into ``output``; the only way from a generator to a file.
 
-    ``stream`` gets it while it is made, see :class:`~provenance.ProvenanceWriter`.
+    ``stream`` gets it while it is made, see :class:`~provenance.ProvenanceWriter`; then the next
+    chunk is made in a thread of its own, where ``watch`` is told, too.
     """
-    from provenance.writer import ProvenanceWriter
-
     video, audio = generator.specs(request)
     timings = {"generating": 0.0, "marking and encoding": 0.0}
-    writer = ProvenanceWriter(
-        output,
-        video,
-        identity,
-        model=generator.model,
-        prompt=request.text,
-        audio=audio,
-        store=store,
-        settings=settings or _settings_for(output),
-        stream=stream,
-    )
-    with writer:
-        made = generator.generate(request, watch)
-        try:
-            for chunk in _timed(made, timings):
+    made = _timed(generator.generate(request, watch), timings)
+    with closing(made) if stream is None else made_ahead(made) as chunks:
+        # Imported here: of a stream the first pictures are being made meanwhile.
+        from provenance.writer import ProvenanceWriter
+
+        writer = ProvenanceWriter(
+            output,
+            video,
+            identity,
+            model=generator.model,
+            prompt=request.text,
+            audio=audio,
+            store=store,
+            settings=settings or _settings_for(output),
+            stream=stream,
+        )
+        with writer:
+            for chunk in chunks:
                 before = time.monotonic()
                 writer.write(chunk.frames, audio=chunk.audio)
                 timings["marking and encoding"] += time.monotonic() - before
-        finally:
-            close = getattr(made, "close", None)  # an iterator need not have one
-            if close is not None:
-                close()
-        before = time.monotonic()
+            before = time.monotonic()
     timings["signing"] = time.monotonic() - before
     watch.report("done", 1.0)
     return Generated(
@@ -253,14 +255,21 @@ def _settings_for(output: Path) -> EncodeSettings | None:
     return EncodeSettings(codec="av1") if output.suffix.lower() == ".webm" else None
 
 
-def _timed(chunks: Iterator[Any], timings: dict[str, float]) -> Iterator[Any]:
-    while True:
-        before = time.monotonic()
-        chunk = next(chunks, None)
-        timings["generating"] += time.monotonic() - before
-        if chunk is None:
-            return
-        yield chunk
+def _timed(
+    chunks: Iterator[Chunk], timings: dict[str, float]
+) -> collections.abc.Generator[Chunk, None, None]:
+    try:
+        while True:
+            before = time.monotonic()
+            chunk = next(chunks, None)
+            timings["generating"] += time.monotonic() - before
+            if chunk is None:
+                return
+            yield chunk
+    finally:
+        close = getattr(chunks, "close", None)  # an iterator need not have one
+        if close is not None:
+            close()
 
 
 def check_places(output: Path, images: Sequence[str], sound: Path | None = None) -> None:
