@@ -96,6 +96,7 @@ def harm(service: ServiceProcess, rng: random.Random, victims: Iterable[str]) ->
 
 
 def wait_for_results(service: ServiceProcess, history: History) -> None:
+    """Waits until all are done, or nothing more becomes so."""
     scans = {scan for given in history.accepted.values() for scan in given}
     until = time.monotonic() + PATIENCE_S
     headers = {"Authorization": f"Bearer {service.key}"}
@@ -105,6 +106,7 @@ def wait_for_results(service: ServiceProcess, history: History) -> None:
             answer = client.get(f"/v1/scans/{scan}")
             if answer.status_code == 200 and answer.json()["state"] == "done":
                 scans.discard(scan)
+                until = time.monotonic() + PATIENCE_S
         time.sleep(0.5)
     client.close()
 

@@ -18,7 +18,7 @@ from provenance.errors import OptionError
 from service.audit import note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from service.database import Database, Row, Transaction
 
@@ -27,6 +27,13 @@ Scope: TypeAlias = Literal[
     "generations:write", "generations:read",
 ]  # fmt: skip
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+CHANGEABLE = frozenset(
+    {
+        *("policy", "webhook_url", "webhook_secret", "disabled"),
+        *("daily_scans", "daily_bytes", "per_minute"),
+    }
+)
+"""What can be changed of a tenant: the columns of its table."""
 _SECRET_BYTES = 32
 _NAME_LENGTH = 100
 
@@ -100,8 +107,7 @@ class Accounts:
                 f"{name!r} is no name of a tenant",
                 hint=f"give up to {_NAME_LENGTH} characters that can be printed",
             )
-        tenant = f"ten_{secrets.token_hex(8)}"
-        secret = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
+        tenant, secret = f"ten_{secrets.token_hex(8)}", new_webhook_secret()
         with self._database.writing() as transaction:
             made = transaction.run(
                 "INSERT INTO tenants (id, name, created, policy, daily_scans, daily_bytes,"
@@ -132,6 +138,30 @@ class Accounts:
                 "SELECT * FROM tenants WHERE id = ? OR name = ?", (tenant, tenant)
             )
         return None if row is None else _tenant(row)
+
+    def change_tenant(self, tenant: str, changes: Mapping[str, object], *, actor: str) -> None:
+        """Gives what ``changes`` names (of :data:`CHANGEABLE`) new values, from now on.
+
+        Neither keys nor scans of a tenant that is ``disabled`` go; its keys open nothing.
+        """
+        assert changes
+        assert changes.keys() <= CHANGEABLE
+        columns = ", ".join(f"{name} = ?" for name in changes)
+        now = self._clock()
+        with self._database.writing() as transaction:
+            transaction.run(
+                f"UPDATE tenants SET {columns} WHERE id = ?",  # noqa: S608 names of ours alone
+                (*changes.values(), tenant),
+            )
+            note(
+                transaction,
+                now,
+                tenant=tenant,
+                actor=actor,
+                action="tenant.changed",
+                item=tenant,
+                detail=" ".join(sorted(changes)),
+            )
 
     def any_tenant(self) -> bool:
         with self._database.reading() as transaction:
@@ -212,6 +242,10 @@ class Accounts:
         if row["disabled"] or any(end <= self._clock() for end in ends):
             return None
         return Caller(tenant=_tenant(row), key=key, scopes=frozenset(row["scopes"].split()))
+
+
+def new_webhook_secret() -> str:
+    return f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
 
 
 def check_scopes(scopes: Iterable[str]) -> None:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from provenance.config import LtxCommand
 from service.options import TABLE
 
+if TYPE_CHECKING:
+    from service.accounts import Accounts
+
+_COLUMNS = {
+    "policy": "policy",
+    "webhook": "webhook_url",
+    "daily-scans": "daily_scans",
+    "daily-mib": "daily_bytes",
+    "per-minute": "per_minute",
+}
+"""What can be given to a tenant, and where it is kept."""
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
@@ -19,9 +30,10 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "show_defaul
     settings_table=TABLE,
     part_of_table=True,
     context_settings=_SETTINGS,
-    epilog="create: a tenant with a key · key: another key · revoke: end a key",
+    epilog="create: a tenant with a key · change: what is named, of a tenant · key: another key · "
+    "revoke: end a key",
 )
-@click.argument("action", type=click.Choice(["create", "key", "revoke"]))
+@click.argument("action", type=click.Choice(["create", "change", "key", "revoke"]))
 @click.argument("tenant")
 @click.option("--key", help="Id of the key to revoke: between ltx_ and the next _.")
 @click.option("--scope", multiple=True, help="What the key may do; default: everything.")
@@ -34,30 +46,81 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "show_defaul
 @click.option("--policy", type=click.Path(dir_okay=False, exists=True), help="An own policy file.")
 @click.option("--webhook", metavar="URL", help="Where results are sent.")
 @click.option(
+    "--unset",
+    multiple=True,
+    type=click.Choice(sorted(_COLUMNS)),
+    help="change: what the tenant has no longer.",
+)
+@click.option("--disable/--enable", default=None, help="change: whether its keys open nothing.")
+@click.option("--new-webhook-secret", is_flag=True, help="change: and show it.")
+@click.option(
     "--data", type=click.Path(file_okay=False), default="ltx-service", help="The service's folder."
 )
 @click.option("--database", metavar="ADDRESS", help="As for ltx-serve.")
 @click.version_option(package_name="everyframe")
 def main(action: str, tenant: str, **given: Any) -> None:
-    """Make tenants and API keys. A key is shown once, on standard output."""
+    """Make and change tenants and API keys. A key is shown once, on standard output."""
     import math
     import time
     from pathlib import Path
 
     from provenance.errors import OptionError
-    from service.accounts import SCOPES, Accounts, Quota, check_scopes
+    from service.accounts import SCOPES, Accounts, check_scopes
     from service.database import open_database
-    from service.decision import open_policy
-    from service.guard import ForbiddenTarget, check_form
-    from service.settings import MIB, Settings
+    from service.settings import Settings
 
     # All of it before anything is made: half a tenant would be in the way of the next try.
-    scopes, days, policy = given["scope"] or SCOPES, given["days"], given["policy"]
+    scopes, days = given["scope"] or SCOPES, given["days"]
     check_scopes(scopes)
     if days is not None and not math.isfinite(days):
         raise OptionError("--days must be a number", hint="leave it out for a key without end")
-    if policy is not None:
-        open_policy(Path(policy))
+    wanted = _wanted(given)
+    if action == "change" and not wanted:
+        raise OptionError("nothing is to be changed", hint="name what, as in --daily-scans 1000")
+    settings = Settings(data=Path(given["data"]), database=given["database"])
+    database = open_database(settings.database_address, create=action == "create")
+    try:
+        accounts = Accounts(database, clock=time.time)
+        if action == "create":
+            click.echo(f"webhook secret: {_created(accounts, tenant, wanted)}", err=True)
+        found = accounts.tenant(tenant)
+        if found is None:
+            raise OptionError(f"there is no tenant {tenant!r}", hint="ltx-accounts create NAME")
+        actor = f"operator:{os.geteuid()}"
+        if action == "change":
+            accounts.change_tenant(found.id, wanted, actor=actor)
+            if "webhook_secret" in wanted:
+                click.echo(wanted["webhook_secret"])
+        elif action == "revoke":
+            if not accounts.revoke_key(found.id, given["key"] or "", actor=actor):
+                raise OptionError("there is no such key in use", hint="give its id with --key")
+        else:
+            expires = None if days is None else time.time() + days * 86_400
+            click.echo(accounts.create_key(found.id, scopes, expires=expires, actor=actor))
+    finally:
+        database.close()
+
+
+def _wanted(given: dict[str, Any]) -> dict[str, Any]:
+    """What the tenant is to have: values by the columns of its table.
+
+    Raises :class:`~provenance.errors.OptionError` for a webhook or policy that cannot be used.
+    """
+    from pathlib import Path
+
+    from provenance.errors import OptionError
+    from service.accounts import new_webhook_secret
+    from service.decision import open_policy
+    from service.guard import ForbiddenTarget, check_form
+    from service.settings import MIB
+
+    wanted: dict[str, Any] = dict.fromkeys(_COLUMNS[name] for name in given["unset"])
+    for name, column in _COLUMNS.items():
+        if (value := given[name.replace("-", "_")]) is not None:
+            wanted[column] = value
+    if given["policy"] is not None:
+        open_policy(Path(given["policy"]))
+        wanted["policy"] = str(Path(given["policy"]).absolute())
     if given["webhook"] is not None:
         try:  # what --private-targets allows is allowed: this does not know the server's settings
             check_form(given["webhook"], private=True)
@@ -66,32 +129,24 @@ def main(action: str, tenant: str, **given: Any) -> None:
                 f"nothing can be sent to {given['webhook']}: {error}",
                 hint="give a public https:// address",
             ) from error
-    settings = Settings(data=Path(given["data"]), database=given["database"])
-    database = open_database(settings.database_address, create=action == "create")
-    try:
-        accounts = Accounts(database, clock=time.time)
-        if action == "create":
-            daily = given["daily_mib"]
-            made = accounts.create_tenant(
-                tenant,
-                quota=Quota(
-                    daily_scans=given["daily_scans"],
-                    daily_bytes=None if daily is None else daily * MIB,
-                    per_minute=given["per_minute"],
-                ),
-                policy=None if policy is None else str(Path(policy).absolute()),
-                webhook_url=given["webhook"],
-            )
-            click.echo(f"webhook secret: {made.webhook_secret}", err=True)
-        found = accounts.tenant(tenant)
-        if found is None:
-            raise OptionError(f"there is no tenant {tenant!r}", hint="ltx-accounts create NAME")
-        actor = f"operator:{os.geteuid()}"
-        if action == "revoke":
-            if not accounts.revoke_key(found.id, given["key"] or "", actor=actor):
-                raise OptionError("there is no such key in use", hint="give its id with --key")
-            return
-        expires = None if days is None else time.time() + days * 86_400
-        click.echo(accounts.create_key(found.id, scopes, expires=expires, actor=actor))
-    finally:
-        database.close()
+    if given["daily_mib"] is not None:
+        wanted["daily_bytes"] = given["daily_mib"] * MIB
+    if given["disable"] is not None:
+        wanted["disabled"] = int(given["disable"])
+    if given["new_webhook_secret"]:
+        wanted["webhook_secret"] = new_webhook_secret()
+    return wanted
+
+
+def _created(accounts: Accounts, name: str, wanted: dict[str, Any]) -> str | None:
+    """Makes the tenant; gives the secret of its webhooks."""
+    from service.accounts import Quota
+
+    quota = ("daily_scans", "daily_bytes", "per_minute")
+    made = accounts.create_tenant(
+        name,
+        quota=Quota(**{limit: wanted.get(limit) for limit in quota}),
+        policy=wanted.get("policy"),
+        webhook_url=wanted.get("webhook_url"),
+    )
+    return made.webhook_secret

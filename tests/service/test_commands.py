@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import socket
+import time
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from provenance.config import LtxCommand
-from service.accounts import Accounts
+from service.accounts import Accounts, Quota
 from service.accounts_cli import main as accounts_command
+from service.audit import entries
 from service.cli import serve, worker
 from service.database import open_database
 from service.feedback_cli import main as feedback_command
@@ -145,6 +147,49 @@ def test_tenants_and_keys_are_made_and_ended(tmp_path, monkeypatch):
     assert run("revoke", "acme", "--key", caller.key).exit_code == 0
     assert run("revoke", "acme", "--key", "x").exit_code == 2
     assert Accounts(database, clock=lambda: 4e9).caller(key) is None
+    database.close()
+
+
+def test_a_tenant_is_changed_closed_and_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "strict.toml").write_text('version = "7"\ndefault = "block"\n')
+
+    def run(*arguments):
+        return CliRunner().invoke(accounts_command, [*arguments, "--data", "d"])
+
+    key = run("create", "acme", "--daily-scans", "5", "--per-minute", "7").stdout.strip()
+    database = open_database(str(tmp_path / "d" / "service.sqlite"))
+    accounts = Accounts(database, clock=time.time)
+    before = accounts.tenant("acme")
+    changed = run(
+        "change", "acme", "--policy", "strict.toml", "--daily-mib", "2", "--unset", "daily-scans"
+    )
+    assert (changed.exit_code, changed.stdout) == (0, "")
+    after = accounts.caller(key).tenant
+    assert after.policy == str(tmp_path / "strict.toml")
+    assert after.quota == Quota(daily_scans=None, daily_bytes=2 << 20, per_minute=7)
+    assert after.webhook_secret == before.webhook_secret
+    secret = run("change", "acme", "--new-webhook-secret").stdout.strip()
+    assert secret == accounts.tenant("acme").webhook_secret != before.webhook_secret
+    run("change", "acme", "--disable")
+    assert accounts.caller(key) is None
+    run("change", "acme", "--enable")
+    assert accounts.caller(key) is not None
+    told = [
+        one["detail"]
+        for one in entries(database, after.id, before=None, limit=10)
+        if one["action"] == "tenant.changed"
+    ]
+    assert sorted(told) == [
+        "daily_bytes daily_scans policy", "disabled", "disabled", "webhook_secret",
+    ]  # fmt: skip
+    for wrong in (
+        ["change", "acme"],
+        ["change", "nobody", "--disable"],
+        ["change", "acme", "--webhook", "ftp://example.org/"],
+        ["change", "acme", "--unset", "name"],
+    ):
+        assert run(*wrong).exit_code == 2
     database.close()
 
 
