@@ -19,7 +19,8 @@ from provenance.watermark import sync
 from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.clock import read_clock, told_cells
 from provenance.watermark.detection import Detection, Geometry, Segment
-from provenance.watermark.evidence import FINE, Evidence
+from provenance.watermark.evidence import FINE, Evidence, moved
+from provenance.watermark.hand import Hand
 from provenance.watermark.inset import Insets
 from provenance.watermark.keystone import slants
 from provenance.watermark.presence import PRESENT_P, presence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.keys import CarrierKey
+    from provenance.watermark.evidence import Window
     from provenance.watermark.roles import Extractor
 
 _FIRST_LOOK_S = 0.5  # a search on the way looks after so many seconds, then at doublings
@@ -102,6 +104,7 @@ class ClipDetector:
         self._track: list[Heard] = []
         self._spots: SpotReader | None = None
         self._regions = RegionSearch() if regions else None
+        self._hand: Hand | None = None
         self._next_look_s = _FIRST_LOOK_S
 
     @property
@@ -220,17 +223,29 @@ class ClipDetector:
         return part
 
     def _follow(self, found: _Found) -> None:
-        for window in self._evidence.take():
-            heeded, level = window, found.level
-            if level == FINE:
-                fine = self._evidence.fine_map(window).astype(np.float16)
-                heeded, level = replace(window, maps=(fine,)), 0
+        if self._hand is None:
+            own = self._pattern(found) - found.search.tile.pilot_pattern()
+            self._hand = Hand(own, found.placement, self._evidence.shape(found.level))
+        windows = self._evidence.take()
+        asis = [self._heeded(window, found.level) for window in windows]
+        slips = self._hand.slips([heeded.maps[level] for heeded, level in asis])
+        for window, still, slip in zip(windows, asis, slips * 2.0**found.level, strict=True):
+            heeded, level = still
+            if slip.any():
+                heeded, level = self._heeded(moved(window, slip), found.level)
             self._track.append(heard(heeded, level, found.placement))
             if window.picture is not None and self._regions is not None:
                 if self._spots is None:
                     shape = heeded.maps[level].shape
                     self._spots = SpotReader(self._pattern(found), found.placement, shape)
                 self._regions.add(self._spots.read(heeded, level))
+
+    def _heeded(self, window: Window, level: int) -> tuple[Window, int]:
+        """``window`` with a map of ``level`` in it, and which of its maps that is."""
+        if level != FINE:
+            return window, level
+        fine = self._evidence.fine_map(window).astype(np.float16)
+        return replace(window, maps=(fine,)), 0
 
     def _look(self, totals: Sequence[NDArray[np.float32]], reach: Reach) -> None:
         maps = [sync.Folds(sync.clipped(total)) for total in totals]

@@ -174,7 +174,7 @@ class Evidence:
 
     def move_back(self, slips: NDArray[np.float64]) -> None:
         """Moves what the windows kept say by −``slips``, (n, 2) pixels (x, y) of level 0."""
-        self._windows = [_moved(w, slip) for w, slip in zip(self._windows, slips, strict=True)]
+        self._windows = [moved(w, slip) for w, slip in zip(self._windows, slips, strict=True)]
 
     @property
     def full(self) -> bool:
@@ -206,7 +206,8 @@ def _resized(plane: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(plane, size, interpolation=way), np.float32)
 
 
-def _moved(window: Window, slip: NDArray[np.float64]) -> Window:
+def moved(window: Window, slip: NDArray[np.float64]) -> Window:
+    """What ``window`` would have said −``slip`` pixels (x, y) of level 0 away."""
     maps = [
         moved_back(soft.astype(np.float32), slip / 2**level).astype(np.float16)
         for level, soft in enumerate(window.maps)

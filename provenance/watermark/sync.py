@@ -315,8 +315,8 @@ def orient(folded: NDArray[np.float32], placement: Placement) -> NDArray[np.floa
     return np.rot90(folded, placement.quarter_turns)
 
 
-def cells_at(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
-    """(32, 32) evidence for each cell of the tile, folded from ``soft_map`` at ``placement``."""
+def upright_fold(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
+    """(64, 64) sum of all tiles of ``soft_map`` at ``placement``, as the tile was drawn."""
     straight = straightened(cut_out(soft_map, placement.window), placement.bend)
     folded = orient(fold(straight, shape_of(placement)), placement)
     # Shift by fractions in the Fourier domain: the tile repeats, so that wrapping round is right.
@@ -325,7 +325,13 @@ def cells_at(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.
         2j * np.pi * (np.fft.fftfreq(SIDE)[:, None] * row + np.fft.rfftfreq(SIDE)[None] * column)
     )
     moved = fft.irfft2(transform(folded) * phase.astype(np.complex64), folded.shape)
-    cells = moved.reshape(TILE, FOLD_GRAIN, TILE, FOLD_GRAIN).mean((1, 3))
+    return np.asarray(moved, np.float32)
+
+
+def cells_at(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.float32]:
+    """(32, 32) evidence for each cell of the tile, folded from ``soft_map`` at ``placement``."""
+    folded = upright_fold(soft_map, placement)
+    cells = folded.reshape(TILE, FOLD_GRAIN, TILE, FOLD_GRAIN).mean((1, 3))
     return np.asarray(cells, np.float32)
 
 

@@ -73,3 +73,18 @@ def test_a_slant_that_a_hand_moved_is_read(marked):
         shown.append(cv2.warpPerspective(plane, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_CUBIC))
     _, result = read(shown)
     assert result.payload == PAYLOAD
+
+
+@pytest.mark.parametrize("path", ["AAABBCC", "AABBC--"])
+def test_a_mark_that_is_read_without_following_the_hand_is_heard_where_it_moved(marked, path):
+    """One letter a moment: where it lies; -: no mark."""
+    plain, planes = marked
+    places = {"A": (0, 0), "B": (4, 8), "C": (-4, 6)}  # pixels down and right: up to two cells
+    shown = [
+        plain[index] if place == "-" else np.roll(planes[index], places[place], (0, 1))
+        for index, place in enumerate(place for place in path for _ in range(2))
+    ]
+    _, result = read(shown, regions=False)
+    assert result.payload == PAYLOAD
+    states = [segment.state for segment in result.segments]
+    assert states == (["marked", "unmarked"] if "-" in path else ["marked"])
