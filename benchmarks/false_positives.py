@@ -68,12 +68,8 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s
     evidence, width, height = _hear(source, seconds)
     maps = [Folds(clipped(total)) for total in evidence.totals]
     fine = clipped(evidence.fine_total())
-    slanted = slants(
-        evidence.maps(),
-        fine,
-        evidence.fine_total,
-        ratio=cell_size(width, height) * CELLS_PER_SHORT_SIDE / min(width, height),
-    )
+    ratio = cell_size(width, height) * CELLS_PER_SHORT_SIDE / min(width, height)
+    slanted = list(slants(evidence.maps(), fine, evidence.fine_total, ratio=ratio))
     small = Insets(fine)
     tried: list[int] = []
     found = 0

@@ -274,20 +274,17 @@ class ClipDetector:
         if not self._evidence.finer:
             return
         fine = sync.clipped(self._evidence.fine_total())
-        slanted = slants(
-            self._evidence.maps(),
-            fine,
-            self._evidence.fine_total,
-            ratio=cell_size(*self._size) * CELLS_PER_SHORT_SIDE / min(self._size),
-        )
+        ratio = cell_size(*self._size) * CELLS_PER_SHORT_SIDE / min(self._size)
+        for slant in slants(self._evidence.maps(), fine, self._evidence.fine_total, ratio=ratio):
+            for search in self._searches:
+                leaning = search.look_slanted([slant])
+                if leaning is not None:
+                    payload, placement, slips = leaning
+                    self._evidence.move_back(slips)
+                    self._found = _Found(search, payload, FINE, placement)
+                    return
         small = Insets(fine)
         for search in self._searches:
-            leaning = search.look_slanted(slanted)
-            if leaning is not None:
-                payload, placement, slips = leaning
-                self._evidence.move_back(slips)
-                self._found = _Found(search, payload, FINE, placement)
-                return
             found = search.look_small(small)
             if found is not None:
                 self._found = _Found(search, *found)

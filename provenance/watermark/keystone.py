@@ -23,7 +23,7 @@ from provenance.watermark.shake import steadied
 from provenance.watermark.sync import SIDE, Folds, clipped, laid, straightened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -208,8 +208,8 @@ def slants(
     finer: Callable[[NDArray[np.float64]], NDArray[np.float32]],
     *,
     ratio: float = 1.0,
-) -> list[Slant]:
-    """How a picture may be slanted, the best first.
+) -> Iterator[Slant]:
+    """How a picture may be slanted: the likely first, and each worked out when it is asked for.
 
     ``maps``: the usual ones (H, W, outliers cut off), one for each quarter of a second or so; in
     them the shapes are looked for, as their parts hold enough to repeat: in the sum of all and, of
@@ -223,28 +223,34 @@ def slants(
     if size != (width, height):
         maps = [clipped(_shrunk(soft, size)) for soft in maps]
     larger = np.array([width, height]) / size
-    parts = Parts([small])
-    found = [*upright_keystones(parts, SLANTS), *keystones(parts, SLANTS)]
-    for together in _MOMENTS:
-        if len(maps) > together:
-            found += upright_keystones(Parts(_summed(maps, together)), SLANTS)
-    slanted: list[Slant] = []
     followed: list[NDArray[np.float64]] = []
-    for keystone in found:
+    for keystone in _supposed(small, maps):
         if any(_alike(keystone.plane, seen, size) for seen in followed):
             continue
         followed.append(keystone.plane)
         plane = keystone.plane @ np.diag([1 / SIDE, 1 / SIDE, 1.0])
         still = straighten(small, plane, SIDE)
-        least = _COHERENT
-        if still is not None and still.coherence >= least:
-            slanted.append(_slant(still, 2 * larger, fine_map, np.zeros((len(maps), 2))))
-            least = _BETTER * still.coherence
+        if still is not None and still.coherence < _COHERENT:
+            still = None
+        least = _COHERENT if still is None else _BETTER * still.coherence
         steady = steadied(maps, plane, least=least) if len(maps) > 1 else None
         if steady is not None:
             slips = steady.slips * larger
-            slanted.append(_slant(steady.bend, 2 * larger, clipped(finer(slips)), slips))
-    return sorted(slanted, key=lambda item: -item.coherence)
+            yield _slant(steady.bend, 2 * larger, clipped(finer(slips)), slips)
+        if still is not None:
+            yield _slant(still, 2 * larger, fine_map, np.zeros((len(maps), 2)))
+
+
+def _supposed(
+    small: NDArray[np.float32], maps: Sequence[NDArray[np.float32]]
+) -> Iterator[Keystone]:
+    """Keystones in the sum of all ``maps``, and in sums over a second or two."""
+    parts = Parts([small])
+    yield from upright_keystones(parts, SLANTS)
+    yield from keystones(parts, SLANTS)
+    for together in _MOMENTS:
+        if len(maps) > together:
+            yield from upright_keystones(Parts(_summed(maps, together)), SLANTS)
 
 
 def _shrunk(soft_map: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from provenance.watermark.sync import Folds, PilotSearch, Placement, cells_at, s
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -127,7 +127,7 @@ class KeySearch:
         return [(level, Placement(scale_x=whole, scale_y=whole)), (loudest[0], refined)]
 
     def look_slanted(
-        self, slanted: Sequence[Slant]
+        self, slanted: Iterable[Slant]
     ) -> tuple[Payload, Placement, NDArray[np.float64]] | None:
         """As :meth:`look`, for ways in which the picture may be slanted; with the way's slips."""
         for slant in slanted:
