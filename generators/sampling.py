@@ -2,14 +2,15 @@
 
 Euler and Heun steps (Karras et al. 2022, arXiv:2206.00364) over noise levels that are shifted
 towards the noisy end (Esser et al. 2024, arXiv:2403.03206, section 5.3.2), with classifier-free
-guidance (Ho and Salimans 2022, arXiv:2207.12598).
+guidance (Ho and Salimans 2022, arXiv:2207.12598), away from what the text does not say and from
+what a stream would make by itself, without looking at the other.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -30,11 +31,18 @@ class SamplingSettings:
 
     ``guided_down_to``: the noise level below which there is no guidance: little is left to decide,
     and a step costs half (Kynkäänniemi et al. 2024, arXiv:2404.07724).
+
+    ``together``: guidance of each stream towards what it makes of the other one, away from what it
+    makes while the other one is noise alone; 1 for none, else a step costs twice as much.
+    ``sound_shift``: of the sound's levels. When it is larger than ``shift``, the pictures are ahead
+    of the sound, which then follows what is there already.
     """
 
     steps: int = 20
     guidance: float = 3.0
     shift: float = 2.0
+    together: float = 1.0
+    sound_shift: float = 2.0
     method: Method = "euler"
     guided_down_to: float = 0.0
 
@@ -48,6 +56,13 @@ class Given(NamedTuple):
     video_given: Tensor
     audio: Tensor
     audio_given: Tensor
+
+
+class Levels(NamedTuple):
+    """Of noise, 1 to 0, on the pictures and on the sound."""
+
+    video: float
+    audio: float
 
 
 def noise_levels(steps: int, shift: float) -> list[float]:
@@ -95,38 +110,72 @@ def sample(
     state = (noise_like(given.video), noise_like(given.audio))
     texts = torch.cat([text, empty_text])
 
-    def velocity(state: tuple[Tensor, Tensor], level: float) -> tuple[Tensor, Tensor]:
-        at = hold(state)
-        guided = settings.guidance != 1 and level > settings.guided_down_to
-        v_level = torch.where(given.video_given, 0.0, level)
-        a_level = torch.where(given.audio_given, 0.0, level)
-        pictures = video._replace(latents=at[0], level=v_level)
-        sound = audio._replace(latents=at[1], level=a_level)
-        if guided:
-            pictures, sound = _twice(pictures), _twice_sound(sound)
-        out, heard = model(pictures, sound, texts if guided else text)
-        assert heard is not None
-        if not guided:
-            return out, heard
-        return _guide(out, settings.guidance), _guide(heard, settings.guidance)
+    # Nothing moves before the first key frame: there is no noise either.
+    there = torch.stack([torch.ones_like(video.first), 1 - video.first], 1)[None].float()
+    apart = (noise_like(given.video), noise_like(given.audio)) if settings.together != 1 else state
 
-    levels = noise_levels(settings.steps, settings.shift)
+    def velocity(state: tuple[Tensor, Tensor], level: Levels) -> tuple[Tensor, Tensor]:
+        at = hold(state)
+        guided = settings.guidance != 1 and level.video > settings.guided_down_to
+        pictures = video._replace(
+            latents=at[0], level=torch.where(given.video_given, 0.0, level.video)
+        )
+        sound = audio._replace(
+            latents=at[1], level=torch.where(given.audio_given, 0.0, level.audio)
+        )
+        if guided:
+            out, heard = model(_stack(pictures, pictures), _stack(sound, sound), texts)
+        else:
+            out, heard = model(pictures, sound, text)
+        assert heard is not None
+        told = (out[: len(text)], heard[: len(text)])
+        velocities = (
+            (_guide(out, settings.guidance), _guide(heard, settings.guidance)) if guided else told
+        )
+        if settings.together == 1:
+            return velocities
+        # Each stream once more, while the other one says nothing.
+        deaf = audio._replace(latents=apart[1], level=torch.ones_like(sound.level))
+        blind = video._replace(
+            latents=apart[0] * by_channel(there, config.video.parts),
+            level=there.expand_as(pictures.level),
+        )
+        alone, heard_alone = model(
+            _stack(pictures, blind), _stack(deaf, sound), torch.cat([text] * 2)
+        )
+        more = settings.together - 1
+        return (
+            velocities[0] + more * (told[0] - alone[: len(text)]),
+            velocities[1] + more * (told[1] - heard_alone[len(text) :]),
+        )
+
+    levels = [
+        Levels(*both)
+        for both in zip(
+            noise_levels(settings.steps, settings.shift),
+            noise_levels(settings.steps, settings.sound_shift),
+            strict=True,
+        )
+    ]
     for step, (level, following) in enumerate(pairwise(levels)):
         slope = velocity(state, level)
-        ahead = _move(state, slope, following - level)
-        if settings.method == "heun" and following > 0:
-            there = velocity(ahead, following)
-            both = ((slope[0] + there[0]) / 2, (slope[1] + there[1]) / 2)
-            ahead = _move(state, both, following - level)
+        ahead = _move(state, slope, level, following)
+        if settings.method == "heun" and following.video > 0:
+            next_slope = velocity(ahead, following)
+            both = ((slope[0] + next_slope[0]) / 2, (slope[1] + next_slope[1]) / 2)
+            ahead = _move(state, both, level, following)
         state = ahead
         progress((step + 1) / settings.steps)
     return hold(state)
 
 
 def _move(
-    state: tuple[Tensor, Tensor], slope: tuple[Tensor, Tensor], by: float
+    state: tuple[Tensor, Tensor], slope: tuple[Tensor, Tensor], level: Levels, following: Levels
 ) -> tuple[Tensor, Tensor]:
-    return state[0] + by * slope[0], state[1] + by * slope[1]
+    return (
+        state[0] + (following.video - level.video) * slope[0],
+        state[1] + (following.audio - level.audio) * slope[1],
+    )
 
 
 def _guide(both: Tensor, guidance: float) -> Tensor:
@@ -134,18 +183,15 @@ def _guide(both: Tensor, guidance: float) -> Tensor:
     return untold + guidance * (told - untold)
 
 
-def _twice(tokens: VideoTokens) -> VideoTokens:
-    return tokens._replace(
-        latents=torch.cat([tokens.latents] * 2),
-        level=torch.cat([tokens.level] * 2),
-        time_s=torch.cat([tokens.time_s] * 2),
-        span_s=torch.cat([tokens.span_s] * 2),
-    )
+TokensT = TypeVar("TokensT", "VideoTokens", "AudioTokens")
 
 
-def _twice_sound(tokens: AudioTokens) -> AudioTokens:
-    return tokens._replace(
-        latents=torch.cat([tokens.latents] * 2),
-        level=torch.cat([tokens.level] * 2),
-        time_s=torch.cat([tokens.time_s] * 2),
+def _stack(first: TokensT, second: TokensT) -> TokensT:
+    """Both in one batch; what says where they lie is the same."""
+    return first._replace(
+        **{
+            name: torch.cat([getattr(first, name), getattr(second, name)])
+            for name in ("latents", "level", "time_s", "span_s")
+            if hasattr(first, name)
+        }
     )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generators.latent import UnitLatent
-from generators.residual import Down, Residual, Up, stack
+from generators.residual import Down, Up, stack
 from generators.warp import warp
 
 CHUNK = 8
@@ -71,8 +71,8 @@ class AppearanceDecoder(nn.Module):
         self.coarse = nn.Sequential(
             nn.Conv2d(channels, widths.coarse, 3, padding=1), *stack(widths.coarse, 2)
         )
-        self.middle = nn.Sequential(Up(widths.coarse, widths.middle), *stack(widths.middle, 3))
-        self.fine = nn.Sequential(Up(widths.middle, widths.fine), *stack(widths.fine, 4))
+        self.middle = nn.Sequential(Up(widths.coarse, widths.middle), *stack(widths.middle, 4))
+        self.fine = nn.Sequential(Up(widths.middle, widths.fine), *stack(widths.fine, 6))
         self.picture = nn.Conv2d(widths.fine, 3 * _FOLD**2, 3, padding=1)
 
     def forward(self, latents: Tensor) -> Look:
@@ -148,11 +148,11 @@ class MotionDecoder(nn.Module):
         )
         self.up_middle = Up(widths.coarse, widths.middle)
         self.middle = nn.Sequential(
-            nn.Conv2d(widths.middle + 2 * looks.middle, widths.middle, 1), *stack(widths.middle, 1)
+            nn.Conv2d(widths.middle + 2 * looks.middle, widths.middle, 1), *stack(widths.middle, 2)
         )
         self.up_fine = Up(widths.middle, widths.fine)
         self.fine = nn.Sequential(
-            nn.Conv2d(widths.fine + 2 * looks.fine, widths.fine, 1), *stack(widths.fine, 2)
+            nn.Conv2d(widths.fine + 2 * looks.fine, widths.fine, 1), *stack(widths.fine, 3)
         )
         self.field = nn.Conv2d(widths.fine, CHUNK * (4 + _DETAIL), 3, padding=1)
         nn.init.normal_(self.field.weight, std=1e-3)  # begin at rest
@@ -176,9 +176,7 @@ class Synthesis(nn.Module):
         super().__init__()
         folded = 2 * 3 * _FOLD**2
         self.body = nn.Sequential(
-            nn.Conv2d(folded + 4 + _DETAIL + 2, width, 3, padding=1),
-            Residual(width),
-            Residual(width),
+            nn.Conv2d(folded + 4 + _DETAIL + 2, width, 3, padding=1), *stack(width, 4)
         )
         self.out = nn.Conv2d(width, 4 * _FOLD**2, 3, padding=1)
         nn.init.normal_(self.out.weight, std=1e-3)  # begin as a cross-fade

@@ -12,6 +12,7 @@ import json
 import random
 import statistics
 import sys
+from dataclasses import asdict
 from fractions import Fraction
 from math import isnan
 from pathlib import Path
@@ -220,6 +221,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--shift", type=float, default=2.0)
+    parser.add_argument("--together", type=float, default=1.0)
+    parser.add_argument("--sound-shift", type=float, default=2.0)
     parser.add_argument("--method", choices=["euler", "heun"], default="euler")
     parser.add_argument("--sheet", type=Path, help="a contact sheet of held-out captions")
     parser.add_argument("--sync-plot", type=Path, help="an SVG of how far sounds are off")
@@ -228,8 +231,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     dit = DiT(preset(given.preset))
     load_packed(given.dit, dit)
     settings = SamplingSettings(
-        steps=given.steps, guidance=given.guidance, shift=given.shift, method=given.method
-    )
+        steps=given.steps, guidance=given.guidance, shift=given.shift, method=given.method,
+        together=given.together, sound_shift=given.sound_shift,
+    )  # fmt: skip
     maker = Maker(
         dit.to(device).eval(), load_codecs(given.video_codec, given.audio_codec, device),
         settings, device,
@@ -238,10 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     figures = evaluate(
         maker, reader, count=given.clips, batch=given.batch, sheet=given.sheet, plot=given.sync_plot
     )
-    figures["sampling"] = {
-        "steps": given.steps, "guidance": given.guidance, "shift": given.shift,
-        "method": given.method,
-    }  # fmt: skip
+    figures["sampling"] = asdict(settings)
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

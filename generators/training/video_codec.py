@@ -73,7 +73,7 @@ def objective(net: nn.Module, pool: PairPool, batch: int) -> tuple[Tensor, Figur
     rest = torch.unflatten(frames[:, :, 1:], 2, (chunks, CHUNK)).permute(0, 2, 3, 1, 4, 5)
     key_error = _error(out.keys, keys)
     frame_error = _error(out.frames, rest)
-    align, smooth = _alignment(out, keys, rest, known)
+    align, smooth = alignment(out, keys, rest, known)
     loss = key_error + frame_error + _ALIGN * align + _SMOOTH * smooth
     with torch.no_grad():
         figures = {
@@ -93,14 +93,14 @@ def _error(made: Tensor, wanted: Tensor) -> Tensor:
     """
     error = made - wanted
     across, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
-    return 2 * (_rounded(error) + _EDGES * (_rounded(across) + _rounded(down)))
+    return 2 * (rounded(error) + _EDGES * (rounded(across) + rounded(down)))
 
 
-def _rounded(error: Tensor) -> Tensor:
+def rounded(error: Tensor) -> Tensor:
     return (error.square() + _ROUND**2).sqrt().mean() - _ROUND
 
 
-def _alignment(
+def alignment(
     out: Reconstruction, keys: Tensor, rest: Tensor, known: Tensor
 ) -> tuple[Tensor, Tensor]:
     """How well the displacements alone explain the frames, seen coarsely, and how rough they are.
