@@ -57,7 +57,8 @@ def release(
         config = preset(size)
         load_packed(dit, DiT(preset(size)))
     target = folder / f"{model}-dit.safetensors"
-    shutil.copyfile(dit, target)
+    if dit.resolve() != target.resolve():  # new codecs beside the transformer that ships
+        shutil.copyfile(dit, target)
     files: dict[Part, Path] = {"dit": target}
     files |= {part: folder / name for part, name in _PARTS.items() if (folder / name).is_file()}
     if size in STREAMING:
