@@ -42,6 +42,7 @@ class SamplingSettings:
     guidance: float = 3.0
     shift: float = 2.0
     together: float = 1.0
+    apart: bool = False
     sound_shift: float = 2.0
     method: Method = "euler"
     guided_down_to: float = 0.0
@@ -112,7 +113,11 @@ def sample(
 
     # Nothing moves before the first key frame: there is no noise either.
     there = torch.stack([torch.ones_like(video.first), 1 - video.first], 1)[None].float()
-    apart = (noise_like(given.video), noise_like(given.audio)) if settings.together != 1 else state
+    apart = (
+        (noise_like(given.video), noise_like(given.audio))
+        if settings.together != 1 or settings.apart
+        else state
+    )
 
     def velocity(state: tuple[Tensor, Tensor], level: Levels) -> tuple[Tensor, Tensor]:
         at = hold(state)
@@ -123,6 +128,22 @@ def sample(
         sound = audio._replace(
             latents=at[1], level=torch.where(given.audio_given, 0.0, level.audio)
         )
+        if settings.apart and guided:
+            deaf = audio._replace(latents=apart[1], level=torch.ones_like(sound.level))
+            blind = video._replace(
+                latents=apart[0] * by_channel(there, config.video.parts),
+                level=there.expand_as(pictures.level),
+            )
+            out, heard = model(
+                _stack(_stack(pictures, pictures), blind),
+                _stack(_stack(sound, deaf), sound),
+                torch.cat([text, empty_text, empty_text]),
+            )
+            n = len(text)
+            return (
+                out[n : 2 * n] + settings.guidance * (out[:n] - out[n : 2 * n]),
+                heard[2 * n :] + settings.guidance * (heard[:n] - heard[2 * n :]),
+            )
         if guided:
             out, heard = model(_stack(pictures, pictures), _stack(sound, sound), texts)
         else:

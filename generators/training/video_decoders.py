@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from generators.metrics.psnr import pooled_psnr_db
@@ -96,14 +97,20 @@ def load_shallower(path: Path, net: nn.Module) -> int:
     """
     if not path.is_file():
         raise InputMissing(f"{path}: no such file of weights", hint="train it, or install it anew")
-    state = safetensors.torch.load_file(path)
     new = {
         f"{name}.{part}"
         for name, block in net.named_modules()
         if isinstance(block, Residual)
         for part in block.state_dict()
     }
-    missing, unknown = net.load_state_dict(state, strict=False)
+    try:
+        state = safetensors.torch.load_file(path)
+        missing, unknown = net.load_state_dict(state, strict=False)
+    except (SafetensorError, RuntimeError, OSError, ValueError) as error:
+        raise UnreadableMedia(
+            f"{path}: these weights cannot be used ({error})",
+            hint="use weights of the same widths",
+        ) from error
     wrong = sorted(set(missing) - new) + sorted(unknown)
     if wrong:
         raise UnreadableMedia(
