@@ -221,8 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--shift", type=float, default=2.0)
-    parser.add_argument("--together", type=float, default=1.0)
-    parser.add_argument("--sound-shift", type=float, default=2.0)
+    parser.add_argument("--sound-shift", type=float, default=SamplingSettings().sound_shift)
     parser.add_argument("--method", choices=["euler", "heun"], default="euler")
     parser.add_argument("--sheet", type=Path, help="a contact sheet of held-out captions")
     parser.add_argument("--sync-plot", type=Path, help="an SVG of how far sounds are off")
@@ -232,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     load_packed(given.dit, dit)
     settings = SamplingSettings(
         steps=given.steps, guidance=given.guidance, shift=given.shift, method=given.method,
-        together=given.together, sound_shift=given.sound_shift,
+        sound_shift=given.sound_shift,
     )  # fmt: skip
     maker = Maker(
         dit.to(device).eval(), load_codecs(given.video_codec, given.audio_codec, device),

@@ -38,7 +38,9 @@ def test_a_seed_says_everything():
     assert not torch.equal(first[1], other[1])
 
 
-@pytest.mark.parametrize("change", [{"guidance": 4.0}, {"method": "heun"}, {"shift": 5.0}])
+@pytest.mark.parametrize(
+    "change", [{"guidance": 4.0}, {"method": "heun"}, {"shift": 5.0}, {"sound_shift": 5.0}]
+)
 def test_every_setting_changes_what_is_made(change):
     assert not torch.equal(drawn(SETTINGS)[0], drawn(replace(SETTINGS, **change))[0])
 
@@ -66,3 +68,29 @@ def test_what_is_given_comes_back_as_it_was_and_changes_the_rest():
     alone = drawn(SETTINGS)
     assert not torch.allclose(pictures[:, 1:], alone[0][:, 1:])
     assert not torch.allclose(sound[:, :3], alone[1][:, :3])
+
+
+def test_the_sound_stays_noisier_than_the_pictures_until_both_are_made():
+    model, (video, audio) = tiny_dit(), tiny_tokens()
+    levels: list[tuple[float, float]] = []
+    model.register_forward_pre_hook(
+        lambda _model, asked: levels.append(
+            (float(asked[0].level.max()), float(asked[1].level.max()))
+        )
+    )
+    nothing = Given(
+        video=video.latents,
+        video_given=torch.zeros(2, 4, 2, dtype=torch.bool),
+        audio=audio.latents,
+        audio_given=torch.zeros(2, 6, 1, dtype=torch.bool),
+    )
+    text = model.read(encode_bytes(["a ball", "a box"], 32))
+    sample(
+        model, video, audio, nothing, text=text, empty_text=text,
+        settings=SamplingSettings(steps=4, shift=2.0, sound_shift=16.0),
+        generator=torch.Generator().manual_seed(0),
+    )  # fmt: skip
+    assert levels[0] == (1.0, 1.0)
+    assert levels[1:] == [
+        pytest.approx(pair) for pair in ((6 / 7, 48 / 49), (2 / 3, 16 / 17), (0.4, 16 / 19))
+    ]
