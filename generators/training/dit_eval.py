@@ -91,6 +91,13 @@ class Maker:
         audio = self.audio_codec.decode(sound_latents_of(made.audio).float())
         return Clips(video.cpu(), audio.cpu())
 
+    @torch.inference_mode()
+    def coded(self, clips: Clips) -> Clips:
+        """The same clips through the codecs alone: the most that any transformer can reach."""
+        video = self.video_codec.decode(self.video_codec.encode(clips.video.to(self.device)))
+        audio = self.audio_codec.decode(self.audio_codec.encode(clips.audio.to(self.device)))
+        return Clips(video.cpu(), audio.cpu())
+
 
 def draw(count: int, split: Split, *, seed: int, striking: bool = False) -> list[SceneSpec]:
     """Scenes; ``striking``: something is struck, alone, before a still camera."""
@@ -194,10 +201,17 @@ def evaluate(
     striking = draw(count, "train", seed=13, striking=True)
     made, true_ones = made_for(maker, striking, batch), rendered(striking, batch, device)
     own, other, ideal = sync_errors(made), sync_errors(made, other=True), sync_errors(true_ones)
+    coded = [
+        maker.coded(Clips(*(part[first : first + batch] for part in true_ones)))
+        for first in range(0, count, batch)
+    ]
+    codecs = [error for clips in coded for error in sync_errors(clips)]
     figures["sync"] = sync_figures(own, other)
+    figures["sync_codecs"] = sync_figures(codecs, [])
     figures["sync_real"] = sync_figures(ideal, sync_errors(true_ones, other=True))
     if plot is not None:
-        curves = {"made": own, "with another's sound": other, "true renders": ideal}
+        curves = {"made": own, "with another's sound": other}
+        curves |= {"true renders": ideal, "those, coded": codecs}
         plot.write_text(sync_plot(curves, bar_ms=SYNC_BAR_MS), encoding="utf-8")
     return figures
 

@@ -57,7 +57,7 @@ def test_all_figures_are_there(monkeypatch, tmp_path):
     figures = evaluate(maker, AttributeReader().eval(), count=4, batch=2, sheet=sheet, plot=plot)
     assert set(figures) >= {
         "attributes_seen", "attributes_held_out", "attributes_real", "frechet", "frechet_sound",
-        "sync", "sync_real",
+        "sync", "sync_codecs", "sync_real",
     }  # fmt: skip
     assert figures["frechet_sound"]["distance"] > 2 * figures["frechet_sound"]["floor"]
     assert sheet.is_file()
