@@ -5,6 +5,7 @@ tiny clip is decoded here. The error correction's code is made once here, and no
 """
 
 import gc
+from multiprocessing import spawn
 
 import cv2
 
@@ -12,6 +13,10 @@ from provenance.fec import construct
 from provenance.heap import give_back_what_is_freed
 from provenance.video.warmup import warm_up
 
+# A fork would first run its parent's main module anew, a command that imports much and then does
+# nothing: what is asked of a fork is in modules of its own, and these are loaded.
+for _fixup in ("_fixup_main_from_path", "_fixup_main_from_name"):
+    setattr(spawn, _fixup, lambda _: None)
 # Files are worked on side by side: threads within one would take the cores from the others.
 cv2.setNumThreads(1)
 warm_up()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -36,6 +38,27 @@ def tried(*attempts, **files):
 def test_the_answer_comes_back():
     found = run_confined(confined.answer, ({"a": [1, None, "ü"]},), limits=LIMITS)
     assert found == {"value": {"a": [1, None, "ü"]}, "file": None, "asked": None}
+
+
+def test_the_program_that_asks_does_not_run_again_inside(tmp_path):
+    program = tmp_path / "program"
+    program.write_text(
+        "from pathlib import Path\n"
+        f"with Path({str(tmp_path / 'ran')!r}).open('a') as file:\n"
+        "    file.write('.')\n"
+        "if __name__ == '__main__':\n"
+        "    from provenance.sandbox import SandboxLimits, prepare_sandbox, run_confined\n"
+        "    from tests import confined\n"
+        "    prepare_sandbox()\n"
+        "    for number in range(3):\n"
+        "        print(run_confined(confined.answer, (number,), limits=SandboxLimits())['value'])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ran = subprocess.run(
+        [sys.executable, program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["0", "1", "2"]
+    assert (tmp_path / "ran").read_text() == "."
 
 
 def test_a_descriptor_is_a_path_inside(tmp_path):
