@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from service.scans import Scans
 
 _SHORTEST_S, _LONGEST_S = 0.1, 2.0
-_SHARE = 50
-"""Looking may take a fiftieth of the time, however many wait."""
+_SHARE = 200
+"""Looking may take a two hundredth of the time, however many wait."""
 
 
 class Watch:

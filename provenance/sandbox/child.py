@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import sysconfig
+from functools import cache
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -98,12 +99,13 @@ def _confine(
     os.environ.clear()
     set_limits(limits)
     if level.landlock:
-        restrict(level.landlock, folders=[*_libraries(), *readable], descriptors=descriptors)
+        restrict(level.landlock, folders=[*libraries(), *readable], descriptors=descriptors)
     if level.seccomp:
         forbid()
 
 
-def _libraries() -> list[Path]:
+@cache
+def libraries() -> tuple[Path, ...]:
     """Where code and its data lie: Python, its packages, the system's libraries, our packages."""
     paths = {Path(path) for path in _SYSTEM}
     paths |= {Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib", "purelib")}
@@ -112,7 +114,7 @@ def _libraries() -> list[Path]:
         spec = find_spec(package)
         if spec is not None and spec.origin is not None:
             paths.add(Path(spec.origin).parent)
-    return sorted(paths)
+    return tuple(sorted(paths))
 
 
 def _asked(pipe: Connection, name: str, value: Any) -> Any:
