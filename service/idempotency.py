@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from service.database import Database
+    from service.database import Database, Transaction
 
 KEEP_S = 86_400.0
 
@@ -28,6 +28,35 @@ class Taken:
     owner: str = ""
     scan: str = ""
     fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldKey:
+    """A key that a request has taken, as its ``owner``."""
+
+    key: str
+    owner: str
+
+
+class KeyLost(Exception):
+    """Another request has the key by now: this one was silent for longer than the lease."""
+
+
+def answered(
+    transaction: Transaction, held: HeldKey, *, tenant: str, scan: str, fingerprint: str, now: float
+) -> None:
+    """Notes in the transaction that stores ``scan`` that it answers the key, as long as answers are
+    promised to last: whatever is killed after it, a repeated request gets the same scan.
+
+    Raises :class:`KeyLost`. ``fingerprint``: the fingerprint of the request.
+    """
+    changed = transaction.run(
+        "UPDATE idempotency SET scan = ?, fingerprint = ?, until = ?"
+        " WHERE tenant = ? AND key = ? AND owner = ? AND scan IS NULL",
+        (scan, fingerprint, now + KEEP_S, tenant, held.key, held.owner),
+    )
+    if changed != 1:
+        raise KeyLost
 
 
 class IdempotencyKeys:
@@ -67,14 +96,6 @@ class IdempotencyKeys:
                 "UPDATE idempotency SET until = ? WHERE tenant = ? AND key = ? AND owner = ?"
                 " AND scan IS NULL",
                 (self._clock() + self.lease_s, tenant, key, owner),
-            )
-
-    def keep(self, tenant: str, key: str, owner: str) -> None:
-        """Makes the answer, stored with the scan, last as long as answers are promised to."""
-        with self._database.writing() as transaction:
-            transaction.run(
-                "UPDATE idempotency SET until = ? WHERE tenant = ? AND key = ? AND owner = ?",
-                (self._clock() + KEEP_S, tenant, key, owner),
             )
 
     def release(self, tenant: str, key: str, owner: str) -> None:

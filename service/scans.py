@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from service.audit import note
 from service.database import new_id
+from service.idempotency import answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from service.accounts import Quota
     from service.database import Database, Row, Transaction
+    from service.idempotency import HeldKey
     from service.jobs import Queue
 
 State: TypeAlias = Literal["queued", "running", "done"]
@@ -94,11 +96,11 @@ class Scans:
     def new_id(self) -> str:
         return new_id("scan", self._clock())
 
-    def submit(self, new: NewScan, *, actor: str, quota: Quota, key: str | None = None) -> Scan:
+    def submit(self, new: NewScan, *, actor: str, quota: Quota, key: HeldKey | None = None) -> Scan:
         """Stores the scan and its job; when it returns, both survive whatever happens.
 
-        ``key`` is the idempotency key whose request this answers. Raises
-        :class:`service.accounts.QuotaExceeded`.
+        ``key`` is the idempotency key whose request this answers, for a day from now on. Raises
+        :class:`service.accounts.QuotaExceeded` and :class:`service.idempotency.KeyLost`.
         """
         with self._database.writing() as transaction:
             return self.submit_in(transaction, new, actor=actor, quota=quota, key=key)
@@ -110,7 +112,7 @@ class Scans:
         *,
         actor: str,
         quota: Quota,
-        key: str | None = None,
+        key: HeldKey | None = None,
     ) -> Scan:
         """As :meth:`submit`, in a transaction of the caller's."""
         now = self._clock()
@@ -135,9 +137,13 @@ class Scans:
         assert row is not None
         self._queue.put(transaction, new.id)
         if key is not None:
-            transaction.run(
-                "UPDATE idempotency SET scan = ?, fingerprint = ? WHERE tenant = ? AND key = ?",
-                (new.id, fingerprint(new), new.tenant, key),
+            answered(
+                transaction,
+                key,
+                tenant=new.tenant,
+                scan=new.id,
+                fingerprint=fingerprint(new),
+                now=now,
             )
         note(transaction, now, tenant=new.tenant, actor=actor, action="scan.accepted", item=new.id)
         return _scan(row)

@@ -17,7 +17,7 @@ from service.access import May, ServicesHere, is_public
 from service.accounts import Caller
 from service.documents import scan_document
 from service.guard import ForbiddenTarget, check_form
-from service.idempotency import Taken
+from service.idempotency import HeldKey, KeyLost, Taken
 from service.problems import Problem
 from service.routes.bodies import json_body, stated_length
 from service.routes.responses import problems
@@ -321,13 +321,16 @@ async def _once(
     try:
         async with _renewed(services, tenant, key, taken):
             new = await make(keep=True)
-        scan = await anyio.to_thread.run_sync(_stored, services, caller, key, new)
+        held = None if key is None else HeldKey(key=key, owner=taken.owner)
+        scan = await anyio.to_thread.run_sync(_stored, services, caller, held, new)
+    except KeyLost:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(_undo, services, tenant, None, taken, new)
+        raise Problem("idempotency.in_flight", retry_after_s=1) from None
     except BaseException:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(_undo, services, tenant, key, taken, new)
         raise
-    if key is not None:
-        await anyio.to_thread.run_sync(services.keys.keep, tenant, key, taken.owner)
     return scan, False
 
 
@@ -352,7 +355,7 @@ async def _renewed(
                 await task
 
 
-def _stored(services: Services, caller: Caller, key: str | None, new: NewScan) -> Scan:
+def _stored(services: Services, caller: Caller, key: HeldKey | None, new: NewScan) -> Scan:
     return services.scans.submit(new, actor=caller.key, quota=caller.tenant.quota, key=key)
 
 

@@ -79,6 +79,36 @@ def test_a_key_whose_server_was_killed_is_free_after_a_while(client, clip, servi
     assert client.send(clip, **KEY).status_code == 202
 
 
+def test_a_server_that_is_killed_after_it_stored_the_scan_has_answered_the_key(
+    client, clip, services
+):
+    """However long it takes until the client comes back, within the day."""
+    first = client.send(clip, **KEY).json()["id"]
+    with services.database.reading() as transaction:
+        (row,) = transaction.rows("SELECT until, scan FROM idempotency")
+    # It was the same transaction, after which nothing had to be done.
+    assert row["scan"] == first
+    assert row["until"] > services.clock() + 86_000
+    assert client.send(clip, **KEY).json()["id"] == first
+
+
+def test_who_lost_the_key_while_it_was_silent_stores_nothing(client, clip, services, tenant):
+    submit = services.scans.submit
+
+    def late(new, **more):
+        with services.database.writing() as transaction:
+            transaction.run("UPDATE idempotency SET owner = 'another'")
+        return submit(new, **more)
+
+    services.scans.submit = late
+    problem(client.send(clip, **KEY), 409, "idempotency.in_flight")
+    services.scans.submit = submit
+    assert count(client) == 0
+    assert list((client.settings.data / "uploads").iterdir()) == []
+    # The other one's key was not touched.
+    assert services.keys.take(tenant.id, "order-4711").state == "in_flight"
+
+
 def test_keys_of_different_tenants_are_different(client, clip, services):
     from service.accounts import SCOPES, Quota
 

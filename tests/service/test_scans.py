@@ -9,7 +9,7 @@ import pytest
 
 from service.accounts import Accounts, Quota, QuotaExceeded
 from service.audit import entries
-from service.idempotency import IdempotencyKeys
+from service.idempotency import HeldKey, IdempotencyKeys, KeyLost
 from service.object_events import is_news, read_events
 from service.scans import Answer, NewScan, Scans
 from service.uploads.resumable import Resumables
@@ -103,9 +103,13 @@ def test_a_refused_scan_leaves_neither_row_nor_job(scans, queue, tenant):
 
 def test_keys_of_repeated_requests(scans, database, tenant):
     keys = IdempotencyKeys(database, clock=time.time, lease_s=30)
-    assert keys.take(tenant, "k").state == "fresh"
+    fresh = keys.take(tenant, "k")
+    assert fresh.state == "fresh"
     assert keys.take(tenant, "k").state == "in_flight"
-    scan = submit(scans, tenant, key="k")
+    with pytest.raises(KeyLost):
+        submit(scans, tenant, key=HeldKey(key="k", owner="another"))
+    scan = submit(scans, tenant, key=HeldKey(key="k", owner=fresh.owner))
+    assert [one.id for one in scans.page(tenant, before=None, limit=10)] == [scan.id]
     taken = keys.take(tenant, "k")
     assert (taken.state, taken.scan) == ("answered", scan.id)
     scans.delete(scan.id, tenant=tenant, actor="test")
