@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,15 +95,7 @@ def generate(
         store=store,
         watch=Watch(report=progress),
     )
-    return Generated(
-        path=made.path,
-        model=made.model,
-        trained=made.trained,
-        written=made.written,
-        unknown_words=made.unknown_words,
-        unread_text=made.unread_text,
-        timings_s={"loading": round(loaded_s, 3)} | made.timings_s,
-    )
+    return replace(made, timings_s={"loading": round(loaded_s, 3)} | made.timings_s)
 
 
 def make_request(
@@ -134,16 +126,8 @@ def make_request(
         seed=seed,
         live=live,
     )
-    return Request(
-        prompt=plain.prompt,
-        width=plain.width,
-        height=plain.height,
-        rate=plain.rate,
-        duration_s=plain.duration_s,
-        audio=plain.audio,
-        style=plain.style,
-        seed=plain.seed,
-        live=plain.live,
+    return replace(
+        plain,
         images=tuple(read_image(image) for image in images),
         sound=None if sound is None else read_sound(Path(sound), seconds=plain.duration_s),
     )

@@ -130,19 +130,16 @@ def framed(
     height = soft_map.shape[0] * placement.scale_y / 2
     width = soft_map.shape[1] * placement.scale_x / 2
     found: list[Placement] = []
-    whole = True
-    for row, column, last_row, last_column in (
-        _whole(total, round(height / sides[0]), round(width / sides[1])),
-        _rectangle(total),
-    ):
+    whole = _whole(total, round(height / sides[0]), round(width / sides[1]))
+    for place, sized in (whole, True), (_rectangle(total), False):
+        row, column, last_row, last_column = place
         window = [
             top + row * sides[0],
             left + column * sides[1],
             top + last_row * sides[0],
             left + last_column * sides[1],
         ]
-        if whole:  # of a mirrored picture, the tiles begin on the right
-            whole = False
+        if sized:  # of a mirrored picture, the tiles begin on the right
             window[2] = window[0] + height
             if placement.flipped:
                 window[1] = window[3] - width

