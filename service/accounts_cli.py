@@ -21,6 +21,16 @@ _COLUMNS = {
     "per-minute": "per_minute",
 }
 """What can be given to a tenant, and where it is kept."""
+_KEY = ("scope", "days")
+_READS = {
+    "create": {*_COLUMNS, *_KEY},
+    "change": {*_COLUMNS, "unset", "disable", "new-webhook-secret"},
+    "key": {*_KEY},
+    "revoke": {"key"},
+}
+"""What each action reads beside the service's place."""
+_MOST = 2**31 - 1
+"""What a column holds in each database."""
 _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "show_default": True}
 
 
@@ -40,9 +50,9 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "show_defaul
 @click.option(
     "--days", type=click.FloatRange(min=0, min_open=True), help="After which the key ends."
 )
-@click.option("--daily-scans", type=click.IntRange(1))
-@click.option("--daily-mib", type=click.IntRange(1))
-@click.option("--per-minute", type=click.IntRange(1), help="Requests.")
+@click.option("--daily-scans", type=click.IntRange(1, _MOST))
+@click.option("--daily-mib", type=click.IntRange(1, _MOST))
+@click.option("--per-minute", type=click.IntRange(1, _MOST), help="Requests.")
 @click.option("--policy", type=click.Path(dir_okay=False, exists=True), help="An own policy file.")
 @click.option("--webhook", metavar="URL", help="Where results are sent.")
 @click.option(
@@ -59,7 +69,11 @@ _SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "show_defaul
 @click.option("--database", metavar="ADDRESS", help="As for ltx-serve.")
 @click.version_option(package_name="everyframe")
 def main(action: str, tenant: str, **given: Any) -> None:
-    """Make and change tenants and API keys. A key is shown once, on standard output."""
+    """Make and change tenants and API keys. A key is shown once, on standard output.
+
+    What a tenant or a key has is taken from the command line alone: the service's settings (its
+    policy, say) are not a tenant's.
+    """
     import math
     import time
     from pathlib import Path
@@ -70,6 +84,7 @@ def main(action: str, tenant: str, **given: Any) -> None:
     from service.settings import Settings
 
     # All of it before anything is made: half a tenant would be in the way of the next try.
+    given |= _from_the_command_line(action, given)
     scopes, days = given["scope"] or SCOPES, given["days"]
     check_scopes(scopes)
     if days is not None and not math.isfinite(days):
@@ -99,6 +114,33 @@ def main(action: str, tenant: str, **given: Any) -> None:
             click.echo(accounts.create_key(found.id, scopes, expires=expires, actor=actor))
     finally:
         database.close()
+
+
+def _from_the_command_line(action: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What was typed of the options that a tenant or a key has; the others as if left out.
+
+    Raises :class:`~provenance.errors.OptionError` for those that ``action`` does not read.
+    """
+    from provenance.errors import OptionError
+
+    source = click.get_current_context().get_parameter_source
+    chosen: dict[str, Any] = {}
+    for name in sorted(set().union(*_READS.values())):
+        option = name.replace("-", "_")
+        if source(option) is click.core.ParameterSource.COMMANDLINE:
+            if name not in _READS[action]:
+                raise OptionError(
+                    f"{action} does not read --{name}",
+                    hint="it is for: " + ", ".join(a for a in _READS if name in _READS[a]),
+                )
+        elif option in given:
+            chosen[option] = () if isinstance(given[option], tuple) else None
+    for name in given["unset"] if "unset" not in chosen else ():
+        if given[name.replace("-", "_")] is not None and name not in chosen:
+            raise OptionError(
+                f"--unset {name} and --{name} are given", hint="leave out one of them"
+            )
+    return chosen
 
 
 def _wanted(given: dict[str, Any]) -> dict[str, Any]:

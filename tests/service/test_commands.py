@@ -232,3 +232,46 @@ def test_looking_where_no_service_is_makes_none(command, arguments, tmp_path, mo
     assert "there is no service" in result.output
     assert "hint:" in result.output
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def account(tmp_path, monkeypatch):
+    """Runs ltx-accounts on a service that has a tenant ``acme``; gives the result."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return CliRunner().invoke(accounts_command, [*arguments, "--data", "d"])
+
+    assert run("create", "acme").exit_code == 0
+    return run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["create", "b", "--disable"],
+        ["create", "b", "--new-webhook-secret"],
+        ["key", "acme", "--daily-scans", "5"],
+        ["revoke", "acme", "--days", "2"],
+        ["change", "acme", "--disable", "--scope", "scans:read"],
+        ["change", "acme", "--unset", "daily-scans", "--daily-scans", "5"],
+        ["change", "acme", "--daily-scans", "99999999999999999999"],
+    ],
+)
+def test_what_an_action_would_not_do_is_refused(account, arguments):
+    result = account(*arguments)
+    assert result.exit_code == 2, result.output
+    assert account("create", "b").exit_code == 0  # nothing was made before
+
+
+def test_the_settings_of_the_service_are_not_given_to_its_tenants(account, tmp_path, monkeypatch):
+    (tmp_path / "all.toml").write_text("")
+    monkeypatch.setenv("LTX_SERVICE_POLICY", str(tmp_path / "all.toml"))
+    monkeypatch.setenv("LTX_SERVICE_PER_MINUTE", "7")
+    assert account("create", "b").exit_code == 0
+    assert account("change", "acme", "--daily-scans", "5").exit_code == 0
+    database = open_database(str(tmp_path / "d" / "service.sqlite"))
+    accounts = Accounts(database, clock=time.time)
+    found = [accounts.tenant(name) for name in ("b", "acme")]
+    database.close()
+    assert [(one.policy, one.quota.per_minute) for one in found] == [(None, None)] * 2
