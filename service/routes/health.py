@@ -25,12 +25,15 @@ _NOBODYS = "0" * 14
 _HOLDS_S = 1.0
 
 
+# By HEAD, too: some that stand before a server ask so.
+@router.head("/healthz", name="healthz_head", responses=problems())
 @router.get("/healthz", responses=problems())
 async def healthz() -> Health:
     """The process answers; nothing else is looked at, so that a busy database restarts nobody."""
     return Health(status="ok")
 
 
+@router.head("/readyz", name="readyz_head", responses=problems("service.draining"))
 @router.get("/readyz", responses=problems("service.draining"))
 async def readyz(request: Request, services: ServicesHere) -> Readiness:
     """Database, queue, storage and manifest store answer, and the process is not about to end."""

@@ -45,12 +45,15 @@ def answered(services, scan, verdict="ai_generated", action="label"):
 
 def test_ready_only_while_everything_answers(client, services, settings):
     assert client.ask("GET", "/readyz").json() == {"status": "ok", "waiting": 0}
+    assert client.ask("HEAD", "/readyz").status_code == 200
     services.draining.set()
+    assert client.ask("HEAD", "/readyz").status_code == 503
     for method, path in (("GET", "/readyz"), ("POST", "/v1/scans")):
         answer = client.ask(method, path, headers={"Content-Type": "video/mp4"}, content=b"x")
         assert (answer.status_code, answer.json()["code"]) == (503, "service.draining")
         assert "Retry-After" in answer.headers
-    assert client.ask("GET", "/healthz").status_code == 200
+    for method in ("GET", "HEAD"):
+        assert client.ask(method, "/healthz").status_code == 200
     services.draining.clear()
     (settings.data / "uploads").rmdir()
     answer = client.ask("GET", "/readyz")
