@@ -12,13 +12,9 @@ the frames are marked, encoded and signed too, while the next ones are decoded.
 from __future__ import annotations
 
 import json
-import queue
-import threading
 import time
-from collections import defaultdict, deque
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections import deque
 from dataclasses import replace
-from fractions import Fraction
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
@@ -27,9 +23,17 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 from torch.nn import functional
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from benchmarks.full_size import (
+    PROMPT,
+    Encoding,
+    Stages,
+    attention_by,
+    default_type,
+    has_float8,
+)
 from benchmarks.showing import Showing
+from generators.base import parse_rate, parse_size
 from generators.blocks import Block
 from generators.dit import AudioTokens, DiT, DiTConfig, VideoTokens, parameter_count
 from generators.float8 import to_float8
@@ -43,40 +47,16 @@ from generators.text import encode_bytes
 from generators.to_host import HostCopies
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from provenance.programs import run_program
+from provenance.sealing import check_output
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from fractions import Fraction
 
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
 TOKEN = 32  # pixels a side of a token: 2×2 latents of the codec
 SOUND_TOKENS_PER_S = 6.25
-FLOAT8_FROM = (9, 0)  # of what a GPU can
-PROMPT = "a red ball bounces on a beach, waves breaking, film look"
-
-
-class Stages:
-    """Wall time by stage, the work of the devices included."""
-
-    def __init__(self, device: torch.device, *others: torch.device) -> None:
-        self.device = device
-        self._devices = {device, *others}
-        self.seconds: dict[str, float] = defaultdict(float)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        self._wait()
-        before = time.perf_counter()
-        yield
-        self._wait()
-        self.seconds[name] += time.perf_counter() - before
-
-    def _wait(self) -> None:
-        for device in self._devices:
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
 
 
 def build(config: DiTConfig, device: torch.device, *, offload: bool) -> DiT:
@@ -93,27 +73,6 @@ def build(config: DiTConfig, device: torch.device, *, offload: bool) -> DiT:
         model.blocks = StreamedBlocks(packed, block, device)  # type: ignore[assignment]
     model.requires_grad_(requires_grad=False)
     return model
-
-
-@contextmanager
-def default_type(kind: torch.dtype) -> Iterator[None]:
-    usual = torch.get_default_dtype()
-    torch.set_default_dtype(kind)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(usual)
-
-
-def looking(attention: str) -> AbstractContextManager[None]:
-    """Attention by ``auto``, ``cudnn`` or ``flash``."""
-    backends = {"cudnn": SDPBackend.CUDNN_ATTENTION, "flash": SDPBackend.FLASH_ATTENTION}
-    if attention == "auto":
-        return nullcontext()
-    # In this order: where the first cannot, the next does.
-    return sdpa_kernel(
-        [backends[attention], SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH], set_priority=True
-    )
 
 
 def positions(
@@ -158,41 +117,6 @@ def steps(
         assert heard is not None
         video, audio = video + (following - level) * seen, audio + (following - level) * heard
     return video, audio
-
-
-class Encoding:
-    """Marks, encodes and signs in a thread of its own, one chunk behind the generator."""
-
-    def __init__(
-        self, output: Path, size: tuple[int, int], rate: Fraction, *, model: str = "ltx-2.3"
-    ) -> None:
-        self.model = model
-        self.seconds: dict[str, float] = defaultdict(float)
-        self._queue: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(1)
-        self._thread = threading.Thread(target=self._run, args=(output, size, rate))
-        self._thread.start()
-
-    def _run(self, output: Path, size: tuple[int, int], rate: Fraction) -> None:
-        from provenance import ProvenanceWriter, VideoSpec
-        from provenance.video import EncodeSettings
-
-        spec = VideoSpec(width=size[0], height=size[1], rate=rate)
-        settings = EncodeSettings(preset="veryfast")
-        with ProvenanceWriter(
-            output, spec, model=self.model, prompt=PROMPT, settings=settings
-        ) as writer:
-            while (frames := self._queue.get()) is not None:
-                before = time.perf_counter()
-                writer.write(frames)
-                self.seconds["marking and encoding"] += time.perf_counter() - before
-            before = time.perf_counter()
-        self.seconds["closing and signing"] += time.perf_counter() - before
-
-    def put(self, frames: NDArray[np.uint8] | None) -> None:
-        self._queue.put(frames)
-
-    def join(self) -> None:
-        self._thread.join()
 
 
 def request(
@@ -252,8 +176,7 @@ def request(
             arrive()
     if encoding is not None:
         with stages.stage("waiting for the encoder"):
-            encoding.put(None)
-            encoding.join()
+            encoding.finish()
         for name, spent in encoding.seconds.items():
             stages.seconds[f"({name}, beside)"] += spent
     return {"frames": made, "tokens": [keys * low[0] * low[1], keys * high[0] * high[1]]}
@@ -308,27 +231,28 @@ def main(
     name: str, size: str, rate: str, seconds: float, runs: int, offload: bool, compiled: bool,
     float8: bool | None, half: bool | None, attention: str, output: Path | None, device: str,
 ) -> None:  # fmt: skip
+    if output is not None:
+        check_output(output)
     target = torch.device(device)
     on_gpu = target.type == "cuda"
     if on_gpu:
         torch.backends.cudnn.benchmark = True
-    width, _, height = size.partition("x")
-    pixels = int(width), int(height)
+    pixels, frame_rate = parse_size(size), parse_rate(rate)
     if float8 is None:
-        float8 = on_gpu and torch.cuda.get_device_capability(target) >= FLOAT8_FROM
+        float8 = has_float8(target)
     half = on_gpu if half is None else half
     began = time.perf_counter()
     config = preset(name)
     model = build(config, target, offload=offload)
     with torch.inference_mode():
-        plain = first_look(model, pixels, Fraction(rate), seconds)
+        plain = first_look(model, pixels, frame_rate, seconds)
     if float8 and not offload:
         to_float8(model.blocks)
     if compiled and not offload:
         for one in model.blocks:
             one.compile(dynamic=False)
-    with torch.inference_mode(), looking(attention):
-        off = first_look(model, pixels, Fraction(rate), seconds) - plain
+    with torch.inference_mode(), attention_by(attention):
+        off = first_look(model, pixels, frame_rate, seconds) - plain
     codec = VideoCodec(VideoCodecConfig()).to(target).eval()
     upscaler = SuperResolution().to(target).eval()
     showing = Showing(
@@ -337,14 +261,14 @@ def main(
     built_s = time.perf_counter() - began
     stages = Stages(target)
     facts: dict[str, Any] = {}
-    with torch.inference_mode(), looking(attention):
+    with torch.inference_mode(), attention_by(attention):
         for _ in range(runs):
             stages = Stages(target)
             if target.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(target)
             before = time.perf_counter()
             facts = request(
-                model, showing, size=pixels, rate=Fraction(rate), seconds=seconds, stages=stages,
+                model, showing, size=pixels, rate=frame_rate, seconds=seconds, stages=stages,
                 output=output,
             )  # fmt: skip
             facts["total_s"] = round(time.perf_counter() - before, 3)

@@ -23,7 +23,6 @@ import time
 from collections import deque
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from fractions import Fraction
 from itertools import islice
 from math import ceil
 from pathlib import Path
@@ -34,8 +33,16 @@ import torch
 import torch.distributed as dist
 
 from benchmarks.footage import KEY, PAYLOAD
-from benchmarks.generate import FLOAT8_FROM, PROMPT, Encoding, Stages, default_type, looking
+from benchmarks.full_size import (
+    PROMPT,
+    Encoding,
+    Stages,
+    attention_by,
+    default_type,
+    has_float8,
+)
 from benchmarks.showing import Showing
+from generators.base import parse_rate, parse_size
 from generators.causal_dit import CausalBlock, CausalConfig, CausalDiT
 from generators.context_parallel import HeadsAcross, spread
 from generators.dit import parameter_count
@@ -51,10 +58,12 @@ from generators.text import encode_bytes
 from generators.to_host import HostCopies
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from provenance.programs import run_program
+from provenance.sealing import check_output
 from provenance.watermark.torch_marker import TorchClipMarker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from fractions import Fraction
 
     from torch import Tensor
 
@@ -232,6 +241,8 @@ def main(
     compiled: bool | None, recorded: bool | None, float8: bool | None, half: bool | None,
     attention: str, output: Path | None, device: str, show_on: str | None,
 ) -> None:  # fmt: skip
+    if output is not None:
+        check_output(output)
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     target = torch.device(device)
     on_gpu = target.type == "cuda"
@@ -241,21 +252,18 @@ def main(
         torch.backends.cudnn.benchmark = True
     if processes > 1:
         dist.init_process_group("nccl" if on_gpu else "gloo")
-    fast = on_gpu and torch.cuda.get_device_capability(target) >= FLOAT8_FROM
     ways = Ways(
         compiled=(on_gpu if compiled is None else compiled) and not offload,
         recorded=(on_gpu if recorded is None else recorded) and processes == 1 and not offload,
-        float8=(fast if float8 is None else float8) and not offload,
+        float8=(has_float8(target) if float8 is None else float8) and not offload,
         half=on_gpu if half is None else half,
         offload=offload,
     )
-    width, _, height = size.partition("x")
     config = streaming_preset(name)
-    wanted = Wanted(
-        (int(width), int(height)), Fraction(rate), max(1, round(seconds * Fraction(rate))), steps
-    )
+    frame_rate = parse_rate(rate)
+    wanted = Wanted(parse_size(size), frame_rate, max(1, round(seconds * frame_rate)), steps)
     shown_on = target if show_on is None else torch.device(show_on)
-    with torch.inference_mode(), looking(attention):
+    with torch.inference_mode(), attention_by(attention):
         measured = measure(config, wanted, ways, target, shown_on, processes, output)
     if measured is not None:
         measured |= {
@@ -315,8 +323,7 @@ def measure(
         encoding = None if rank else Encoding(output, wanted.size, wanted.rate, model="helios-1.0")
         stream_once(nets, wanted, across=across, stages=None, encoding=encoding)
         if encoding is not None:
-            encoding.put(None)
-            encoding.join()
+            encoding.finish()
         told["with_a_signed_file_s"] = time.perf_counter() - whole
     return None if rank else _report(config, wanted, told, stages)
 

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.full_size import Encoding
 from benchmarks.generate import main
 from generators.blocks import StreamConfig
 from generators.dit import DiTConfig
 from generators.presets import PRESETS
 from generators.text import TextConfig
+from provenance.errors import FrameError, OutputForbidden
 from provenance.video import open_media
 
 SHAPE = DiTConfig(
@@ -41,3 +45,19 @@ def test_every_stage_runs_in_the_shape_of_the_full_size(monkeypatch, tmp_path, w
     if way != "--offload":
         with open_media(output) as media:
             assert sum(1 for _ in media.pictures()) == 15
+
+
+def test_a_file_that_cannot_be_made_is_refused_at_once(tmp_path):
+    ran = CliRunner().invoke(main, ["--output", str(tmp_path / "none" / "out.mp4")])
+    assert isinstance(ran.exception, OutputForbidden)
+
+
+def test_what_a_file_is_made_of_may_fail_and_holds_nobody_up(monkeypatch, tmp_path):
+    monkeypatch.setenv("LTX_KEYS", str(tmp_path / "keys"))
+    monkeypatch.setenv("LTX_STORE", str(tmp_path / "store.sqlite"))
+    encoding = Encoding(tmp_path / "out.mp4", (256, 144), Fraction(30))
+    for _ in range(3):
+        encoding.put(np.zeros((1, 100, 256, 3), np.uint8))
+    with pytest.raises(FrameError):
+        encoding.finish()
+    assert not (tmp_path / "out.mp4").exists()
