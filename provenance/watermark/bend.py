@@ -22,6 +22,7 @@ _REACHES = (2.0, 2.8, 4.0, 6.0, 6.0)  # tiles from the middle, round by round
 _MOST_SLIP = 10  # pixels in one round
 _TRUSTED = 3.5  # standard deviations of a slip's peak
 _FEWEST = 6  # slips for a fit
+_AREA = (0.5, 4.0)  # of a tile, over that of one as marked, least and most
 _MOST_TILES = 24  # along a side: a plane that grows beyond is not a picture any more
 
 
@@ -40,6 +41,12 @@ class Bend:
     matrix: NDArray[np.float64]
     plane: NDArray[np.float64]
     coherence: float = 1.0
+
+    @property
+    def plausible(self) -> bool:
+        """Whether a tile is about as large as one as marked."""
+        low, high = _AREA
+        return low < abs(float(np.linalg.det(self.matrix))) < high
 
 
 def straighten(soft_map: NDArray[np.float32], start: NDArray[np.float64], side: int) -> Bend | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from provenance.watermark.bend import straighten
+from provenance.watermark.bend import planar, straighten
 from provenance.watermark.repeats import ACROSS, FAR, NEAR, Parts
 from provenance.watermark.shake import steadied
 from provenance.watermark.sync import SIDE, Folds, clipped, laid, straightened
@@ -31,17 +31,19 @@ if TYPE_CHECKING:
     from provenance.watermark.sync import Placement
 
 SLANTS = 2  # ways to take a keystone out that are followed, of each kind
+_AREA = (0.45, 4.0)  # of a tile, over that of one as marked, least and most
 _MOMENTS = (8, 4)  # maps in which a hand hardly moves, and fewer
 _MOST_MOMENTS = 10  # sums of so many maps
 _BETTER = 1.1  # times the coherence of the whole: following a hand has to be worth it
 _SAME = 1.0  # pixels a tile
 _COHERENT = 1.5  # energy of the sum of all tiles over that of the tiles
 _STEP = 4  # pixels between the steps tried
-_LEAN, _LEANS = 0.4, 9  # g times half of a side, at most, and how many values are tried
+_LEAN, _LEANS = 0.4, 17  # g times half of a side, at most, and how many values are tried
 _SIDES, _SIDE_STEP = (44.0, 74.0), 0.03  # of an upright tile, in pixels, and its relative step
 _TURN_DEG, _TURN_STEP_DEG = 6.0, 2.0
 _LEAN_ASIDE, _LEAN_UP, _LEAN_STEP = 0.3, 0.2, 0.05  # of an upright tile, as a lean
 _PAIRED = 6  # best steps to the right, and down, of which the best pair is taken
+_KEPT = 3  # pairs of each lean
 _STARTS, _COARSE_STARTS = 10, 24
 _MOST_MOVES = 6  # of each size
 _COARSE_MOVES = ((4.0, 0.06), (2.0, 0.03))  # pixels, leans
@@ -80,9 +82,9 @@ def keystones(parts: Parts, count: int) -> list[Keystone]:
             pairs = np.concatenate([np.repeat(one, _PAIRED, 0), np.tile(two, (_PAIRED, 1))], 1)
             shapes = np.concatenate([np.tile(lean, (len(pairs), 1)), pairs], 1)
             scores = _scores(coarse, shapes)
-            best = int(scores.argmax())
-            if np.isfinite(scores[best]):
-                found.append((float(scores[best]), shapes[best]))
+            # Of each lean a few: the loudest may be what the picture repeats by itself.
+            best = [int(index) for index in np.argsort(scores)[-_KEPT:]]
+            found += [(float(scores[i]), shapes[i]) for i in best if np.isfinite(scores[i])]
     starts = _loudest(found, _COARSE_STARTS)
     return _best(parts, _climbed(coarse, starts, _COARSE_MOVES)[1], count)
 
@@ -138,9 +140,10 @@ def _scores(parts: Parts, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
     lean, right, down = shapes[:, :2], shapes[:, 2:4], shapes[:, 4:]
     steps = (right, down, right + down, right - down)
     heard = sum(parts.heard(step, lean) for step in steps) / np.sqrt(len(steps))
-    # A shape without area repeats in every map.
-    area = np.abs(right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0])
-    return np.where(area > NEAR**2 / 2, heard, -np.inf)
+    # Small shapes, and such without area, repeat in many a picture.
+    area = np.abs(right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0]) / SIDE**2
+    low, high = _AREA
+    return np.where((area > low) & (area < high), heard, -np.inf)
 
 
 def _shortest(shape: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -237,7 +240,9 @@ def slants(
         if steady is not None:
             slips = steady.slips * larger
             yield _slant(steady.bend, 2 * larger, clipped(finer(slips)), slips)
-        if still is not None:
+        if still is None and steady is None:
+            still = planar(plane, (size[1], size[0]))  # as it is supposed
+        if still is not None and still.plausible:
             yield _slant(still, 2 * larger, fine_map, np.zeros((len(maps), 2)))
 
 

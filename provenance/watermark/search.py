@@ -58,6 +58,7 @@ _COARSER_FROM = 2.2
 # codec has taken the fine part of the cells, it hears better by a tenth to a half.
 _OVERLAP = 1.57
 _WORTH_DECODING = 4.0  # pilot peak, in standard deviations, below which nothing is decoded
+_WORTH_A_GUESS = 4.6  # the same where a slant is only supposed
 _LIKELY_DECODES = 3
 _REPEATING_DECODES = 4
 _SWEPT_DECODES = 4
@@ -132,7 +133,7 @@ class KeySearch:
         """As :meth:`look`, for ways in which the picture may be slanted; with the way's slips."""
         for slant in slanted:
             best = self._pilot.best(slant.straight, [slant.shape])[0]
-            if best.score < _WORTH_DECODING:
+            if best.score < (_WORTH_DECODING if slant.coherence > 1 else _WORTH_A_GUESS):
                 continue
             refined = self._pilot.refine(slant.fine_map, best, doubt=0.0)
             payload = self._read(slant.fine_map, refined)

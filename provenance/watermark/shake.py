@@ -34,7 +34,6 @@ _NEAR = 0.7  # moments: a hand is about where it was a moment ago
 _TOGETHER = (4, 1, 1)  # moments summed up before they are compared, at most, round by round
 _FEWEST = 5  # sums that are compared, if there are so many moments
 _SHARES = (0.8, 0.9, 1.0)  # of the coherence that is needed in the end, after each
-_AREA = (0.5, 4.0)  # of a tile, over that of one as marked, least and most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +70,7 @@ def steadied(
     bend = planar(plane, maps[0].shape)
     for most, share in zip(_TOGETHER, _SHARES, strict=True):
         together = max(1, min(most, len(maps) // _FEWEST))
-        low, high = _AREA
-        if not low < abs(float(np.linalg.det(bend.matrix))) < high:
+        if not bend.plausible:
             return None
         folds = []
         for first in range(0, len(maps), together):
