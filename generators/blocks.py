@@ -116,8 +116,10 @@ def look_up(queries: Tensor, keys: Tensor, values: Tensor, *, mask: Tensor | Non
 
 
 class Stream(nn.Module):
-    """One modality's half of a block: it looks at itself and the text, listens to the other
-    stream, and thinks.
+    """One modality's half of a block, by the names that its weights have: ``look`` is
+    self-attention, ``read`` cross-attention to the text, ``listen`` cross-attention to the other
+    stream (the sync layer), ``think`` the perceptron, and ``table`` what the block adds to the
+    modulation.
 
     Tokens are (B, S, P, width): S moments, each with a noise level of its own, of P places.
     ``modulation`` is (B, S, 9, width).
@@ -190,7 +192,7 @@ class Stream(nn.Module):
         heard: Tensor = self.listen(inner, source, times, other_times)
         return x + gate * heard.view_as(x)
 
-    def ponder(self, x: Tensor, modulation: Tensor) -> Tensor:
+    def feed_forward(self, x: Tensor, modulation: Tensor) -> Tensor:
         shift, scale, gate = self._modulation(modulation, 6)
         out: Tensor = x + gate * self.think(normalise(x) * (1 + scale) + shift)
         return out
@@ -216,14 +218,14 @@ class Block(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         seen = self.video.look_around(video.x, video.modulation, text, video.angles)
         if audio is None or self.audio is None:
-            return self.video.ponder(seen, video.modulation), None
+            return self.video.feed_forward(seen, video.modulation), None
         heard = self.audio.look_around(audio.x, audio.modulation, text, audio.angles)
         # Both hear the other as it was before either had heard.
         synced = self.video.hear(seen, video.modulation, heard, video.times, audio.times)
         answered = self.audio.hear(heard, audio.modulation, seen, audio.times, video.times)
         return (
-            self.video.ponder(synced, video.modulation),
-            self.audio.ponder(answered, audio.modulation),
+            self.video.feed_forward(synced, video.modulation),
+            self.audio.feed_forward(answered, audio.modulation),
         )
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from generators.blocks import MODULATIONS, Stream, StreamConfig, look_up
 from generators.dit import DiT, StreamEnds, VideoTokens, initialise
-from generators.key_cache import CacheShape, KeyCache, Seats
+from generators.key_cache import CacheShape, KeyCache, KeysValues
 from generators.rope import Turn, grid_angles, rotate, turn_by, turned
 from generators.text import TextConfig, TextEncoder
 
@@ -55,14 +55,15 @@ class Sight(NamedTuple):
     allowed: Tensor
 
 
-class Said(NamedTuple):
-    """A text as the blocks look at it: constant while it is said, so that it is made once.
+class TextContext(NamedTuple):
+    """A text as the blocks attend to it: made once, and the same for every moment until the text
+    changes.
 
-    ``summary``: (B, text width) · ``seats``: keys and values (B, heads, M, head_dim) of each block.
+    ``summary``: (B, text width) · ``keys_values``: (B, heads, M, head_dim) of each block.
     """
 
     summary: Tensor
-    seats: list[Seats]
+    keys_values: list[KeysValues]
 
 
 class Across(Protocol):
@@ -112,7 +113,7 @@ class CausalBlock(nn.Module):
             return attention.attend(inner, rotate(keys, key_angles), values, angles, mask=mask)
 
         x = self.stream.look_and_read(x, modulation, text, look)
-        return self.stream.ponder(x, modulation)
+        return self.stream.feed_forward(x, modulation)
 
     def ask(self, x: Tensor, modulation: Tensor, turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of one moment (B, 1, P, width), turned to where it stands."""
@@ -121,11 +122,11 @@ class CausalBlock(nn.Module):
         keys, values = attention.keys_values(inner)
         return turned(attention.queries(inner), turn), turned(keys, turn), values
 
-    def answer(self, x: Tensor, modulation: Tensor, seen: Tensor, text: Seats) -> Tensor:
+    def answer(self, x: Tensor, modulation: Tensor, seen: Tensor, text: KeysValues) -> Tensor:
         """The moment, after what all its heads saw (B, heads, P, head_dim), and the text."""
         looked = self.stream.look.gather(seen)
         x = self.stream.after_look(x, modulation, looked, text)
-        return self.stream.ponder(x, modulation)
+        return self.stream.feed_forward(x, modulation)
 
 
 class CausalDiT(nn.Module):
@@ -173,11 +174,11 @@ class CausalDiT(nn.Module):
         out: Tensor = self.text(raw)
         return out
 
-    def hear(self, text: Tensor) -> Said:
+    def text_context(self, text: Tensor) -> TextContext:
         """What the blocks look at of a text that was read (B, M, text width)."""
         streams = (cast("CausalBlock", block).stream for block in self.blocks)
-        seats = [Seats(*stream.read.keys_values(text)) for stream in streams]
-        return Said(self.text.summary(text), seats)
+        keys_values = [KeysValues(*stream.read.keys_values(text)) for stream in streams]
+        return TextContext(self.text.summary(text), keys_values)
 
     def cache(self, *, batch: int, places: int, span_s: float) -> KeyCache:
         """An empty past for streams of moments of so many places, those of all processes."""
@@ -194,11 +195,13 @@ class CausalDiT(nn.Module):
         )
         return KeyCache(shape, self.first.device, self.first.dtype)
 
-    def step(self, moment: VideoTokens, said: Said, cache: KeyCache, *, keep: bool) -> Tensor:
+    def step(
+        self, moment: VideoTokens, context: TextContext, cache: KeyCache, *, keep: bool
+    ) -> Tensor:
         """(B, 1, P, C) velocities of one moment after those in ``cache``. ``time_s`` is not used:
         the moment stands where the cache ends. ``keep``: remember it.
         """
-        velocity = self.velocity(moment, self.turn(moment.place, cache), said, cache)
+        velocity = self.velocity(moment, self.turn(moment.place, cache), context, cache)
         if keep:
             cache.keep()
         return velocity
@@ -208,10 +211,12 @@ class CausalDiT(nn.Module):
         now_s = torch.full((1, 1), cache.now_s, device=place.device, dtype=torch.float64)
         return turn_by(grid_angles(now_s, place, self.config.video.head_dim), self.first.dtype)
 
-    def velocity(self, moment: VideoTokens, turn: Turn, said: Said, cache: KeyCache) -> Tensor:
+    def velocity(
+        self, moment: VideoTokens, turn: Turn, context: TextContext, cache: KeyCache
+    ) -> Tensor:
         """:meth:`step` without what changes from one moment to the next."""
         across = self.across
-        x, modulation, end = self._enter(moment, said.summary)
+        x, modulation, end = self._enter(moment, context.summary)
         for index, one in enumerate(self.blocks):
             block = cast("CausalBlock", one)
             queries, keys, values = block.ask(x, modulation, turn)
@@ -222,7 +227,7 @@ class CausalDiT(nn.Module):
             seen = look_up(queries, *seats) if queries.shape[1] else queries
             if across is not None:
                 seen = across.by_tokens(seen, self.config.video.heads)
-            x = block.answer(x, modulation, seen, said.seats[index])
+            x = block.answer(x, modulation, seen, context.keys_values[index])
         velocity: Tensor = self.video.leave(x, end)
         return velocity
 

@@ -34,7 +34,7 @@ class CacheShape(NamedTuple):
     span_s: float
 
 
-class Seats(NamedTuple):
+class KeysValues(NamedTuple):
     """Keys and values to be looked at: (B, heads, M, head_dim)."""
 
     keys: Tensor
@@ -67,15 +67,15 @@ class KeyCache:
         """Where the moment that is being made stands."""
         return self.seen * self.shape.span_s
 
-    def put(self, block: int, keys: Tensor, values: Tensor) -> Seats:
+    def put(self, block: int, keys: Tensor, values: Tensor) -> KeysValues:
         """Seat the moment that is being made, (B, heads, P, head_dim) with keys turned to where it
         stands, in place of what was there; returns it with all that is remembered.
         """
-        seats = Seats(self._keys[block], self._values[block])
+        seats = KeysValues(self._keys[block], self._values[block])
         seats.keys.index_copy_(2, self._own, keys.to(seats.keys))
         seats.values.index_copy_(2, self._own, values.to(seats.values))
         whole = slice(0, (self.held + 1) * self.shape.places)
-        return Seats(seats.keys[:, :, whole], seats.values[:, :, whole])
+        return KeysValues(seats.keys[:, :, whole], seats.values[:, :, whole])
 
     def keep(self) -> None:
         """Remember what was put last. The next moment takes the seat of the oldest but the first,

@@ -17,7 +17,7 @@ from generators.rope import Turn
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from generators.causal_dit import CausalConfig, CausalDiT, Said
+    from generators.causal_dit import CausalConfig, CausalDiT, TextContext
     from generators.dit import VideoTokens
     from generators.key_cache import KeyCache
 
@@ -37,7 +37,7 @@ class RecordedSteps:
     def __init__(self, model: CausalDiT) -> None:
         self._model = model
         self._cache: KeyCache | None = None
-        self._said: Said | None = None
+        self._context: TextContext | None = None
         self._looks: dict[int, _Look] = {}
         self._pool: Any = None
 
@@ -46,46 +46,47 @@ class RecordedSteps:
         return self._model.config
 
     def cache(self, *, batch: int, places: int, span_s: float) -> KeyCache:
-        fresh = self._cache is None
-        if self._cache is not None:
-            shape = self._cache.shape
-            fresh = (shape.batch, shape.places, shape.span_s) != (batch, places, span_s)
-        if self._cache is None or fresh:
+        cache, wanted = self._cache, (batch, places, span_s)
+        if cache is None or (cache.shape.batch, cache.shape.places, cache.shape.span_s) != wanted:
             self._looks.clear()
-            self._cache = self._model.cache(batch=batch, places=places, span_s=span_s)
-        self._cache.forget()
-        return self._cache
+            cache = self._cache = self._model.cache(batch=batch, places=places, span_s=span_s)
+        cache.forget()
+        return cache
 
-    def hear(self, text: Tensor) -> Said:
-        heard = self._model.hear(text)
-        said = self._said
-        if said is None or said.summary.shape != heard.summary.shape:
+    def text_context(self, text: Tensor) -> TextContext:
+        fresh = self._model.text_context(text)
+        context = self._context
+        if context is None or context.summary.shape != fresh.summary.shape:
             self._looks.clear()
-            self._said = said = heard
-        said.summary.copy_(heard.summary)
-        for kept, seats in zip(said.seats, heard.seats, strict=True):
-            kept.keys.copy_(seats.keys)
-            kept.values.copy_(seats.values)
-        return said
+            self._context = context = fresh
+        context.summary.copy_(fresh.summary)
+        for kept, new in zip(context.keys_values, fresh.keys_values, strict=True):
+            kept.keys.copy_(new.keys)
+            kept.values.copy_(new.values)
+        return context
 
-    def step(self, moment: VideoTokens, said: Said, cache: KeyCache, *, keep: bool) -> Tensor:
-        """As :meth:`CausalDiT.step`, with what :meth:`hear` and :meth:`cache` gave last."""
+    def step(
+        self, moment: VideoTokens, context: TextContext, cache: KeyCache, *, keep: bool
+    ) -> Tensor:
+        """As :meth:`CausalDiT.step`, with what :meth:`text_context` and :meth:`cache` gave last."""
         turn = self._model.turn(moment.place, cache)
         look = self._looks.get(cache.held)
         if look is None:
-            look = self._looks[cache.held] = self._record(moment, turn, said, cache)
+            look = self._looks[cache.held] = self._record(moment, turn, context, cache)
         for kept, new in zip((*look.moment, *look.turn), (*moment, *turn), strict=True):
             kept.copy_(new)
         if look.graph is not None:
             look.graph.replay()
             velocity = look.velocity.clone()  # which the next replay writes over
         else:
-            velocity = self._model.velocity(look.moment, look.turn, said, cache)
+            velocity = self._model.velocity(look.moment, look.turn, context, cache)
         if keep:
             cache.keep()
         return velocity
 
-    def _record(self, moment: VideoTokens, turn: Turn, said: Said, cache: KeyCache) -> _Look:
+    def _record(
+        self, moment: VideoTokens, turn: Turn, context: TextContext, cache: KeyCache
+    ) -> _Look:
         moment = moment._replace(**{name: one.clone() for name, one in moment._asdict().items()})
         turn = Turn(*(one.clone() for one in turn))
         if moment.latents.device.type != "cuda":
@@ -93,10 +94,10 @@ class RecordedSteps:
         beside = torch.cuda.Stream(moment.latents.device)  # type: ignore[no-untyped-call]
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):  # once as it is: compilers and libraries get ready
-            self._model.velocity(moment, turn, said, cache)
+            self._model.velocity(moment, turn, context, cache)
         torch.cuda.current_stream().wait_stream(beside)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-            velocity = self._model.velocity(moment, turn, said, cache)
+            velocity = self._model.velocity(moment, turn, context, cache)
         self._pool = graph.pool()
         return _Look(graph, moment, turn, velocity)

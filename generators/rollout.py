@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from fractions import Fraction
 
-    from generators.causal_dit import CausalConfig, Said
+    from generators.causal_dit import CausalConfig, TextContext
     from generators.context_parallel import HeadsAcross
     from generators.key_cache import KeyCache
 
@@ -28,11 +28,13 @@ class Streaming(Protocol):
     @property
     def config(self) -> CausalConfig: ...
 
-    def hear(self, text: Tensor) -> Said: ...
+    def text_context(self, text: Tensor) -> TextContext: ...
 
     def cache(self, *, batch: int, places: int, span_s: float) -> KeyCache: ...
 
-    def step(self, moment: VideoTokens, said: Said, cache: KeyCache, *, keep: bool) -> Tensor: ...
+    def step(
+        self, moment: VideoTokens, context: TextContext, cache: KeyCache, *, keep: bool
+    ) -> Tensor: ...
 
 
 class Stage(NamedTuple):
@@ -64,7 +66,7 @@ def roll(
     """
     parts = model.config.video.parts
     read = text()
-    said = model.hear(read)
+    context = model.text_context(read)
     batch, device, kind = read.shape[0], read.device, read.dtype
     everywhere = place_grid(stage.rows, stage.columns, device)
     own = slice(None) if across is None else across.own
@@ -82,7 +84,7 @@ def roll(
     for number in count():
         latest = read if number == 0 else text()
         if latest is not read:
-            read, said = latest, model.hear(latest)
+            read, context = latest, model.text_context(latest)
         known = torch.zeros(shape, device=device, dtype=kind)[:, :, own]
         given = torch.zeros(batch, 1, 2, dtype=torch.bool, device=device)
         given[:, :, 1] = number == 0  # nothing moves before the first key frame
@@ -106,13 +108,13 @@ def roll(
             moment: VideoTokens = moment,
             held: Tensor = held,
             given: Tensor = given,
-            said: Said = said,
+            context: TextContext = context,
         ) -> Tensor:
             at = torch.where(held, moment.latents, state)
             levels = torch.where(given, 0.0, level)
-            return model.step(moment._replace(latents=at, level=levels), said, cache, keep=False)
+            return model.step(moment._replace(latents=at, level=levels), context, cache, keep=False)
 
         made = torch.where(held, known, few_steps(velocity, draw, stage.steps))
         # Another look at what was made, without noise, is what later moments remember.
-        model.step(moment._replace(latents=made), said, cache, keep=True)
+        model.step(moment._replace(latents=made), context, cache, keep=True)
         yield (made if across is None else across.whole(made))[:, 0]

@@ -33,7 +33,7 @@ def test_moment_by_moment_with_the_cache_is_all_at_once_under_the_mask(keys):
     text = model.read(torch.randint(1, 120, (2, 32), generator=torch.Generator().manual_seed(1)))
     noisy, clean = _moments(keys, 1), _moments(keys, 2)
     at_once = model(noisy, clean, text)
-    heard = model.hear(text)
+    context = model.text_context(text)
     cache = model.cache(batch=2, places=len(PLACE), span_s=float(noisy.span_s[0]))
     one_by_one = []
     for key in range(keys):
@@ -43,7 +43,7 @@ def test_moment_by_moment_with_the_cache_is_all_at_once_under_the_mask(keys):
                 latents=moments.latents[:, now], level=moments.level[:, now],
                 time_s=moments.time_s[:, now], first=moments.first[now],
             )  # fmt: skip
-            said = model.step(moment, heard, cache, keep=keep)
+            said = model.step(moment, context, cache, keep=keep)
             if not keep:
                 made = said
         one_by_one.append(made)
@@ -78,7 +78,7 @@ def test_no_moment_sees_what_comes_after_it_or_has_left_the_window():
 
 def test_the_memory_of_a_stream_does_not_grow():
     model = tiny_causal()
-    said = model.hear(model.read(torch.ones(1, 32, dtype=torch.long)))
+    context = model.text_context(model.read(torch.ones(1, 32, dtype=torch.long)))
     moment = tiny_tokens(keys=1)[0]
     moment = moment._replace(
         latents=moment.latents[:1], level=moment.level[:1], span_s=moment.span_s[:1]
@@ -87,7 +87,7 @@ def test_the_memory_of_a_stream_does_not_grow():
     size, storages = cache.bytes, (cache._keys.data_ptr(), cache._values.data_ptr())
     held = []
     for _ in range(12):
-        model.step(moment, said, cache, keep=True)
+        model.step(moment, context, cache, keep=True)
         held.append(cache.held)
     assert held == [1, 2] + [3] * 10
     # Keys and values of two blocks and two heads in four seats, and the first keys once more.
