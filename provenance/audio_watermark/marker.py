@@ -4,8 +4,9 @@ The sound is taken apart by a short-time Fourier transform and put together agai
 been multiplied. What is changed is a share of what is there, so that silence stays silence and the
 mark stays at the place, in time and frequency, of the sound that hides it. How large a share, says
 the budget: the mark's power is spread evenly over the bins, at a fixed distance below the power of
-the second around it, and never more than ± 8 dB. Loud bins are thus changed
-by a tenth of a decibel and quiet ones by more: for a given signal-to-noise ratio that is the most
+the second around it, and never more than ± 8 dB; bins about 20 dB softer than the mean get up to
+6 dB more, for the sake of noise. Loud bins are thus changed by a tenth of a decibel and quiet ones
+by more: for a given signal-to-noise ratio that is nearly the most
 that can be heard by a detector which the sound itself disturbs. Where that would be far above what
 the ear forgives, the mark is held to a distance of Johnston's threshold, critical band by critical
 band (:mod:`provenance.audio_watermark.masking`).
@@ -42,9 +43,10 @@ FRAME_S = 0.04
 _OVERLAP = 4  # frames over every sample
 _STEPS = 4  # of a hop, each a quarter of a hundredth of a second, in which echoes are limited
 _BUDGET_DB = 20.0  # below the sound, of a mark that is nowhere at its limit
-_SNR_DB = 28.15  # of every second: where little is at its limit, the budget shrinks to this
+_SNR_DB = 28.2  # of every second: where little is at its limit, the budget shrinks to this
+_FAVOURED_DB, _FAVOURED_WIDTH_DB = -20.0, 6.0  # beside the mean bin; these get twice the amplitude
 _MOST = 8.0 / 8.686  # nepers
-_OVER_MASK_DB = 9.0  # at most, in any critical band of a frame: what robustness costs
+_OVER_MASK_DB = 10.5  # at most, in any critical band of a frame: what robustness costs
 _AROUND_S = 0.5  # on either side, over which the sound's power is averaged
 _SOFTEST = 1e-6  # mean square, full scale 1, below which sound fades into silence: -60 dB
 _CLEAR = 1.6  # steepness of the way from one cell to the next
@@ -103,7 +105,7 @@ class SoundMarker:
         self._over_mask = strength**2 * 10 ** (_OVER_MASK_DB / 10)
         place = np.interp(frequency[self._bins], edges, np.arange(ROWS + 1))
         self._rows = _between_cells(place, ROWS)
-        self._budget = strength * 10 ** (-_BUDGET_DB / 20) / max(len(self._bins), 1) ** 0.5
+        self._budget = strength * 10 ** (-_BUDGET_DB / 20)
         self._most = _MOST * min(strength, 2.0)
         # A window of sin² over noise of power p gives bins of power p · frame / 2.
         self._floor = _SOFTEST * self._frame / 2
@@ -180,8 +182,10 @@ class SoundMarker:
         numbers = np.arange(self._next, self._next + count)
         self._next += count
         power = (np.abs(spectra) ** 2).sum(2)
-        share = self._budget * np.sqrt(self._thrift.loudness(numbers))[:, None]
-        share = np.minimum(self._most, share / np.sqrt(power + 1e-20))
+        # Of the mean bin of the second.
+        level = power * (len(self._bins) / (self._thrift.loudness(numbers)[:, None] + 1e-20)) + 1e-9
+        share = self._budget * (1 + _favour(level)) / np.sqrt(level)
+        share = np.minimum(self._most, share)
         share *= power / (power + self._floor)
         share *= self._masked(share, power)
         share *= self._signs(numbers) @ self._rows.T
@@ -218,6 +222,16 @@ class SoundMarker:
         before = first - slots[0] * COLUMNS
         weights = _between_cells(place - first, columns)
         return np.asarray(weights @ signs[before : before + columns], np.float32)
+
+
+def _favour(level: NDArray[np.floating]) -> NDArray[np.floating]:
+    """How much more of the mark bins of this power get, 0 to 1.
+
+    In noise a change is heard best of bins about as loud as the noise: those above it change by
+    little, those below are drowned.
+    """
+    away = (10 / math.log(10) * np.log(level) - _FAVOURED_DB) / _FAVOURED_WIDTH_DB
+    return np.asarray(np.exp(-0.5 * np.square(away)))
 
 
 def _between_cells(place: NDArray[np.float64], cells: int) -> NDArray[np.float32]:

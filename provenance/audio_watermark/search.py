@@ -48,7 +48,7 @@ _AGREEMENT = 0.5  # standard deviations of the pilot that one of the payload's a
 _AGREEING = 4.4  # of both in a coarse map, that a full one is made for
 _PROMISING = 3.0  # of both, below which nothing is decoded
 # From how many on more words are tried, and how many: chance is there in one search of 15, of 200.
-_PATIENCE = ((3.3, 8 * fec.LIST_SIZE), (4.0, 64 * fec.LIST_SIZE))
+_PATIENCE = ((3.3, 8 * fec.LIST_SIZE), (3.6, 64 * fec.LIST_SIZE))
 _PICKED = 0.8  # more of them where the highest of many places was picked
 _PHASES = (0.0, 0.5)  # of a spot
 _DOUBT = 300.0  # standard deviations that a skew has to gain to be believed

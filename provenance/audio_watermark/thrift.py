@@ -18,7 +18,7 @@ _REMEMBERED = 1024  # frames more than are needed, so that forgetting is rare
 _MEMORY = 0.95  # of what was measured, from one time to the next
 _USUAL = 0.72  # of the energy guessed that comes out, until it is known
 _DOUBT = 32  # frames for which that counts
-_MOST_OWED = 1.25  # by which a second may be louder where those before it had to be softer
+_MOST_OWED = 1.1  # by which a second may be louder where those before it had to be softer
 
 
 class Thrift:

@@ -42,6 +42,7 @@ _SHARES = ((_SPEECH_ROWS * COLUMNS, 240, 176), ((ROWS - _SPEECH_ROWS) * COLUMNS,
 _CLOCK_BLOCK = 64  # tiles whose clocks come from one digest
 _NEAR_ROWS, _FAR_ROWS = 7, 25  # over which noise and amplitude are averaged
 _AMPLITUDE_POWER = 0.75  # of the energy, with which the amplitude goes in the maps of the listener
+_LEAST_NOISE = 0.4  # of the energy: the pilot is too short to tell that a band has none
 PILOT_CELLS = sum(pilot for _, pilot, _ in _SHARES)
 CLOCK_CELLS = sum(clock for _, _, clock in _SHARES)
 PAYLOAD_CELLS = ROWS * COLUMNS - PILOT_CELLS - CLOCK_CELLS
@@ -158,7 +159,7 @@ class SoundTile:
         everywhere = float((told / shape).sum()) / PILOT_CELLS
         prior = float(weight.mean())
         amplitude = np.maximum((heard + prior * everywhere) / (weight + prior), 0.0) * shape
-        return amplitude, np.maximum(energy - amplitude**2, 1e-6 * energy)
+        return amplitude, np.maximum(energy - amplitude**2, _LEAST_NOISE * energy)
 
 
 def _around(values: NDArray[np.float64], rows: int) -> NDArray[np.float64]:

@@ -108,3 +108,14 @@ def test_more_patience_reads_through_more_noise():
         for patience in ((), (1024,), (1024, 8192))
     ]
     assert read[0] < read[1] < read[2]
+
+
+def test_no_band_is_believed_alone_where_the_mark_is_clear():
+    rng = np.random.default_rng(4)
+    tile = lay_out(DEFAULT_CARRIER_KEY)
+    bits = pack(PAYLOAD, DEFAULT_CARRIER_KEY.secret)
+    height = np.where(np.arange(ROWS) < 30, 0.5, 3)[:, None]
+    for _ in range(5):
+        clear = tile.pattern(bits, 0) * height * (1 + rng.normal(0, 0.2, (ROWS, COLUMNS)))
+        told = np.abs(tile.payload_llr(clear.astype(np.float32)))
+        assert told.mean() ** 2 / told.var() > 10
