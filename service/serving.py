@@ -22,7 +22,7 @@ from service.os_signals import Signals
 from service.patience import PatientProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from fastapi import FastAPI
@@ -31,18 +31,29 @@ if TYPE_CHECKING:
 
 GRACE_S = 30
 """For requests that are under way when it stops listening."""
+_LATE_S = 5
+"""Before the end of it what still waits for a clip is told that there will be none."""
 _BACKLOG = 2048
 
 
 class DrainingServer(uvicorn.Server):
-    """``draining`` is set by the first signal; ``drain_s`` later the server begins to end."""
+    """``draining`` is set by the first signal; ``drain_s`` later the server begins to end.
+
+    ``hurry`` is called, in a thread of its own, when the time for that is nearly over.
+    """
 
     def __init__(
-        self, config: uvicorn.Config, *, draining: threading.Event, drain_s: float
+        self,
+        config: uvicorn.Config,
+        *,
+        draining: threading.Event,
+        drain_s: float,
+        hurry: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._draining = draining
         self._drain_s = drain_s
+        self._hurry = hurry
         self._signals = Signals()
         self._signals.tell(self._told)
 
@@ -64,6 +75,17 @@ class DrainingServer(uvicorn.Server):
 
     def _end(self) -> None:
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        grace_s = self.config.timeout_graceful_shutdown
+        assert grace_s is not None
+        timer = threading.Timer(max(0, grace_s - _LATE_S), self._hurry)
+        timer.daemon = True
+        timer.start()
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
 
 
 @contextmanager
@@ -117,4 +139,9 @@ def make_server(app: FastAPI, settings: Settings, draining: threading.Event) -> 
         timeout_graceful_shutdown=GRACE_S,
         h11_max_incomplete_event_size=HEAD_BYTES,
     )
-    return DrainingServer(config, draining=draining, drain_s=settings.drain_s)
+    return DrainingServer(
+        config,
+        draining=draining,
+        drain_s=settings.drain_s,
+        hurry=lambda: app.state.maker.close(),  # noqa: PLW0108 a lifespan may make another one
+    )

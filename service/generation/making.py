@@ -35,8 +35,8 @@ def new_id() -> str:
 class Job:
     """A clip under way. ``request``: digest of what is wished; ``claims``: how many wait for it.
     ``unread``: characters at the end of the prompt that the model does not read.
-    ``recorded``: set once the database knows it. ``stop``: set to end it. ``ended``: set when all
-    of it is cleared away.
+    ``recorded``: set once the database knows it. ``stop``: set to end it, ``why`` being the code of
+    what is told then. ``ended``: set when all of it is cleared away.
     """
 
     id: str
@@ -53,6 +53,7 @@ class Job:
     unread: int | None = None
     problem: Problem | None = None
     claims: int = 1
+    why: str = "generation.cancelled"
     recorded: threading.Event = field(default_factory=threading.Event)
     stop: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -60,7 +61,7 @@ class Job:
     def check(self) -> None:
         """Raises :class:`Stopped` when it must not go on."""
         if self.stop.is_set():
-            raise Stopped("generation.cancelled")
+            raise Stopped(self.why)
         if time.monotonic() > self.until:
             raise Stopped("generation.timeout")
 
@@ -199,7 +200,7 @@ class Maker:
         if not waited:
             return
         try:
-            self._failed(job, Problem("generation.cancelled", retry_after_s=RETRY_AFTER_S))
+            self._failed(job, Problem(job.why, retry_after_s=RETRY_AFTER_S))
         except Exception:
             LOG.exception("a cancelled clip could not be recorded")
         finally:
@@ -220,6 +221,8 @@ class Maker:
             jobs = list(self._jobs.values())
             self._changed.notify_all()
         for job in jobs:
+            if not job.stop.is_set():
+                job.why = "generation.interrupted"
             self.cancel(job)
         until = time.monotonic() + timeout_s
         for thread in self._threads:
@@ -264,7 +267,7 @@ class Maker:
             self._failed(job, Problem(error.code, retry_after_s=RETRY_AFTER_S))
         except Exception as error:
             if job.stop.is_set():  # its stream was taken away while it was written to
-                self._failed(job, Problem("generation.cancelled", retry_after_s=RETRY_AFTER_S))
+                self._failed(job, Problem(job.why, retry_after_s=RETRY_AFTER_S))
                 return
             # A GPU that is gone stays gone for what was open on it.
             models.drop(job.wish.model)
