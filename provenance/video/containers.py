@@ -82,7 +82,8 @@ def container_for(path: Path, settings: EncodeSettings, video: VideoSpec) -> Con
     """
     container = CONTAINERS.get(path.suffix.lower())
     if container is None:
-        message = f"{path.name} has no suffix of a container that we write"
+        # Not the name: what is written has a hidden one until it is complete.
+        message = f"{path.suffix or path.name} is no suffix of a container that video is written to"
         raise OptionError(message, hint=f"use one of {', '.join(CONTAINERS)}")
     if settings.codec not in container.video:
         message = f"{path.suffix} does not hold {settings.codec}"

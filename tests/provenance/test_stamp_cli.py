@@ -342,3 +342,13 @@ def test_a_turned_clip_is_marked_as_it_is_shown(desk):
     with open_media(desk.folder / "out.mp4") as media:
         assert (media.info.video.width, media.info.video.height) == (HEIGHT, WIDTH)
     assert desk.verified(desk.folder / "out.mp4")["watermark"]["detected"]
+
+
+def test_a_video_that_is_called_sound_is_refused_by_the_names_that_were_given(clip, tmp_path):
+    source = tmp_path / "clip.wav"
+    source.write_bytes(clip.read_bytes())
+    arguments = [str(source), "-o", str(tmp_path / "out.wav"), "--model", "wan"]
+    result = CliRunner().invoke(main, [*arguments, "--keys", str(tmp_path / "keys")])
+    assert result.exit_code == 2
+    assert ".out-" not in result.output  # the hidden name of what is not complete yet
+    assert "use one of .mp4" in result.output
