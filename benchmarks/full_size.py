@@ -7,15 +7,16 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -65,6 +66,27 @@ def attention_by(attention: str) -> AbstractContextManager[None]:
     return sdpa_kernel(
         [backends[attention], SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH], set_priority=True
     )
+
+
+attention_option = click.option(
+    "--attention",
+    type=click.Choice(["auto", "cudnn", "flash"]),
+    default="auto",
+    show_default=True,
+    help="Whose attention PyTorch takes.",
+)
+float8_option = click.option(
+    "--float8/--no-float8", default=None, help="Default: on a GPU that can (Hopper)."
+)
+half_option = click.option(
+    "--half/--no-half", default=None, help="Decode in bfloat16. Default: on a GPU."
+)
+offload_option = click.option(
+    "--offload", is_flag=True, help="Blocks as 8-bit integers in the host's memory."
+)
+output_option = click.option(
+    "--output", type=click.Path(path_type=Path), help="Also a marked, signed file."
+)
 
 
 def has_float8(device: torch.device) -> bool:

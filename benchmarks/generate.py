@@ -17,7 +17,6 @@ from collections import deque
 from dataclasses import replace
 from itertools import pairwise
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,8 +28,13 @@ from benchmarks.full_size import (
     Encoding,
     Stages,
     attention_by,
+    attention_option,
     default_type,
+    float8_option,
+    half_option,
     has_float8,
+    offload_option,
+    output_option,
 )
 from benchmarks.showing import Showing
 from generators.base import parse_rate, parse_size
@@ -52,6 +56,7 @@ from provenance.sealing import check_output
 if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -214,18 +219,12 @@ def sounds_in(seconds: float) -> int:
 @click.option("--rate", default="30", show_default=True)
 @click.option("--seconds", default=10.0, show_default=True)
 @click.option("--runs", default=2, show_default=True, help="The last is reported.")
-@click.option("--offload", is_flag=True, help="Blocks as 8-bit integers in the host's memory.")
+@offload_option
 @click.option("--compile/--no-compile", "compiled", default=True)
-@click.option("--float8/--no-float8", default=None, help="Default: on a GPU that can (Hopper).")
-@click.option("--half/--no-half", default=None, help="Decode in bfloat16. Default: on a GPU.")
-@click.option(
-    "--attention",
-    type=click.Choice(["auto", "cudnn", "flash"]),
-    default="auto",
-    show_default=True,
-    help="Whose attention PyTorch takes.",
-)
-@click.option("--output", type=click.Path(path_type=Path), help="Also a marked, signed file.")
+@float8_option
+@half_option
+@attention_option
+@output_option
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 def main(
     name: str, size: str, rate: str, seconds: float, runs: int, offload: bool, compiled: bool,

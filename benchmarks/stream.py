@@ -25,7 +25,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from itertools import islice
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -38,8 +37,13 @@ from benchmarks.full_size import (
     Encoding,
     Stages,
     attention_by,
+    attention_option,
     default_type,
+    float8_option,
+    half_option,
     has_float8,
+    offload_option,
+    output_option,
 )
 from benchmarks.showing import Showing
 from generators.base import parse_rate, parse_size
@@ -64,6 +68,7 @@ from provenance.watermark.torch_marker import TorchClipMarker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from fractions import Fraction
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -221,19 +226,13 @@ def stream_once(
 @click.option("--rate", default="30", show_default=True)
 @click.option("--seconds", default=10.0, show_default=True)
 @click.option("--steps", default=2, show_default=True, help="Looks at noise for each moment.")
-@click.option("--offload", is_flag=True, help="Blocks as 8-bit integers in the host's memory.")
+@offload_option
 @click.option("--compile/--no-compile", "compiled", default=None, help="Default: on a GPU.")
 @click.option("--record/--no-record", "recorded", default=None, help="Default: on a GPU.")
-@click.option("--float8/--no-float8", default=None, help="Default: on a GPU that can (Hopper).")
-@click.option("--half/--no-half", default=None, help="Decode in bfloat16. Default: on a GPU.")
-@click.option(
-    "--attention",
-    type=click.Choice(["auto", "cudnn", "flash"]),
-    default="auto",
-    show_default=True,
-    help="Whose attention PyTorch takes.",
-)
-@click.option("--output", type=click.Path(path_type=Path), help="Also a marked, signed file.")
+@float8_option
+@half_option
+@attention_option
+@output_option
 @click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
 @click.option("--show-on", help="Another device, to decode and mark on.")
 def main(

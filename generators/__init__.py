@@ -8,8 +8,9 @@ Names are resolved on first use (PEP 562), so that ``import generators`` costs n
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from provenance.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from generators.base import Generator, GuideImage, Request, Watch
@@ -35,13 +36,4 @@ __all__ = [
     "open_generator",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOME, __all__)

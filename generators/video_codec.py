@@ -139,13 +139,14 @@ class VideoCodec(nn.Module):
         return torch.cat(frames, 2)
 
     def forward(
-        self, frames: Tensor, source: Tensor, mix: Tensor, known: Tensor, noise: float
+        self, frames: Tensor, source: Tensor, mix: Tensor | None, known: Tensor, noise: float
     ) -> Reconstruction:
         """What training minimises the error of.
 
         ``source``: frames whose motion is taken, (B, 3, T, H, W), the same or the same motion in
-        another look; ``mix``: weights of its colours, (B, 3); ``known``: (B, K), 0 where the motion
-        must do without the later key frame; ``noise``: see :class:`generators.latent.UnitLatent`.
+        another look; ``mix``: weights of its colours, (B, 3), luma for None; ``known``: (B, K), 0
+        where the motion must do without the later key frame; ``noise``: see
+        :class:`generators.latent.UnitLatent`.
         """
         batch = frames.shape[0]
         keys = frames[:, :, ::CHUNK].transpose(1, 2).flatten(0, 1)  # (B L, 3, H, W)

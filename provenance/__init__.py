@@ -6,8 +6,9 @@ takes seconds to import, and most commands never need it.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from provenance.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from provenance.clip import AudioSpec, Chunk, VideoSpec
@@ -58,13 +59,4 @@ __all__ = [
     "stamp",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOME, __all__)

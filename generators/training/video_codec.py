@@ -92,11 +92,16 @@ def _error(made: Tensor, wanted: Tensor) -> Tensor:
     Rounded so far that the grain of large plain areas does not drown what little bodies say.
     """
     error = made - wanted
+    return 2 * (_rounded(error) + _EDGES * edge_error(error))
+
+
+def edge_error(error: Tensor) -> Tensor:
+    """Of differences (…, H, W): the rounded differences of neighbours, across and down."""
     across, down = error[..., 1:] - error[..., :-1], error[..., 1:, :] - error[..., :-1, :]
-    return 2 * (rounded(error) + _EDGES * (rounded(across) + rounded(down)))
+    return _rounded(across) + _rounded(down)
 
 
-def rounded(error: Tensor) -> Tensor:
+def _rounded(error: Tensor) -> Tensor:
     return (error.square() + _ROUND**2).sqrt().mean() - _ROUND
 
 
@@ -129,13 +134,18 @@ def alignment(
     return total, smooth
 
 
+def add_clip_options(parser: argparse.ArgumentParser) -> None:
+    """What the programs of the video codec ask of their clips."""
+    parser.add_argument("--frames", type=int, default=17, help="of a clip, 8·K + 1")
+    parser.add_argument("--width", type=int, default=192)
+    parser.add_argument("--height", type=int, default=112)
+    parser.add_argument("--pool", type=int, default=1024, help="clips that are kept")
+    parser.add_argument("--scenes", type=int, default=64, help="held-out scenes at the end")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     def extra(parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("--frames", type=int, default=17, help="of a clip, 8·K + 1")
-        parser.add_argument("--width", type=int, default=192)
-        parser.add_argument("--height", type=int, default=112)
-        parser.add_argument("--pool", type=int, default=1024, help="clips that are kept")
-        parser.add_argument("--scenes", type=int, default=64, help="held-out scenes at the end")
+        add_clip_options(parser)
         parser.add_argument("--probes", type=int, default=1024, help="scenes for linear probes")
 
     run, options = parse_run("video_codec", batch=48, rate=1.2e-3, extra=extra, given=arguments)

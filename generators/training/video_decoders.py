@@ -22,7 +22,7 @@ from generators.metrics.psnr import pooled_psnr_db
 from generators.residual import Residual
 from generators.training.clips import PairPool
 from generators.training.trainer import Figures, finish, parse_run, save, say, start, work
-from generators.training.video_codec import alignment, rounded
+from generators.training.video_codec import add_clip_options, alignment, edge_error
 from generators.training.video_codec_eval import evaluate
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.video_codec_nets import CHUNK
@@ -56,10 +56,9 @@ def objective(net: nn.Module, pool: PairPool, batch: int) -> tuple[Tensor, Figur
     device, chunks = frames.device, (frames.shape[2] - 1) // CHUNK
     swapped = torch.rand(batch, device=device) < _SWAPPED
     source = torch.where(swapped.view(-1, 1, 1, 1, 1), other, frames)
-    mix = frames.new_tensor((0.299, 0.587, 0.114)).expand(batch, 3)
     known = (torch.rand(batch, chunks, device=device) < _KNOWN).float()
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-        out = cast("Reconstruction", codec(frames, source, mix, known, _NOISE))
+        out = cast("Reconstruction", codec(frames, source, None, known, _NOISE))
     keys = frames[:, :, ::CHUNK].transpose(1, 2)  # (B, L, 3, H, W)
     rest = torch.unflatten(frames[:, :, 1:], 2, (chunks, CHUNK)).permute(0, 2, 3, 1, 4, 5)
     align, smooth = alignment(out, keys, rest, known)
@@ -84,10 +83,7 @@ def _error(made: Tensor, wanted: Tensor) -> Tensor:
     """Of (B, K, …): the mean logarithm of the squared error of each (B, K), and outlines."""
     error = made - wanted
     squares = error.flatten(2).square().mean(2)  # (B, K)
-    across = error[..., 1:] - error[..., :-1]
-    down = error[..., 1:, :] - error[..., :-1, :]
-    edges = rounded(across) + rounded(down)
-    return torch.log(squares + _FLOOR).mean() + _EDGES * edges
+    return torch.log(squares + _FLOOR).mean() + _EDGES * edge_error(error)
 
 
 def load_shallower(path: Path, net: nn.Module) -> int:
@@ -123,11 +119,7 @@ def load_shallower(path: Path, net: nn.Module) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     def extra(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--weights", type=Path, help="of the codec, to begin with")
-        parser.add_argument("--frames", type=int, default=17, help="of a clip, 8·K + 1")
-        parser.add_argument("--width", type=int, default=192)
-        parser.add_argument("--height", type=int, default=112)
-        parser.add_argument("--pool", type=int, default=1024, help="clips that are kept")
-        parser.add_argument("--scenes", type=int, default=64, help="held-out scenes at the end")
+        add_clip_options(parser)
 
     run, options = parse_run("video_decoders", batch=48, rate=6e-4, extra=extra, given=arguments)
     net = VideoCodec(VideoCodecConfig())

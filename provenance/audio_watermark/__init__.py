@@ -8,8 +8,9 @@ Names are resolved on first use (PEP 562): what writes needs none of what search
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from provenance.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from provenance.audio_watermark.detector import SoundDetection, SoundDetector
@@ -17,22 +18,13 @@ if TYPE_CHECKING:
     from provenance.audio_watermark.softmap import Stretch
 
 _HOME = {
-    "LOWEST_RATE": "marker",
-    "SoundDetection": "detector",
-    "SoundDetector": "detector",
-    "SoundMarker": "marker",
-    "Stretch": "softmap",
+    "LOWEST_RATE": "provenance.audio_watermark.marker",
+    "SoundDetection": "provenance.audio_watermark.detector",
+    "SoundDetector": "provenance.audio_watermark.detector",
+    "SoundMarker": "provenance.audio_watermark.marker",
+    "Stretch": "provenance.audio_watermark.softmap",
 }
 
 __all__ = ["LOWEST_RATE", "SoundDetection", "SoundDetector", "SoundMarker", "Stretch"]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOME, __all__)

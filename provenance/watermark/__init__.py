@@ -8,8 +8,9 @@ Names are resolved on first use (PEP 562): what writes needs none of what search
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from provenance.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from provenance.watermark.detection import Detection, Geometry, Segment
@@ -19,14 +20,14 @@ if TYPE_CHECKING:
     from provenance.watermark.tile import too_small
 
 _HOME = {
-    "ClipDetector": "detector",
-    "ClipMarker": "marker",
-    "Detection": "detection",
-    "Embedder": "roles",
-    "Extractor": "roles",
-    "Geometry": "detection",
-    "Segment": "detection",
-    "too_small": "tile",
+    "ClipDetector": "provenance.watermark.detector",
+    "ClipMarker": "provenance.watermark.marker",
+    "Detection": "provenance.watermark.detection",
+    "Embedder": "provenance.watermark.roles",
+    "Extractor": "provenance.watermark.roles",
+    "Geometry": "provenance.watermark.detection",
+    "Segment": "provenance.watermark.detection",
+    "too_small": "provenance.watermark.tile",
 }
 
 __all__ = [
@@ -40,13 +41,4 @@ __all__ = [
     "too_small",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{home}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOME, __all__)

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from provenance.watermark.shake import moved_back
-from provenance.watermark.sync import clipped
+from provenance.watermark.sync import THREADS, clipped
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _FRAMES_PER_MEAN = 8
 _MEAN_S = 0.25
 _MOST_WINDOWS = 128
-_THREADS = 2
 FINE = -1  # the level for cells half as large, made only when it is asked for
 LEVELS = 2  # level n listens for cells 2ⁿ times as large as a frame of this size is marked with
 
@@ -163,7 +162,7 @@ class Evidence:
             return moved_back(self.fine_map(window), slip * 2.0**-FINE)
 
         total = np.zeros(self.shape(FINE), np.float32)
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             for soft in pool.map(fine, self._windows, still if slips is None else slips):
                 total += soft
         return total

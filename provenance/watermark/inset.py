@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from provenance.watermark import sync
-from provenance.watermark.sync import SIDE, Placement
+from provenance.watermark.sync import SIDE, THREADS, Placement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,6 @@ _STEP = 0.006
 _PER_BOX = 3  # places tried along a picture's own side
 _PARTS = 8  # in which a pilot is looked for, of each size
 _FEWEST = 4  # tiles in a rectangle
-_THREADS = 2
 
 
 class Insets:
@@ -44,7 +43,7 @@ class Insets:
         steps = range(int(np.log(high / low) / _STEP))
         ratios = [low * float(np.exp(index * _STEP)) for index in steps]
         # The sums and transforms of one size let those of another run beside them.
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             self._sizes = list(pool.map(partial(_alike, soft_map), ratios))
 
     def best(self, pilot: sync.PilotSearch) -> Iterator[Placement]:

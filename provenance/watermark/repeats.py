@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from scipy import fft
 
+from provenance.watermark.sync import THREADS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -25,7 +27,6 @@ _SMOOTHING = 15  # bins over which a part's spectrum is compared with its surrou
 _OUTLIER = 8.0  # times the local mean
 _USUAL = 17  # pixels over which repeats are compared with their surroundings
 _MOST = 4.0  # times the usual
-_THREADS = 2
 
 
 class Parts:
@@ -50,7 +51,7 @@ class Parts:
             seen = (soft[top : top + side, left : left + side] * window for soft in maps)
             return _repeats(seen, side)
 
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             self.planes = np.stack(list(pool.map(repeated, corners)))
         self.middles = np.array(corners, np.float32)[:, ::-1] + side / 2 - self.half
         self._close()

@@ -37,7 +37,8 @@ SIDE = TILE * FOLD_GRAIN
 _CLIP_RMS = 3.0
 _DOUBT_STEP = 0.003
 _MOST_LATTICES = 6
-_THREADS = 2
+THREADS = 2
+"""That parts of one search share: NumPy and OpenCV let them run beside each other."""
 _TOGETHER = 8  # shapes whose pilots are sought at once
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
 _UPRIGHT = ((False, 0), (True, 0))
@@ -220,7 +221,7 @@ class PilotSearch:
         listed = list(shapes)
         some = [listed[first : first + _TOGETHER] for first in range(0, len(listed), _TOGETHER)]
         # The sums and transforms of some shapes let those of others run beside them.
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             found = [placement for part in pool.map(peaks, some) for placement in part]
         return sorted(found, key=lambda p: -p.score)
 
