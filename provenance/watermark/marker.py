@@ -30,13 +30,17 @@ def _loudness(cell_px: float) -> float:
     return min(max(6.0 / cell_px, 0.9), 1.5)
 
 
-def louder_until(error: Callable[[float], float], psnr: float) -> float:
-    """The largest factor, up to 4, whose ``error`` (mean square, levels) stays at ``psnr`` dB."""
+def louder_until(error: Callable[[Any], Any], psnr: float) -> Any:
+    """The largest factor, up to 4, whose ``error`` (mean square, levels) stays at ``psnr`` dB.
+
+    Without branches, so that an error that lives on a GPU is not waited for.
+    """
     allowed = 255.0**2 / 10 ** (psnr / 10)
     low, high = 0.0, _STRENGTHS[1]
     for _ in range(9):
         middle = (low + high) / 2
-        low, high = (middle, high) if error(middle) <= allowed else (low, middle)
+        quiet = error(middle) <= allowed
+        low, high = low + quiet * (middle - low), middle + quiet * (high - middle)
     return low
 
 
@@ -90,7 +94,8 @@ class ClipMarker:
         self.levels = strength * _loudness(cell_size(width, height))
         self._embedder: Embedder = embedder or SpreadSpectrumEmbedder()
         self._size = (width, height)
-        scale = self._embedder.pixels_per_cell / cell_size(width, height)
+        self.pixels_per_cell = self._embedder.pixels_per_cell
+        scale = self.pixels_per_cell / cell_size(width, height)
         self.working = (round(width * scale), round(height * scale))
         self._previous: NDArray[np.float32] | None = None
         self._louder: NDArray[Any] | None = None
@@ -144,11 +149,14 @@ class ClipMarker:
         self._quieter = np.maximum(-change, 0).view(luma.dtype)
         self._previous = small
 
+    def tile(self, slot: int) -> NDArray[np.float32]:
+        """(32, 32) signs of the tile of ``slot`` as it lies in the frame's top-left corner."""
+        return np.roll(self._tile.pattern(self._bits, slot), self._shift[::-1], (0, 1))
+
     def pattern(self, slot: int) -> NDArray[np.float32]:
         """The tile of ``slot`` repeated over the working picture, ``pixels_per_cell`` a cell."""
         width, height = self.working
-        grain = self._embedder.pixels_per_cell
-        tile = np.roll(self._tile.pattern(self._bits, slot), self._shift[::-1], (0, 1))
-        drawn = np.kron(tile, np.ones((grain, grain), np.float32))
+        grain = self.pixels_per_cell
+        drawn = np.kron(self.tile(slot), np.ones((grain, grain), np.float32))
         side = TILE * grain
         return np.tile(drawn, (-(-height // side), -(-width // side)))[:height, :width]

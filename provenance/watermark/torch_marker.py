@@ -1,15 +1,19 @@
 """Writing the mark into frames that live on a GPU, without taking them off it.
 
 The same arithmetic as :class:`~provenance.watermark.marker.ClipMarker`, whose wire format and
-amplitude these frames share: OpenCV's resizing is linear, so its matrices are read off OpenCV
-itself and applied as products. What may differ is the rounding of a value that lies between two
-levels.
+amplitude these frames share: OpenCV's resizing and blurring are linear, so their matrices are read
+off OpenCV itself and applied as products. What may differ is the rounding of a value that lies
+between two levels.
+
+A residual takes some fifty small steps. On a GPU they are recorded once (CUDA graph) and replayed,
+as telling it each of them anew takes the host longer than they take. What is recorded reads and
+writes the same memory every time, and nothing in it waits for the device or depends on the host.
 """
 
 from __future__ import annotations
 
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +25,7 @@ from provenance.errors import FrameError
 from provenance.watermark import perception
 from provenance.watermark.carrier import PATTERN_SIGMA
 from provenance.watermark.marker import ClipMarker, louder_until, moment_of
+from provenance.watermark.tile import TILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
     from provenance.keys import CarrierKey
     from provenance.payload import Payload
 
+_SLOTS = 64  # seconds of the clock whose tiles go to the device at once
+
 
 def _resizing(length: int, target: int, interpolation: int) -> NDArray[np.float32]:
     """(target, length) matrix by which OpenCV resizes a line of ``length`` samples."""
@@ -37,11 +44,29 @@ def _resizing(length: int, target: int, interpolation: int) -> NDArray[np.float3
     return np.asarray(cv2.resize(eye, (length, target), interpolation=interpolation), np.float32)
 
 
+def _drawing(length: int, grain: int) -> NDArray[np.float32]:
+    """(length, 32) matrix that repeats a line of the tile, ``grain`` samples a cell, softened."""
+    cells = np.eye(TILE, dtype=np.float32)[np.arange(length) // grain % TILE]
+    soft = cv2.GaussianBlur(cells[:, None], (0, 0), PATTERN_SIGMA)  # a cell is a channel
+    return np.asarray(soft, np.float32)[:, 0]
+
+
+class _Memory(NamedTuple):
+    """What a residual is drawn from, and what is left of it: a recording knows no other memory."""
+
+    frame: Tensor  # (H, W) uint8
+    tile: Tensor  # (32, 32)
+    previous: Tensor  # the frame before, in the working size
+    seen: Tensor  # () 1 if there is one, else 0
+    change: Tensor  # (H, W) int16
+
+
 class TorchClipMarker:
     """Marks the luma of one clip on ``device``, frame by frame, in display order.
 
     As :class:`~provenance.watermark.marker.ClipMarker` with its usual embedder, and
-    with the same errors; 8 bits a sample.
+    with the same errors; 8 bits a sample. Its memory is its own: hold it until the device has
+    marked what it was given.
     """
 
     def __init__(
@@ -67,21 +92,30 @@ class TorchClipMarker:
         )
         self._size, self._device = (height, width), device
         columns, rows = self._plan.working
-
-        def matrix(length: int, target: int, interpolation: int) -> Tensor:
-            return torch.from_numpy(_resizing(length, target, interpolation)).to(device)
-
-        self._shrink = (
-            matrix(height, rows, cv2.INTER_AREA),
-            matrix(width, columns, cv2.INTER_AREA).T.contiguous(),
-        )
-        self._enlarge = (
-            matrix(rows, height, cv2.INTER_CUBIC),
-            matrix(columns, width, cv2.INTER_CUBIC).T.contiguous(),
-        )
-        self._soft: tuple[int, Tensor] | None = None
-        self._previous: Tensor | None = None
-        self._change: Tensor | None = None
+        # OpenCV rounds what it makes of bytes: halves to the even level, but up where it halves.
+        self._halved = self._size == (2 * rows, 2 * columns)
+        grain = self._plan.pixels_per_cell
+        # What is made in inference mode could not be written to outside of it.
+        with torch.inference_mode(mode=False):
+            self._shrink = self._pair(
+                _resizing(height, rows, cv2.INTER_AREA),
+                _resizing(width, columns, cv2.INTER_AREA),
+            )
+            self._enlarge = self._pair(
+                _resizing(rows, height, cv2.INTER_CUBIC),
+                _resizing(columns, width, cv2.INTER_CUBIC),
+            )
+            self._lay = self._pair(_drawing(rows, grain), _drawing(columns, grain))
+            self._tiles, self._first_slot = self._tiles_from(0), 0
+            self._memory = _Memory(
+                frame=torch.zeros(self._size, dtype=torch.uint8, device=device),
+                tile=torch.zeros((TILE, TILE), device=device),
+                previous=torch.zeros((rows, columns), device=device),
+                seen=torch.zeros((), device=device),
+                change=torch.zeros(self._size, dtype=torch.int16, device=device),
+            )
+            self._recorded = self._record() if device.type == "cuda" else None
+        self._slot: int | None = None
         self._drawn_at: tuple[int, int] | None = None
 
     def mark(self, luma: Tensor, *, time_s: float) -> Tensor:
@@ -108,55 +142,93 @@ class TorchClipMarker:
         for moment, same in groupby(map(moment_of, times_s)):
             frames = slice(done, done + len(list(same)))
             if moment != self._drawn_at:
-                self._draw(luma[frames.start], moment[0])
+                self._draw_anew(luma[frames.start], moment[0])
                 self._drawn_at = moment
-            assert self._change is not None
-            changed = luma[frames].to(torch.int16) + self._change
-            marked[frames] = changed.clamp_(0, 255)
+            marked[frames] = torch.add(luma[frames], self._memory.change).clamp_(0, 255)
             done = frames.stop
         return marked
 
-    def _draw(self, luma: Tensor, slot: int) -> None:
-        """Compute the change for the frames from here on: (H, W) int16."""
+    def _draw_anew(self, luma: Tensor, slot: int) -> None:
+        """The change for the frames from this one on."""
+        if slot != self._slot:
+            if not 0 <= slot - self._first_slot < _SLOTS:
+                self._tiles, self._first_slot = self._tiles_from(slot), slot
+            self._memory.tile.copy_(self._tiles[slot - self._first_slot])
+            self._slot = slot
+        self._memory.frame.copy_(luma)
+        if self._recorded is None:
+            self._draw()
+        else:
+            self._recorded.replay()
+
+    def _draw(self) -> None:
+        """From ``frame``, ``tile`` and ``previous`` to ``change``: no step waits for the device."""
+        memory = self._memory
         rows, columns = self._shrink
-        exact = rows @ luma.float() @ columns
-        # OpenCV rounds what it makes of bytes: halves to the even level, but up where it halves.
-        halved = self._size == (2 * len(rows), 2 * columns.shape[1])
-        small = (exact + 0.5).floor() if halved else exact.round()
-        if self._soft is None or self._soft[0] != slot:
-            drawn = cv2.GaussianBlur(self._plan.pattern(slot), (0, 0), PATTERN_SIGMA)
-            here = torch.from_numpy(np.asarray(drawn, np.float32))
-            if self._device.type == "cuda":
-                here = here.pin_memory()  # else the copy waits for all that the GPU has to do
-            self._soft = (slot, here.to(self._device, non_blocking=True))
-        residual = self._soft[1] * visibility_bound(small, self._previous)
+        exact = rows @ memory.frame.float() @ columns
+        small = (exact + 0.5).floor() if self._halved else exact.round()
+        rows, columns = self._lay
+        soft = rows @ memory.tile @ columns
+        residual = soft * visibility_bound(small, memory.previous, memory.seen)
         rows, columns = self._enlarge
         full = rows @ residual @ columns
         levels = self._plan.levels
         if self._plan.psnr is not None:
             levels = louder_until(
-                lambda factor: float((full * factor).round().square().mean()), self._plan.psnr
+                lambda factor: (full * factor).round_().square_().mean(), self._plan.psnr
             )
-        self._change = (full * levels).round().to(torch.int16)
-        self._previous = small
+        memory.change.copy_((full * levels).round_())
+        memory.previous.copy_(small)
+        memory.seen.fill_(1)
+
+    def _record(self) -> torch.cuda.CUDAGraph:
+        """:meth:`_draw`, recorded. Unlike ``torch.cuda.graph`` this leaves freed memory to the
+        program: a marker begins with each clip, in the midst of other work.
+        """
+        graph = torch.cuda.CUDAGraph()
+        beside = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
+        beside.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(beside):
+            self._draw()  # once as it is: libraries get ready
+            graph.capture_begin(capture_error_mode="thread_local")
+            self._draw()
+            graph.capture_end()
+            self._memory.seen.zero_()
+        beside.synchronize()  # frames may come on any stream
+        return graph
+
+    def _pair(self, down: NDArray[np.float32], across: NDArray[np.float32]) -> tuple[Tensor, ...]:
+        """What multiplies a plane from the left, and what does so from the right."""
+        left, right = (torch.from_numpy(one).to(self._device) for one in (down, across))
+        return left, right.T.contiguous()
+
+    def _tiles_from(self, first: int) -> Tensor:
+        """(64, 32, 32) tiles of the seconds from ``first`` on."""
+        tiles = np.stack([self._plan.tile(first + ahead) for ahead in range(_SLOTS)])
+        here = torch.from_numpy(tiles)
+        if self._device.type == "cuda":
+            here = here.pin_memory()  # else the copy waits for all that the GPU has to do
+        return here.to(self._device, non_blocking=True)
 
 
-def visibility_bound(luma: Tensor, previous: Tensor | None) -> Tensor:
-    """:func:`provenance.watermark.perception.visibility_bound` of (H, W) tensors."""
-    mean = _blur(luma, 5)
-    deviation = (_blur(luma * luma, 5) - mean * mean).clamp_min(0).sqrt()
-    deviation = -functional.max_pool2d(-deviation[None, None], 3, 1, 1)[0, 0]
+def visibility_bound(luma: Tensor, previous: Tensor, seen: Tensor) -> Tensor:
+    """:func:`provenance.watermark.perception.visibility_bound` of (H, W) tensors; ``seen`` () is 0
+    where there is no ``previous`` one yet, else 1.
+    """
+    mean, square = _blur(torch.stack([luma, luma * luma]), 5)
+    deviation = (square - mean * mean).clamp_min(0).sqrt()
+    deviation = -functional.max_pool2d(-deviation[None], 3, 1, 1)[0]
     bound = perception.FLAT_LEVELS + (deviation * perception.TEXTURE_SLOPE).clamp_max(
         perception.TEXTURE_LEVELS
     )
-    if previous is not None:
-        moved = _blur((luma - previous).abs(), 7) / perception.MOTION_LEVELS
-        floor = perception.MOTION_FLOOR
-        bound = bound * (floor + (1 - floor) / (1 + moved * moved))
-    return _blur(bound, 5)
+    moved = _blur((luma - previous).abs()[None], 7)[0] * (seen / perception.MOTION_LEVELS)
+    floor = perception.MOTION_FLOOR
+    bound = bound * (floor + (1 - floor) / (1 + moved * moved))
+    return _blur(bound[None], 5)[0]
 
 
-def _blur(plane: Tensor, window: int) -> Tensor:
+def _blur(planes: Tensor, window: int) -> Tensor:
+    """(N, H, W) planes, each averaged over squares."""
     half = window // 2
-    padded = functional.pad(plane[None, None], (half, half, half, half), mode="reflect")
-    return functional.avg_pool2d(padded, window, 1)[0, 0]
+    padded = functional.pad(planes, (half, half, half, half), mode="reflect")
+    return functional.avg_pool2d(padded, window, 1)

@@ -14,6 +14,10 @@ from tests.provenance.watermark.test_detector import KEY, PAYLOAD
 
 RATE = 20
 CPU = torch.device("cpu")
+GPU = pytest.param(
+    torch.device("cuda"),
+    marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+)
 
 
 def both(width, height, **options):
@@ -34,6 +38,53 @@ def test_numpy_and_torch_write_the_same(size, options):
         assert np.abs(ours - theirs).max() <= 1
         assert np.mean(ours != theirs) < 0.002
         assert np.any(ours != luma)
+
+
+@pytest.mark.parametrize("options", [{}, {"psnr": 44.0}, {"shift": (5, 9)}])
+@pytest.mark.parametrize("device", [CPU, GPU])
+def test_batches_are_marked_as_their_frames_are(options, device):
+    width, height = 426, 240
+    planes = natural_luma(24, height, width)
+    wanted, _ = both(width, height, **options)
+    marker = TorchClipMarker(
+        payload=PAYLOAD, key=KEY, width=width, height=height, device=device, **options
+    )
+    times_s = [62.9 + index / RATE for index in range(len(planes))]  # past 64 s of the clock
+    given = torch.from_numpy(np.stack(planes)).to(device)
+    made, done = [], 0
+    for count in (1, 8, 12, 3):
+        part = slice(done, done + count)
+        with torch.inference_mode(mode=count > 8):
+            made.append(marker.mark_all(given[part], times_s=times_s[part]).cpu().numpy())
+        done += count
+    ours = np.stack([wanted.mark(p, time_s=t) for p, t in zip(planes, times_s, strict=True)])
+    apart = np.abs(ours.astype(int) - np.concatenate(made))
+    assert apart.max() <= 1
+    assert np.mean(apart) < 0.002
+    assert np.array_equal(given.cpu().numpy(), np.stack(planes))
+
+
+def test_another_clip_begins_without_the_past_of_the_one_before():
+    planes = natural_luma(2, 240, 426)
+    first, second = (both(426, 240)[1] for _ in range(2))
+    first.mark(torch.from_numpy(planes[0]), time_s=0.0)
+    later = first.mark(torch.from_numpy(planes[1]), time_s=0.2)
+    fresh = second.mark(torch.from_numpy(planes[1]), time_s=0.2)
+    assert not torch.equal(later, fresh)  # what moved is marked less
+    numpy_marker, _ = both(426, 240)
+    wanted = numpy_marker.mark(planes[1], time_s=0.2).astype(int)
+    assert np.mean(wanted != fresh.numpy()) < 0.002
+
+
+@pytest.mark.parametrize("options", [{}, {"psnr": 44.0}])
+def test_nothing_asks_the_device_for_a_value(options):
+    nowhere = torch.device("meta")  # holds none, and raises when asked
+    marker = TorchClipMarker(
+        payload=PAYLOAD, key=KEY, width=426, height=240, device=nowhere, **options
+    )
+    frames = torch.zeros((8, 240, 426), dtype=torch.uint8, device=nowhere)
+    marked = marker.mark_all(frames, times_s=[index / RATE for index in range(8)])
+    assert marked.shape == frames.shape
 
 
 def test_what_torch_has_written_is_read():
