@@ -6,8 +6,8 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from detectors.result import FileFacts
-from provenance.video import STILLS, SoundInfo
+from detectors.result import Check, FileFacts
+from provenance.video import OPEN_ENDED, STILLS, SoundInfo
 
 if TYPE_CHECKING:
     from provenance.video import MediaReader, SoundReader
@@ -43,3 +43,10 @@ def hashed(facts: FileFacts, media: MediaReader | SoundReader) -> FileFacts:
     while block := cursor.read(_HASH_BLOCK):
         digest.update(block)
     return replace(facts, sha256=digest.hexdigest())
+
+
+def end_checks(media: MediaReader | SoundReader) -> tuple[Check, ...]:
+    """Whether the file is whole, where that cannot be known: neither an error nor nothing."""
+    if not media.source.is_open_ended():
+        return ()
+    return (Check(name="file_end", state="skipped", detail=OPEN_ENDED),)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from detectors.altered import altered
 from detectors.content import ContentFinding, compare_content, match_sound, vouched
 from detectors.credentials_only import judge_by_credentials
-from detectors.file_facts import described, hashed
+from detectors.file_facts import described, end_checks, hashed
 from detectors.manifest import find_credentials, own_credentials
 from detectors.passages import with_passages
 from detectors.quality import QualityWatch
@@ -33,12 +33,7 @@ from detectors.tamper import Evidence, Original, examine, is_as_signed
 from detectors.timings import Timings
 from detectors.verdict import Signals, decide
 from detectors.watermark import Search, search, watermark_facts
-from provenance.errors import (
-    InputError,
-    NoVideo,
-    UnreadableMedia,
-    UnsupportedMedia,
-)
+from provenance.errors import InputError, NoVideo, UnreadableMedia, UnsupportedMedia
 from provenance.fingerprint import PrintTaker
 from provenance.keys import CarrierKey, carrier_keys, default_keys_directory
 from provenance.own_trust import own_trust
@@ -115,7 +110,7 @@ def verify(
             with media:
                 facts = described(facts, media)
                 with bench.timed("hash"):
-                    facts = hashed(facts, media)
+                    facts, ends = hashed(facts, media), end_checks(media)
                 trusted = _trust(trust, keys)
                 with bench.timed("credentials"):
                     own = own_credentials(file, trusted, remote_hosts=tuple(remote_hosts))
@@ -163,6 +158,7 @@ def verify(
         )
         return replace(
             result,
+            checks=(*result.checks, *ends),
             quality=None if judged is None else judged.facts(result.audio_offset_ms),
             storyboard=() if seen is None else seen.shots(),
         )
@@ -212,6 +208,7 @@ def _opened(file: Path) -> MediaReader | SoundReader:
         for other in (open_still, open_sound):
             with contextlib.suppress(UnsupportedMedia, NoVideo):
                 return other(file)
+        error.hint = "give a video, sound (WAV, MP3, M4A, AAC, FLAC, Ogg) or a PNG, JPEG or WebP"
         raise error from None
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from provenance.stamped import Stamped
 
 SCHEMA = "everyframe.stamp/1"
+_UNREADABLE = 1
 _OF_PICTURES = ("codec", "crf", "preset", "threads")
 
 
@@ -40,7 +41,8 @@ class _Day(click.DateTime):
     name="ltx-stamp",
     cls=LtxCommand,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
-    epilog="Exit codes: 0 done, 2 usage, 3 input unusable, 4 writing or signing failed.",
+    epilog="Exit codes: 0 done, 1 done but the mark cannot be read back, 2 usage, "
+    "3 input unusable, 4 writing or signing failed.",
 )
 @click.argument(
     "input_paths", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path)
@@ -225,6 +227,9 @@ def main(
     for warning in _warnings(stamped):
         say(f"warning: {warning}")
     click.echo(_as_json(stamped) if form == "json" else _as_text(stamped))
+    if not stamped.readable:
+        # The file is there, complete and signed; who relies on the mark has to hear of it.
+        click.get_current_context().exit(_UNREADABLE)
 
 
 def _check_usage(
@@ -324,6 +329,7 @@ def _facts(stamped: Stamped) -> dict[str, Any]:
         "quality": None if quality is None else _finite(asdict(quality)),
         "vmaf": None if vmaf is None else asdict(vmaf),
         "timings_s": stamped.timings_s,
+        "warnings": _warnings(stamped),
     }
 
 

@@ -39,7 +39,7 @@
         └── DiskFull                output.disk_full
 
 ``code`` never changes once released; messages and hints may. ``exit_code`` is what the commands
-return: 1 (policy not met) is a result, not an error, so no class has it.
+return: 1 (a policy not met, a mark not read back) is a result, not an error, so no class has it.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from provenance.stamped import (
     origin_of,
     sealing_of,
 )
-from provenance.video import SoundWriter, open_sound
+from provenance.video import OPEN_ENDED, SoundWriter, open_sound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,6 +89,7 @@ def stamp_sound(path: Path, target: Path, how: Stamping) -> Stamped:
                 duration_s=duration_s,
                 origin=origin_of(path, kept),
                 prints=taker.finish(),
+                warnings=(f"{path}: {OPEN_ENDED}",) if media.source.is_open_ended() else (),
             )
     return Stamped(
         sealed=sealed,

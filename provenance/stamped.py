@@ -128,11 +128,12 @@ def medium_of(path: Path) -> Medium:
     """Whether a file has pictures or sound alone; raises what ``open_media`` raises for neither."""
     try:
         open_media(path).close()
-    except (UnsupportedMedia, NoVideo) as error:
+    except (UnsupportedMedia, NoVideo):
         try:
             open_sound(path).close()
-        except (UnsupportedMedia, NoVideo):
-            raise error from None
+        except NoVideo:
+            message = f"{path} has neither pictures nor sound that can be decoded"
+            raise NoVideo(message, hint="give a video file or a file of sound") from None
         return "sound"
     return "video"
 

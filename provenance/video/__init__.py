@@ -3,6 +3,7 @@
 Reading is made for untrusted uploads: see :func:`open_media` and :class:`Limits`.
 """
 
+from provenance.video.completeness import OPEN_ENDED
 from provenance.video.containers import OUTPUT_SUFFIXES
 from provenance.video.describe import describe_ffmpeg
 from provenance.video.info import MediaInfo
@@ -27,6 +28,7 @@ from provenance.video.sound_settings import SoundSettings
 from provenance.video.writer import MediaWriter
 
 __all__ = [
+    "OPEN_ENDED",
     "OUTPUT_SUFFIXES",
     "SOUND_SUFFIXES",
     "STILLS",

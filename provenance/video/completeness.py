@@ -34,7 +34,14 @@ SEGMENT = b"\x18\x53\x80\x67"
 UNKNOWN_RIFF_SIZE = 0xFFFF_FF00
 UNKNOWN_WAV_SIZE = 0x7FFF_0000
 MOST_MISCOUNTED = 2048
-MOST_OF_A_PAGE = 27 + 255 + 255 * 255
+PAGE_HEADER = 27
+END_OF_STREAM = 4
+MOST_OF_A_PAGE = PAGE_HEADER + 255 + 255 * 255
+OPEN_ENDED = (
+    "the last page does not say that the sound ends there: the recording was broken off, or the "
+    "rest of the file is missing"
+)
+"""What is said of a file that :func:`is_open_ended`."""
 
 
 def missing_bytes(kind: Kind, read_at: ReadAt, size: int) -> int:
@@ -119,18 +126,33 @@ def _mp3_end(read_at: ReadAt, size: int) -> int:
     return end if end - size > MOST_MISCOUNTED else size
 
 
+def is_open_ended(kind: Kind, read_at: ReadAt, size: int) -> bool:
+    """Whether the last piece of the file is whole and does not say that it is the last, as its
+    format has it said: a recording that was broken off, or a file cut between two pieces.
+    """
+    if kind is not OGG:
+        return False
+    _, header = _last_page(read_at, size)
+    return len(header) == PAGE_HEADER and not header[5] & END_OF_STREAM
+
+
 def _ogg_end(read_at: ReadAt, size: int) -> int:
-    """The end of the last page. That it is the last, recorded streams do not say."""
+    """The end of the last page; for that it is the last see :func:`is_open_ended`."""
+    at, header = _last_page(read_at, size)
+    if not header:
+        return size
+    if len(header) < PAGE_HEADER:
+        return at + PAGE_HEADER + 1
+    lengths = read_at(header[26], at + PAGE_HEADER)
+    return at + PAGE_HEADER + header[26] + sum(lengths)
+
+
+def _last_page(read_at: ReadAt, size: int) -> tuple[int, bytes]:
+    """Where it begins, and its header (RFC 3533, section 6); empty where there is no page."""
     first = max(0, size - MOST_OF_A_PAGE)
     tail = read_at(size - first, first)
     at = tail.rfind(b"OggS")
-    if at < 0:
-        return size
-    header = tail[at : at + 27]
-    if len(header) < 27:
-        return first + at + 28
-    lengths = tail[at + 27 : at + 27 + header[26]]
-    return first + at + 27 + header[26] + sum(lengths)
+    return (size, b"") if at < 0 else (first + at, tail[at : at + PAGE_HEADER])
 
 
 _FINDERS = {

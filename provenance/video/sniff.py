@@ -81,7 +81,9 @@ LOOKS_LIKE: tuple[tuple[int, bytes, str], ...] = (
     (0, b"MZ", "a program"),
 )
 
-HINT = "give a video file: MP4, MOV, WebM, Matroska, AVI or MPEG-TS"
+_VIDEO = "MP4, MOV, WebM, Matroska, AVI or MPEG-TS"
+HINT = f"give a video file: {_VIDEO}"
+_SOUND_HINT = f"give a file of sound (WAV, MP3, M4A, AAC, FLAC, Ogg) or a video file ({_VIDEO})"
 
 
 def sniff(head: bytes, name: str) -> Kind:
@@ -89,7 +91,7 @@ def sniff(head: bytes, name: str) -> Kind:
 
     Raises :class:`~provenance.errors.UnsupportedMedia`, which says what it looks like instead.
     """
-    kind = _iso(head) or _ebml(head) or _riff(head) or _transport_stream(head)
+    kind = _video(head)
     if kind is None:
         message = f"{name} is not a video file that can be opened: it looks like {describe(head)}"
         raise UnsupportedMedia(message, hint=HINT)
@@ -100,8 +102,11 @@ def sniff_sound(head: bytes, name: str) -> Kind:
     """As :func:`sniff`, for files of sound too: WAV, MP3, AAC, FLAC and Ogg."""
     if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
         return WAV
-    named = {b"fLaC": FLAC, b"OggS": OGG}.get(head[:4])
-    return named or _framed_sound(head) or sniff(head, name)
+    kind = {b"fLaC": FLAC, b"OggS": OGG}.get(head[:4]) or _framed_sound(head) or _video(head)
+    if kind is None:
+        message = f"{name} is neither sound nor video that can be opened: it looks like "
+        raise UnsupportedMedia(message + describe(head), hint=_SOUND_HINT)
+    return kind
 
 
 def sniff_still(head: bytes, name: str) -> Kind:
@@ -114,6 +119,10 @@ def sniff_still(head: bytes, name: str) -> Kind:
         return WEBP
     message = f"{name} is not a picture that can be opened: it looks like {describe(head)}"
     raise UnsupportedMedia(message, hint="give a PNG, JPEG or WebP file")
+
+
+def _video(head: bytes) -> Kind | None:
+    return _iso(head) or _ebml(head) or _riff(head) or _transport_stream(head)
 
 
 def _framed_sound(head: bytes) -> Kind | None:

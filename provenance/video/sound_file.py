@@ -179,7 +179,7 @@ class SoundReader:
             tracks = audible(container)
             if not tracks:
                 message = f"{name} has no sound that can be decoded"
-                raise NoVideo(message, hint="give a file with sound or moving pictures")
+                raise NoVideo(message, hint="give a file with sound")
             track, sound = tracks[0], tracks_of(tracks)
             duration_s = None
             if track.duration and track.time_base:

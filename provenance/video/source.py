@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from provenance.errors import InputEmpty, MediaTooLarge
 from provenance.id3 import tag_bytes
 from provenance.regular_file import open_regular
-from provenance.video.completeness import missing_bytes
+from provenance.video.completeness import is_open_ended, missing_bytes
 from provenance.video.sniff import HEAD_BYTES, Kind, sniff
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ class SourceFile:
         """How many bytes the file lacks at its end by its own account."""
         number = self._file.fileno()
         return missing_bytes(self.kind, lambda count, at: os.pread(number, count, at), self.size)
+
+    def is_open_ended(self) -> bool:
+        """Whether its format says where a file ends, and this one does not."""
+        number = self._file.fileno()
+        return is_open_ended(self.kind, lambda count, at: os.pread(number, count, at), self.size)
 
     def is_same_file(self, path: Path) -> bool:
         """Whether ``path`` leads to this very file."""

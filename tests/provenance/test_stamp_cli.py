@@ -47,6 +47,7 @@ FACTS = [
     "quality",
     "vmaf",
     "timings_s",
+    "warnings",
 ]
 QUALITY = ["frames", "psnr_db", "lowest_psnr_db", "worst_block_psnr_db", "flat_rms"]
 QUALITY += ["ssim", "flicker"]
@@ -217,7 +218,6 @@ def test_a_picture_that_cannot_be_changed_has_no_infinite_quality(desk):
 
     flat = write_luma(desk.folder / "flat.mp4", [np.full((144, 144), 16, np.uint8)] * 4)
     result = desk.stamp("--psnr", 60, "--format", "json", source=flat)
-    assert result.exit_code == 0
     facts = json.loads(result.stdout)
     assert set(facts["quality"]) == set(QUALITY)
     assert "Infinity" not in result.stdout
@@ -227,10 +227,28 @@ def test_a_mark_that_cannot_be_read_back_is_said(desk):
     import numpy as np
 
     flat = write_luma(desk.folder / "flat.mp4", [np.full((144, 144), 200, np.uint8)])
-    result = desk.stamp("--crf", 51, "--preset", "ultrafast", source=flat)
-    assert result.exit_code == 0
+    options = ("--crf", 51, "--preset", "ultrafast")
+    result = desk.stamp(*options, source=flat)
+    assert result.exit_code == 1
     assert "Mark read back: no" in result.stdout
     assert "cannot be read back" in result.stderr
+    result = desk.stamp(*options, "--format", "json", "--quiet", source=flat)
+    facts = json.loads(result.stdout)
+    assert (result.exit_code, facts["readable"], result.stderr) == (1, False, "")
+    assert any("cannot be read back" in warning for warning in facts["warnings"])
+    # The file is there all the same, and its credentials say what it is.
+    assert desk.verified(desk.folder / "out.mp4")["manifest"]["present"]
+
+
+def test_what_is_neither_video_nor_sound_is_told_what_would_fit(desk):
+    other = desk.folder / "notes.txt"
+    other.write_text("no film, no tape\n")
+    result = desk.stamp(source=other)
+    assert result.exit_code == 3
+    assert "neither sound nor video that can be opened: it looks like text" in result.stderr
+    assert "media.unsupported" in result.stderr
+    assert all(fits in result.stderr for fits in ("WAV", "MP4"))
+    assert "a video, sound" in desk.verify(other).stderr
 
 
 def test_quiet_says_nothing_but_the_result(desk):

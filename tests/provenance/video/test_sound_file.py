@@ -113,8 +113,9 @@ def test_what_holds_no_sound_is_refused(tmp_path):
         open_sound(silent)
     text = tmp_path / "list.wav"
     text.write_text("ffconcat version 1.0\nfile other.wav\n")
-    with pytest.raises(UnsupportedMedia):
+    with pytest.raises(UnsupportedMedia, match=r"neither sound nor video.*ffconcat") as caught:
         open_sound(text)
+    assert "WAV" in caught.value.hint
     junk = tmp_path / "junk.wav"
     junk.write_bytes(b"RIFF\xff\xff\xff\x7fWAVEfmt " + bytes(range(200)))
     with pytest.raises((UnreadableMedia, NoVideo)):
