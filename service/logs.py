@@ -29,11 +29,17 @@ class JsonLines(logging.Formatter):
         return json.dumps(document, default=str)
 
 
+def is_news(record: logging.LogRecord) -> bool:
+    """Not that an answer has no end: those that broke off have none, on purpose."""
+    return record.msg != "ASGI callable returned without completing response."
+
+
 def start_logging() -> None:
     """Sends everything from "info" on to standard error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.getLogger("uvicorn.error").addFilter(is_news)
     # They log addresses, with what stands in their queries.
     for name in ("httpx", "httpcore", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -10,6 +10,8 @@ import anyio
 import anyio.to_thread
 from fastapi.responses import Response
 
+from service.generation.sink import ReaderGone
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -23,7 +25,7 @@ _BLOCK = 1 << 18
 
 class Pieces(Response, ABC):
     """A body of pieces. Who takes nothing of one for ``stall_s`` is left, and a body that fails
-    breaks the connection, so that it cannot look whole.
+    or has no end (:class:`ReaderGone`) breaks the connection, so that it cannot look whole.
     """
 
     media_type = MEDIA_TYPE
@@ -56,15 +58,20 @@ class Pieces(Response, ABC):
                 tasks.start_soon(self._watch, receive, tasks.cancel_scope)
                 if scope["method"] != "HEAD":
                     async for block in self.pieces():
-                        with anyio.fail_after(self._stall_s):
-                            await send(
-                                {"type": "http.response.body", "body": block, "more_body": True}
-                            )
-                with anyio.fail_after(self._stall_s):
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                        await self._send(send, block, more=True)
+                await self._send(send, b"", more=False)
                 tasks.cancel_scope.cancel()
+        except* ReaderGone:
+            pass  # a cancelled clip is no error of ours, and a failed one was told where it failed
         finally:
             self.close()
+
+    async def _send(self, send: Send, body: bytes, *, more: bool) -> None:
+        try:
+            with anyio.fail_after(self._stall_s):
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+        except TimeoutError as error:
+            raise ReaderGone from error
 
     @staticmethod
     async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:

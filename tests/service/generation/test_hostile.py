@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import time
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 
 from service.generation.sink import MOST_AT_ONCE, LiveSink, ReaderGone
+from service.logs import is_news
 from tests.service.generation.conftest import Drawing
 
 LONG = {"duration": 20, "seed": 3}
@@ -67,7 +69,7 @@ def test_a_client_that_goes_before_the_answer_cancels_its_clip(begun):
     assert server.stored() == []
 
 
-def test_a_cancelled_stream_breaks_off_and_does_not_look_whole(begun):
+def test_a_cancelled_stream_breaks_off_and_does_not_look_whole(begun, caplog):
     server, drawing = begun
     with server.streaming(**LONG) as answer:
         one = answer.headers["generation-id"]
@@ -79,6 +81,8 @@ def test_a_cancelled_stream_breaks_off_and_does_not_look_whole(begun):
             list(blocks)
     server.settle()
     assert server.stored() == []
+    # What was wanted is no error for whoever reads the logs.
+    assert not [one for one in caplog.records if one.levelno > logging.INFO and is_news(one)]
 
 
 def test_a_gpu_that_is_lost_breaks_the_stream_and_the_next_clip_is_made(drawn):
