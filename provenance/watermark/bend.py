@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 from scipy import fft
 
+from provenance.watermark.vertex import vertex
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -173,15 +175,6 @@ def _smoothed(surfaces: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.pad(surfaces, ((1, 1), (1, 1), (0, 0)))
     down = padded[1:-1] + np.float32(0.5) * (padded[:-2] + padded[2:])
     return np.asarray(down[:, 1:-1] + np.float32(0.5) * (down[:, :-2] + down[:, 2:]), np.float32)
-
-
-def vertex(line: NDArray[Any], index: int) -> float:
-    """Where the parabola through the peak at ``index`` of ``line`` has its top."""
-    if not 0 < index < len(line) - 1:
-        return float(index)
-    left, top, right = (float(v) for v in line[index - 1 : index + 2])
-    curvature = left - 2 * top + right
-    return index + (float(np.clip(0.5 * (left - right) / curvature, -0.5, 0.5)) if curvature else 0)
 
 
 def _affine(

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import fft
 
-from provenance.watermark.bend import vertex
 from provenance.watermark.sync import FOLD_GRAIN, SIDE, clipped, shape_of, transform, upright_fold
+from provenance.watermark.vertex import vertex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,9 @@ import cv2
 import numpy as np
 from scipy import fft
 
-from provenance.watermark.bend import planar, straighten, vertex
+from provenance.watermark.bend import planar, straighten
 from provenance.watermark.sync import SIDE, clipped, fold, straightened, transform
+from provenance.watermark.vertex import vertex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

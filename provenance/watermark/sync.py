@@ -20,6 +20,7 @@ from scipy import fft
 from provenance.watermark.climb import climbed
 from provenance.watermark.lattice import lattices
 from provenance.watermark.tile import TILE
+from provenance.watermark.vertex import vertex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -289,7 +290,10 @@ class PilotSearch:
             which = int(scores.argmax())
             plane = planes[which]
             row, column = divmod(int(places[which]), SIDE)
-            peak = (row + _vertex(plane[:, column], row), column + _vertex(plane[row], column))
+            peak = (
+                vertex(plane[:, column], row, periodic=True),
+                vertex(plane[row], column, periodic=True),
+            )
             flipped, turns = orientations[which]
             placement = replace(
                 shape, flipped=flipped, quarter_turns=turns, score=float(scores[which])
@@ -339,10 +343,3 @@ def cells_at(soft_map: NDArray[np.float32], placement: Placement) -> NDArray[np.
 def transform(folded: NDArray[np.float32]) -> NDArray[np.complex64]:
     """The Fourier transform of (…, 64, 64) folds, as :class:`PilotSearch` correlates it."""
     return np.asarray(fft.rfft2(folded), np.complex64)
-
-
-def _vertex(line: NDArray[np.float64], index: int) -> float:
-    """Offset of a parabola's top from the peak ``index`` of a periodic ``line``, within ±0.5."""
-    left, top, right = line[index - 1], line[index], line[(index + 1) % len(line)]
-    curvature = left - 2 * top + right
-    return float(np.clip(0.5 * (left - right) / curvature, -0.5, 0.5)) if curvature < 0 else 0.0

@@ -1,0 +1,22 @@
+"""Where a peak between samples has its top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def vertex(line: NDArray[Any], index: int, *, periodic: bool = False) -> float:
+    """Where the parabola through the peak at ``index`` of ``line`` has its top, within ±0.5 of it.
+
+    ``periodic``: the line's ends are neighbours; else a peak at an end has its top there.
+    """
+    if not periodic and not 0 < index < len(line) - 1:
+        return float(index)
+    left, top, right = (float(line[i % len(line)]) for i in (index - 1, index, index + 1))
+    curvature = left - 2 * top + right
+    return index + (float(np.clip(0.5 * (left - right) / curvature, -0.5, 0.5)) if curvature else 0)
