@@ -67,30 +67,33 @@ def main(
 
     The prompt does not leave this machine: the file holds a keyed digest of it.
     """
-    # Imported here, so that --help does not pay for PyTorch and FFmpeg.
-    from generators.bundle import find_description
-    from generators.generation import check_places, check_room, make_request, open_streaming
-    from generators.stream_file import leads_to_stdout, open_stream
+    from generators.quick_start import without_collections
 
-    request = make_request(
-        prompt,
-        resolution=resolution,
-        fps=fps,
-        duration=duration,
-        audio=False,
-        style=style,
-        images=images,
-        sound=None,
-        seed=seed,
-        live=True,
-    )
-    # What can be refused at once is, before weights are read and an identity is made.
-    check_places(output, images)
-    if stream_to is not None:
-        _check_stream(stream_to, output, images, keys=keys, store=store)
-    check_room(output, request)
-    find_description(model)
-    generator = open_streaming(model, device, steps=steps)
+    with without_collections():
+        # Imported here, so that --help does not pay for PyTorch and FFmpeg.
+        from generators.bundle import find_description
+        from generators.generation import check_places, check_room, make_request, open_streaming
+        from generators.stream_file import leads_to_stdout, open_stream
+
+        request = make_request(
+            prompt,
+            resolution=resolution,
+            fps=fps,
+            duration=duration,
+            audio=False,
+            style=style,
+            images=images,
+            sound=None,
+            seed=seed,
+            live=True,
+        )
+        # What can be refused at once is, before weights are read and an identity is made.
+        check_places(output, images)
+        if stream_to is not None:
+            _check_stream(stream_to, output, images, keys=keys, store=store)
+        check_room(output, request)
+        find_description(model)
+        generator = open_streaming(model, device, steps=steps)
     beside = stream_to is not None and leads_to_stdout(stream_to)
     with nullcontext() if stream_to is None else open_stream(stream_to) as sink:
         made = deliver(
