@@ -71,9 +71,9 @@ $(READY): pyproject.toml Makefile
 	    echo 'setup: no Postgres: its tests will fail. As root: apt-get install postgresql' >&2; \
 	  fi; \
 	fi
-# What else tests run: a hardware module, a browser, and what the recipes of examples/ are written for.
+# What else tests run: a hardware module, a browser, a voice, and what the recipes of examples/ are written for.
 # Without one of them its tests fail, and say so.
-	@for need in softhsm2-util:softhsm2 chromium:chromium node:nodejs curl:curl; do \
+	@for need in softhsm2-util:softhsm2 chromium:chromium node:nodejs curl:curl espeak-ng:espeak-ng; do \
 	  if ! command -v "$${need%%:*}" >/dev/null; then \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	      echo "setup: installing $${need##*:} for the tests" >&2; \

@@ -19,6 +19,7 @@ from attacks.audio.time import Pitch, SoundSpeed, TimeStretch
 from attacks.base import Chain
 from benchmarks.audio import Sound, attacked
 from benchmarks.drawn_sound import noises, tune, voice
+from benchmarks.spoken import spoken
 from provenance.audio_watermark import SoundMarker, Stretch
 from provenance.audio_watermark.softmap import SPOT_S, heard_features
 from provenance.audio_watermark.tile import COLUMN_S, TILE_S, lay_out
@@ -38,6 +39,21 @@ ATTACKS_EACH = 6
 _RATES = (16_000, 16_000, 22_050, 44_100)
 _CODECS = {"aac": (20, 64), "opus": (12, 32), "mp3": (40, 96)}  # kbit/s
 _NATURAL = 0.5  # share of the sounds that come from files, where there are any
+_NEAR_NOISE = 0.6  # share of the white noises that are as loud as most speech can bear
+_KINDS = {"spoken": 0.45, "voice": 0.05, "tune": 0.17, "noises": 0.12, "solo": 0.21}
+_ATTACKS = {
+    "white": 0.36,
+    "pink": 0.06,
+    "room": 0.25,
+    "aac": 0.08,
+    "opus": 0.05,
+    "mp3": 0.02,
+    "telephone": 0.08,
+    "speed": 0.03,
+    "pitch": 0.02,
+    "tempo": 0.02,
+    "nothing": 0.03,
+}
 
 
 class Example(NamedTuple):
@@ -51,7 +67,7 @@ class Example(NamedTuple):
 
 
 def examples(files: Sequence[Sound], rng: np.random.Generator) -> Iterator[Example]:
-    """Without end: six attacks on each of ``files`` or of what is drawn."""
+    """Without end: six attacks on each of what is spoken or drawn; of ``files``, every second."""
     while True:
         sound = _recorded(_source(files, rng), rng)
         key = CarrierKey(name="training", secret=rng.bytes(32))
@@ -84,19 +100,25 @@ def examples(files: Sequence[Sound], rng: np.random.Generator) -> Iterator[Examp
 def _source(files: Sequence[Sound], rng: np.random.Generator) -> Sound:
     rate = int(rng.choice(_RATES))
     if files and rng.random() < _NATURAL:
-        sound = files[rng.integers(len(files))]
-        ratio = Fraction(rate, sound.rate)
-        samples = signal.resample_poly(sound.samples.mean(1), ratio.numerator, ratio.denominator)
-        first = rng.integers(0, max(1, len(samples) - round(SECONDS * rate)))
-        samples = samples[first : first + round(SECONDS * rate)]
-        return Sound(name=sound.name, samples=samples[:, None], rate=rate)
-    kind = rng.choice(["voice", "tune", "noises", "solo"], p=[0.16, 0.28, 0.2, 0.36])
+        return _cut(files[rng.integers(len(files))], rate, rng)
+    kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
+    if kind == "spoken":
+        return _cut(spoken(rng), rate, rng)
     if kind == "solo":
         samples = _solo(SECONDS, rate, rng)
     else:
         draw = {"voice": voice, "tune": tune, "noises": noises}[kind]
         samples = draw(SECONDS, rate, seed=int(rng.integers(1 << 30))).mean(1)
-    return Sound(name=str(kind), samples=samples[:, None], rate=rate)
+    return Sound(name=kind, samples=samples[:, None], rate=rate)
+
+
+def _cut(sound: Sound, rate: int, rng: np.random.Generator) -> Sound:
+    """Eight seconds of ``sound`` from anywhere, mono, at ``rate``."""
+    ratio = Fraction(rate, sound.rate)
+    samples = signal.resample_poly(sound.samples.mean(1), ratio.numerator, ratio.denominator)
+    first = rng.integers(0, max(1, len(samples) - round(SECONDS * rate)))
+    samples = samples[first : first + round(SECONDS * rate)]
+    return Sound(name=sound.name, samples=samples[:, None], rate=rate)
 
 
 def _solo(seconds: float, rate: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -151,23 +173,22 @@ def _attack(rng: np.random.Generator) -> tuple[Transform | None, Stretch]:
     def between(low: float, high: float) -> float:
         return float(rng.uniform(low, high))
 
-    kind = rng.choice(
-        ["white", "pink", "room", "aac", "opus", "mp3", "telephone", "speed", "pitch", "tempo", ""],
-        p=[0.28, 0.08, 0.28, 0.1, 0.04, 0.03, 0.06, 0.04, 0.03, 0.03, 0.03],
-    )
+    kind = str(rng.choice(list(_ATTACKS), p=list(_ATTACKS.values())))
     if kind in ("white", "pink"):
+        near = kind == "white" and rng.random() < _NEAR_NOISE
+        snr_db = between(7, 13) if near else between(6, 22)
         seed = int(rng.integers(1 << 30))
-        return SoundNoise(snr_db=between(6, 22), colour=str(kind), seed=seed), Stretch()
+        return SoundNoise(snr_db=snr_db, colour=kind, seed=seed), Stretch()
     if kind == "room":
         chain = rerecording(between(0.2, 0.8), rng)
         (factor,) = (step.factor for step in chain.steps if isinstance(step, SoundSpeed))
         return chain, Stretch(time=1 / factor, pitch=factor)
     if kind in _CODECS:
-        return SoundCodec(codec=str(kind), kbps=between(*_CODECS[str(kind)])), Stretch()
+        return SoundCodec(codec=kind, kbps=between(*_CODECS[kind])), Stretch()
     if kind == "telephone":
         amr = SoundCodec(codec="amr", kbps=12.2)
         return Chain(steps=(BandLimit(low_hz=300, high_hz=3400), amr)), Stretch()
-    return _stretched(str(kind), between)
+    return _stretched(kind, between)
 
 
 def _stretched(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from itertools import count, islice
+from itertools import islice
 
 import numpy as np
+import pytest
 import torch
 
 from benchmarks.audio import Sound
 from benchmarks.listener_examples import SPOTS, examples
 from benchmarks.listener_training import cells_of, gain, loss_of, strength, train
+from benchmarks.spoken import spoken
 from provenance.audio_watermark.bands import FEATURES, HALVES
 from provenance.audio_watermark.tile import ROWS
+from provenance.errors import PackageMissing
 
 
 def test_cells_are_summed_where_they_lie():
@@ -39,6 +42,22 @@ def test_an_example_carries_its_signs_and_steps_are_learned_from_it():
         assert example.features.shape == (FEATURES, HALVES, SPOTS)
         assert set(np.unique(example.signs)) == {-1, 1}
         assert 0 <= example.late_s < 0.041
-    network, steps = train(drawn, seconds=2, seed=0, clock=count().__next__)
-    assert steps == 1
+    network, again = train(drawn, steps=2, seed=0), train(drawn, steps=2, seed=0)
     assert 0.2 < gain(network, drawn) < 3
+    # The same seed gives the same weights, which are not those that it began with.
+    assert torch.equal(network.head.weight, again.head.weight)
+    assert not torch.equal(network.head.weight, train(drawn, steps=0, seed=0).head.weight)
+
+
+def test_voices_differ_and_who_has_none_is_told_where_they_come_from(monkeypatch):
+    rng = np.random.default_rng(0)
+    said = [spoken(rng) for _ in range(3)]
+    for sound in said:
+        assert sound.samples.shape[1] == 1
+        assert 5 < sound.seconds < 40
+        assert sound.samples.std() > 0.01
+    assert len({len(sound.samples) for sound in said}) == 3
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(PackageMissing) as missing:
+        spoken(rng)
+    assert "espeak-ng" in str(missing.value.hint)

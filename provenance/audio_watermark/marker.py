@@ -7,9 +7,9 @@ the budget: the mark's power is spread evenly over the bins, at a fixed distance
 the second around it, and never more than ± 8 dB; bins about 20 dB softer than the mean get up to
 6 dB more, for the sake of noise. Loud bins are thus changed by a tenth of a decibel and quiet ones
 by more: for a given signal-to-noise ratio that is nearly the most
-that can be heard by a detector which the sound itself disturbs. Where that would be far above what
-the ear forgives, the mark is held to a distance of Johnston's threshold, critical band by critical
-band (:mod:`provenance.audio_watermark.masking`).
+that can be heard by a detector which the sound itself disturbs. Where that would be more
+than the sound hides from the ear, the mark is held to it, quarter Bark by quarter Bark and channel
+by channel (:mod:`provenance.audio_watermark.masking`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import fft
 
 from provenance.audio_watermark.echo import EchoLimit
 from provenance.audio_watermark.masking import Masking
@@ -46,7 +47,7 @@ _BUDGET_DB = 20.0  # below the sound, of a mark that is nowhere at its limit
 _SNR_DB = 28.2  # of every second: where little is at its limit, the budget shrinks to this
 _FAVOURED_DB, _FAVOURED_WIDTH_DB = -20.0, 6.0  # beside the mean bin; these get twice the amplitude
 _MOST = 8.0 / 8.686  # nepers
-_OVER_MASK_DB = 10.5  # at most, in any critical band of a frame: what robustness costs
+_OVER_MASK_DB = 1.0  # at most, in any band of a frame: 1.5 would count as heard
 _AROUND_S = 0.5  # on either side, over which the sound's power is averaged
 _SOFTEST = 1e-6  # mean square, full scale 1, below which sound fades into silence: -60 dB
 _CLEAR = 1.6  # steepness of the way from one cell to the next
@@ -101,7 +102,14 @@ class SoundMarker:
         frequency = np.arange(self._frame // 2 + 1) * rate / self._frame
         edges = band_edges()
         self._bins = np.flatnonzero((frequency > edges[0]) & (frequency < edges[-1]))
-        self._masking = Masking(frequency[self._bins])
+        self._masking = Masking(
+            frequency[self._bins],
+            full_scale=self._frame**2 / 8,  # under half a period of a sine
+            lowest_hz=edges[0],
+            highest_hz=edges[-1],
+        )
+        shares = self._masking.shares
+        self._shares = (shares / shares.sum(1, keepdims=True)).T
         self._over_mask = strength**2 * 10 ** (_OVER_MASK_DB / 10)
         place = np.interp(frequency[self._bins], edges, np.arange(ROWS + 1))
         self._rows = _between_cells(place, ROWS)
@@ -169,7 +177,7 @@ class SoundMarker:
             return
         frames = np.lib.stride_tricks.sliding_window_view(self._input, self._frame, axis=0)
         frames = frames[:: self._hop][:count].transpose(0, 2, 1)  # count, frame, channels
-        spectrum = np.fft.rfft(frames * self._window, axis=1)
+        spectrum = fft.rfft(frames * self._window, axis=1)
         power = (np.abs(spectrum) ** 2).sum((1, 2), dtype=np.float64)
         self._spectra += list(spectrum[:, self._bins].astype(np.complex64))
         self._thrift.add(power)
@@ -181,20 +189,21 @@ class SoundMarker:
         del self._spectra[:count]
         numbers = np.arange(self._next, self._next + count)
         self._next += count
-        power = (np.abs(spectra) ** 2).sum(2)
+        powers = np.square(np.abs(spectra))
+        power = powers.sum(2)
         # Of the mean bin of the second.
         level = power * (len(self._bins) / (self._thrift.loudness(numbers)[:, None] + 1e-20)) + 1e-9
         share = self._budget * (1 + _favour(level)) / np.sqrt(level)
         share = np.minimum(self._most, share)
         share *= power / (power + self._floor)
-        share *= self._masked(share, power)
+        share *= self._masked(share, powers)
         share *= self._signs(numbers) @ self._rows.T
         share *= self._thrift.scale((np.square(share) * power).sum(1), numbers)[:, None]
         gain = np.exp(share) - 1
         full = np.zeros((count, self._frame // 2 + 1, self._channels), np.complex64)
         full[:, self._bins] = spectra * gain[:, :, None].astype(np.float32)
         # sin² windows a quarter of a frame apart add up to 2.
-        pieces = np.fft.irfft(full, n=self._frame, axis=1).astype(np.float32) * (self._window / 2)
+        pieces = fft.irfft(full, n=self._frame, axis=1).astype(np.float32) * (self._window / 2)
         pieces = pieces.reshape(count, _OVERLAP, self._hop, self._channels)
         sums = np.zeros((count + _OVERLAP, self._hop, self._channels), np.float32)
         sums[:_OVERLAP] = self._sums.reshape(_OVERLAP, self._hop, self._channels)
@@ -204,13 +213,18 @@ class SoundMarker:
         return sums[:count].reshape(-1, self._channels)
 
     def _masked(
-        self, share: NDArray[np.floating], power: NDArray[np.floating]
+        self, share: NDArray[np.floating], powers: NDArray[np.floating]
     ) -> NDArray[np.floating]:
-        """(frames, bins) what the mark is scaled with to stay near what the sound hides."""
-        change = self._masking.bands(np.square(np.expm1(share)) * power)
-        allowed = self._over_mask * self._masking.threshold(power)
-        each = np.minimum(1.0, np.sqrt(allowed / np.maximum(change, 1e-30)))
-        return np.asarray(each @ self._masking.member.T)
+        """(frames, bins): what the mark is scaled with so that no channel fails to hide it.
+
+        ``powers``: (frames, bins, channels).
+        """
+        each = np.ones(1)
+        for power in np.moveaxis(powers, 2, 0):
+            change = self._masking.bands(np.square(np.expm1(share)) * power)
+            allowed = self._over_mask * self._masking.hidden(self._masking.excitation(power))
+            each = np.minimum(each, np.sqrt(allowed / change))
+        return np.asarray(each @ self._shares)
 
     def _signs(self, numbers: NDArray[np.intp]) -> NDArray[np.float32]:
         """(frames, 44): what the tile says at the middle of each frame, between −1 and 1."""
