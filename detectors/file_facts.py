@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from detectors.result import Check, FileFacts
-from provenance.video import OPEN_ENDED, STILLS, SoundInfo
+from provenance.video import OPEN_ENDED, STILLS, MediaReader, SoundInfo
 
 if TYPE_CHECKING:
-    from provenance.video import MediaReader, SoundReader
+    from provenance.video import SoundReader
 
 _HASH_BLOCK = 1 << 20
 
@@ -45,8 +45,12 @@ def hashed(facts: FileFacts, media: MediaReader | SoundReader) -> FileFacts:
     return replace(facts, sha256=digest.hexdigest())
 
 
-def end_checks(media: MediaReader | SoundReader) -> tuple[Check, ...]:
-    """Whether the file is whole, where that cannot be known: neither an error nor nothing."""
-    if not media.source.is_open_ended():
-        return ()
-    return (Check(name="file_end", state="skipped", detail=OPEN_ENDED),)
+def file_checks(media: MediaReader | SoundReader) -> tuple[Check, ...]:
+    """What of the file is not looked at, or cannot be known: neither an error nor nothing."""
+    checks = []
+    if media.source.is_open_ended():
+        checks.append(Check(name="file_end", state="skipped", detail=OPEN_ENDED))
+    if isinstance(media, MediaReader) and media.info.video_tracks > 1:
+        detail = f"only the first of {media.info.video_tracks} was searched"
+        checks.append(Check(name="video_tracks", state="skipped", detail=detail))
+    return tuple(checks)

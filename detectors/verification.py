@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from detectors.altered import altered
 from detectors.content import ContentFinding, compare_content, match_sound, vouched
 from detectors.credentials_only import judge_by_credentials
-from detectors.file_facts import described, end_checks, hashed
+from detectors.file_facts import described, file_checks, hashed
 from detectors.manifest import find_credentials, own_credentials
 from detectors.passages import with_passages
 from detectors.quality import QualityWatch
@@ -110,7 +110,7 @@ def verify(
             with media:
                 facts = described(facts, media)
                 with bench.timed("hash"):
-                    facts, ends = hashed(facts, media), end_checks(media)
+                    facts, more = hashed(facts, media), file_checks(media)
                 trusted = _trust(trust, keys)
                 with bench.timed("credentials"):
                     own = own_credentials(file, trusted, remote_hosts=tuple(remote_hosts))
@@ -158,7 +158,7 @@ def verify(
         )
         return replace(
             result,
-            checks=(*result.checks, *ends),
+            checks=(*result.checks, *more),
             quality=None if judged is None else judged.facts(result.audio_offset_ms),
             storyboard=() if seen is None else seen.shots(),
         )

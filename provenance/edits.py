@@ -31,7 +31,7 @@ from provenance.present_mark import (
     statement_of,
 )
 from provenance.sealing import Origin, Sealing, check_output, state
-from provenance.stamped import IfMarked, Stamped
+from provenance.stamped import IfMarked, Stamped, not_carried
 from provenance.store import default_store_path, open_store
 from provenance.video import open_media
 from provenance.watermark import ClipMarker
@@ -191,7 +191,7 @@ def edit(
             edits = (Edit(action="c2pa.trimmed", description=said),)
         joined = operation.name == "concat"
         sealed = sealing.complete(
-            warnings=_cut_short(pieces[0], operation.end_s),
+            warnings=(*_cut_short(pieces[0], operation.end_s), *not_carried(media)),
             width=video.width,
             height=video.height,
             duration_s=carried.duration_s,

@@ -13,7 +13,7 @@ from provenance.sealing import Origin, Sealing, disk_errors
 from provenance.video import open_media, open_sound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from provenance.quality import Quality, Vmaf
     from provenance.sealing import Medium, Sealed, Statement
     from provenance.store import Store
+    from provenance.video import MediaReader
     from provenance.video.source import SourceFile
 
 IfMarked = Literal["keep", "add", "refuse"]
@@ -143,6 +144,15 @@ def incomplete(name: str, damage: str) -> UnreadableMedia:
     return UnreadableMedia(
         f"{name}: {damage}",
         hint="fetch or repair the file: a shortened copy would be signed as the whole",
+    )
+
+
+def not_carried(inputs: Sequence[MediaReader]) -> tuple[str, ...]:
+    """Warnings of what the encoded copy of ``inputs`` does not hold."""
+    return tuple(
+        f"{media.source.name}: not in the copy: {', '.join(media.info.left_out)}"
+        for media in inputs
+        if media.info.left_out
     )
 
 

@@ -30,6 +30,7 @@ from provenance.stamped import (
     check_same_container,
     copy_file,
     incomplete,
+    not_carried,
     origin_of,
     sealing_of,
 )
@@ -120,6 +121,7 @@ def stamp_video(path: Path, target: Path, how: Stamping, asked: PictureStamping)
                 duration_s=carried.duration_s,
                 origin=origin_of(path, kept),
                 prints=taker.finish(),
+                warnings=() if kept is not None else not_carried([media]),
             )
     return Stamped(
         sealed=sealed,

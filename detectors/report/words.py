@@ -61,6 +61,7 @@ CHECKS = {
     "watermark": "Mark in the pictures",
     "audio_watermark": "Mark in the sound",
     "audio_tracks": "All sound tracks",
+    "video_tracks": "All video tracks",
     "file_end": "Whether the file is whole",
     "same_sound": "Sound belongs to the pictures",
     "manifest": "Credentials in the file",

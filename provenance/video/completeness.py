@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from provenance.video.sniff import AVI, MKV, MOV, MP3, MP4, OGG, WAV, WEBM, Kind
+from provenance.video.sniff import AVI, MKV, MOV, MP3, MP4, MPEGTS, OGG, TS_SYNC, WAV, WEBM, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,6 +136,16 @@ def is_open_ended(kind: Kind, read_at: ReadAt, size: int) -> bool:
     return len(header) == PAGE_HEADER and not header[5] & END_OF_STREAM
 
 
+def _ts_end(read_at: ReadAt, size: int) -> int:
+    """The end of the packet that the file breaks off in, if it begins where one should."""
+    for first, length in ((0, 188), (4, 192)):
+        whole = size // length * length
+        packets = [read_at(1, first + number * length) for number in (0, 1)]
+        if all(byte == bytes([TS_SYNC]) for byte in (*packets, read_at(1, whole + first))):
+            return whole + length
+    return size
+
+
 def _ogg_end(read_at: ReadAt, size: int) -> int:
     """The end of the last page; for that it is the last see :func:`is_open_ended`."""
     at, header = _last_page(read_at, size)
@@ -164,4 +174,5 @@ _FINDERS = {
     WAV: _wav_end,
     MP3: _mp3_end,
     OGG: _ogg_end,
+    MPEGTS: _ts_end,
 }

@@ -67,12 +67,18 @@ def open_container(source: SourceFile, limits: Limits) -> InputContainer:
     )
 
 
+def moving_tracks(container: InputContainer) -> list[VideoStream]:
+    """The video tracks that are no cover pictures."""
+    tracks = container.streams.video
+    return [track for track in tracks if not track.disposition & track.disposition.attached_pic]
+
+
 def video_stream(container: InputContainer, name: str, limits: Limits) -> VideoStream:
     """The video track to read: the first that is not a cover picture, ready to decode.
 
     Other tracks are told to be skipped.
     """
-    shown = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
+    shown = moving_tracks(container)
     if not shown:
         message = f"{name} has no video track"
         raise NoVideo(message, hint="give a file with moving pictures, not sound alone")

@@ -12,6 +12,7 @@ from provenance.errors import MediaTooLarge, NoVideo
 from provenance.video.demux import (
     check_pixels,
     decode,
+    moving_tracks,
     open_container,
     reading,
     video_stream,
@@ -22,6 +23,9 @@ from provenance.video.picture import Picture
 from provenance.video.sound import audible, tracks_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import av
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
@@ -48,7 +52,8 @@ class MediaInfo:
     the file declares, or None. ``variable_rate``: the time stamps do not fit one rate
     (``video.rate`` is then the average). ``rotation``: degrees clockwise that the stored
     pictures are turned by, after a mirroring if ``flipped``. ``start``: time of the first
-    picture in seconds. ``bytes``: size of the file.
+    picture in seconds. ``bytes``: size of the file. ``video_tracks``: their number, cover pictures
+    apart; the first is read. ``left_out``: what a marked copy will not hold, in words.
     """
 
     container: str
@@ -66,6 +71,8 @@ class MediaInfo:
     sound: tuple[SoundTrack, ...] = ()
     audio_codec: str | None = None
     start: Fraction = Fraction(0)
+    video_tracks: int = 1
+    left_out: tuple[str, ...] = ()
 
 
 def probe(source: SourceFile, limits: Limits) -> MediaInfo:
@@ -114,7 +121,25 @@ def probe(source: SourceFile, limits: Limits) -> MediaInfo:
             codec=stream.codec_context.codec.canonical_name,
             bytes=source.size,
             start=start,
+            video_tracks=len(moving_tracks(container)),
+            left_out=tuple(_left_out(container, stream, first)),
         )
+
+
+def _left_out(
+    container: InputContainer, stream: VideoStream, first: av.VideoFrame
+) -> Iterator[str]:
+    more = len(moving_tracks(container)) - 1
+    if more:
+        yield "another video track" if more == 1 else f"{more} other video tracks"
+    if container.streams.subtitles:
+        yield "subtitles"
+    # VP8 and VP9 have transparency as a video beside the video, which the decoder does not see.
+    beside = stream.metadata.get("alpha_mode") == "1"
+    if beside or any(component.is_alpha for component in first.format.components):
+        yield "transparency"
+    if first.interlaced_frame:
+        yield "fields (the two of a picture are encoded as one)"
 
 
 def time_of(frame: object, stream: VideoStream) -> Fraction | None:

@@ -280,7 +280,7 @@ class MediaWriter:
         if encoder.name == "libsvtav1":
             # SVT-AV1 writes to stderr by itself, and listens to nothing but this; a user's choice
             # wins.
-            os.environ.setdefault("SVT_LOG", "1")
+            os.environ.setdefault("SVT_LOG", "0")
             with ordinary_priority():
                 context.open()
         if self._source is not None:
