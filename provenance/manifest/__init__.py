@@ -5,6 +5,7 @@ calls, so every call here is safe in a forked worker as long as the fork happens
 """
 
 from provenance.manifest.containers import Container, container_of, sidecar_path
+from provenance.manifest.publishing import publish
 from provenance.manifest.reading import (
     has_manifest,
     read_manifest,
@@ -14,7 +15,7 @@ from provenance.manifest.reading import (
 from provenance.manifest.remote import read_remote_manifest
 from provenance.manifest.report import IngredientReport, ManifestReport, ReadLimits
 from provenance.manifest.request import ManifestRequest
-from provenance.manifest.signing import publish, sign_file
+from provenance.manifest.signing import sign_file
 
 __all__ = [
     "Container",

@@ -10,7 +10,6 @@ import contextlib
 import io
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +32,6 @@ from provenance.manifest.containers import (
     container_of,
     find_sidecar,
     open_input,
-    sidecar_path,
 )
 from provenance.manifest.public import PARENT_TITLE, PIECE_TITLE
 from provenance.manifest.reading import read_document, read_embedded, read_sidecar
@@ -94,27 +92,6 @@ def sign_file(
         output.unlink(missing_ok=True)
         raise
     return manifest
-
-
-def publish(temporary: Path, final: Path, manifest: bytes) -> None:
-    """Moves a signed file to its final name, and its sidecar beside it where it needs one.
-
-    Both paths are in one directory. The sidecar comes first: a file without its manifest would
-    look unsigned, a manifest without its file looks like nothing.
-    """
-    if not container_of(temporary).embeds:
-        handle, name = tempfile.mkstemp(dir=final.parent, prefix=".c2pa-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(manifest)
-                file.flush()
-                os.fsync(file.fileno())
-            shutil.copymode(temporary, name)
-            Path(name).replace(sidecar_path(final))
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    temporary.replace(final)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
