@@ -22,7 +22,13 @@ from provenance.stamped import (
     origin_of,
     sealing_of,
 )
-from provenance.video import OPEN_ENDED, SoundWriter, open_sound
+from provenance.video import (
+    OPEN_ENDED,
+    SOUND_SUFFIXES,
+    SoundWriter,
+    check_sound_file,
+    open_sound,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +53,9 @@ def stamp_sound(path: Path, target: Path, how: Stamping) -> Stamped:
         media = opened.enter_context(open_sound(path))
         _check_one_track(media)
         check_complete(media.source)
-        # A strength or a rate that cannot be is refused before the input is searched.
+        # What cannot be is refused before the input is searched: channels, a strength, a rate.
+        if target.suffix.lower() in SOUND_SUFFIXES:  # another one may be kept as it is
+            check_sound_file(target, media.info.audio)
         _marker(media, statement.payload(content_id=0), how)
         with clock.timed("look"):
             present = hear(path, keys, most_s=LOOK_S, alive=alive)

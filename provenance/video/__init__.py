@@ -22,6 +22,7 @@ from provenance.video.sound_file import (
     SoundInfo,
     SoundReader,
     SoundWriter,
+    check_sound_file,
     open_sound,
 )
 from provenance.video.sound_settings import SoundSettings
@@ -42,6 +43,7 @@ __all__ = [
     "SoundReader",
     "SoundSettings",
     "SoundWriter",
+    "check_sound_file",
     "coded_sound",
     "describe_ffmpeg",
     "exchange_sound",

@@ -39,6 +39,7 @@ LAYOUT_NAMES = {
 }
 BITS_A_SECOND_A_CHANNEL = 96_000
 OPUS_RATE = 48_000
+OPUS_MOST_A_CHANNEL = 256_000
 PREROLL_S = Fraction(1, 10)
 MAX_GAP_S = 60
 LOUDEST = 1e6
@@ -206,13 +207,17 @@ def new_sound_stream(
 ) -> AudioStream:
     """A track of ``output`` for sound to be encoded at ``bitrate`` (None: 96 kbit/s a channel).
 
-    The encoder's rate is 48 kHz where ``codec`` cannot have ``rate``.
+    The encoder's rate is 48 kHz where ``codec`` cannot have ``rate``. Opus takes the most that it
+    has where that is less.
     """
     possible = av.Codec(codec, "w").audio_rates
     encoded_rate = rate if not possible or rate in possible else OPUS_RATE
     stream = cast("AudioStream", output.add_stream(codec, rate=encoded_rate))
     stream.codec_context.layout = LAYOUT_NAMES[channels]
-    stream.codec_context.bit_rate = bitrate or BITS_A_SECOND_A_CHANNEL * channels
+    bitrate = bitrate or BITS_A_SECOND_A_CHANNEL * channels
+    if codec == "libopus":
+        bitrate = min(bitrate, OPUS_MOST_A_CHANNEL * channels)
+    stream.codec_context.bit_rate = bitrate
     stream.time_base = Fraction(1, encoded_rate)
     return stream
 

@@ -65,6 +65,7 @@ _HELD = MappingProxyType(
     {"wav": frozenset({"pcm_s24le", "pcm_s32le", "pcm_f32le"}), "ipod": frozenset({"alac"})}
 )
 _DEEP = MappingProxyType({"flac": "s32", "alac": "s32p"})
+_MOST_CHANNELS = MappingProxyType({".mp3": 2})
 _MOST_BITRATE = 320_000  # of MP3; more is not heard in any of them
 SOUND_SUFFIXES = tuple(SOUND_FILES)
 """What the name of a file of sound that we write ends in."""
@@ -224,12 +225,7 @@ class SoundWriter:
         sound: SoundSettings | None = None,
         like: SoundInfo | None = None,
     ) -> None:
-        if path.suffix.lower() not in SOUND_FILES:
-            raise OptionError(
-                f"{path.name} has no suffix of a file of sound that we write",
-                hint=f"use one of {', '.join(SOUND_FILES)}",
-            )
-        check_audio_spec(audio)
+        check_sound_file(path, audio)
         self.path = path
         self._audio = audio
         muxer, encoder = SOUND_FILES[path.suffix.lower()]
@@ -276,6 +272,22 @@ class SoundWriter:
         with suppress(Exception):  # a muxer that cannot finish a file that is about to go
             self._output.close()
         remove_file(self.path, self._identity)
+
+
+def check_sound_file(path: Path, audio: AudioSpec) -> None:
+    """Raises :class:`OptionError` where a file of ``path``'s suffix cannot hold ``audio``."""
+    suffix = path.suffix.lower()
+    if suffix not in SOUND_FILES:
+        raise OptionError(
+            f"{path.name} has no suffix of a file of sound that we write",
+            hint=f"use one of {', '.join(SOUND_FILES)}",
+        )
+    check_audio_spec(audio)
+    if audio.channels > (most := _MOST_CHANNELS.get(suffix, audio.channels)):
+        raise OptionError(
+            f"{suffix} holds {most} channels of sound, and there are {audio.channels}",
+            hint="write .m4a, .ogg, .flac or .wav",
+        )
 
 
 def _same_again(muxer: str, encoder: str, like: SoundInfo) -> str:

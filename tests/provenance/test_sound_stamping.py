@@ -208,6 +208,24 @@ def test_mono_is_marked_at_any_rate_in_opus(tmp_path, desk, suffix, rate):
         assert media.info.audio.channels == 1
 
 
+@pytest.mark.parametrize("suffix", SOUND_SUFFIXES)
+def test_plain_sound_is_written_to_every_kind_of_file(tmp_path, spoken, suffix):
+    """One channel of 16 bits, whose bit rate is more than Opus has for one."""
+    with open_sound(float_wav(tmp_path / "in.wav", spoken[:RATE])) as media:
+        like = replace(media.info, codec="pcm_s16le", bitrate=768_000)
+    written(tmp_path / f"out{suffix}", spoken[:RATE], like=like)
+    assert len(samples_of(tmp_path / f"out{suffix}")) >= RATE
+
+
+def test_more_channels_than_a_file_holds_are_refused_in_words(tmp_path, desk, spoken):
+    source = tmp_path / "in.wav"
+    with SoundWriter(source, AudioSpec(sample_rate=RATE, channels=6)) as writer:
+        writer.write(np.repeat(spoken[:RATE], 6, axis=1))
+    with pytest.raises(OptionError, match=r"\.mp3 holds 2 channels"):
+        stamped(desk, source, tmp_path / "out.mp3")
+    assert [one.name for one in tmp_path.iterdir()] == ["in.wav"]
+
+
 def test_options_for_pictures_are_not_taken_silently(tmp_path, desk, spoken):
     source, output = written(tmp_path / "in.wav", spoken[: RATE // 2]), tmp_path / "out.wav"
     options = ["--model", "ltx-2.3", "--keys", str(desk[0].directory), "-o", str(output)]
