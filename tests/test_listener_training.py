@@ -7,14 +7,24 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
+from safetensors.numpy import load_file
 
 from benchmarks.audio import Sound
 from benchmarks.listener_examples import SPOTS, examples
-from benchmarks.listener_training import cells_of, gain, loss_of, strength, train
+from benchmarks.listener_training import cells_of, created, gain, loss_of, main, strength, train
 from benchmarks.spoken import spoken
 from provenance.audio_watermark.bands import FEATURES, HALVES
+from provenance.audio_watermark.listener import assembled
 from provenance.audio_watermark.tile import ROWS
 from provenance.errors import PackageMissing
+
+
+@pytest.fixture(autouse=True)
+def _threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 def test_cells_are_summed_where_they_lie():
@@ -42,11 +52,27 @@ def test_an_example_carries_its_signs_and_steps_are_learned_from_it():
         assert example.features.shape == (FEATURES, HALVES, SPOTS)
         assert set(np.unique(example.signs)) == {-1, 1}
         assert 0 <= example.late_s < 0.041
-    network, again = train(drawn, steps=2, seed=0), train(drawn, steps=2, seed=0)
+    network = created(0)
+    before = [weights.clone() for weights in network.parameters()]
+    train(network, drawn, steps=2, rate=1e-3, seed=0)
+    assert all(not torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))
     assert 0.2 < gain(network, drawn) < 3
-    # The same seed gives the same weights, which are not those that it began with.
-    assert torch.equal(network.head.weight, again.head.weight)
-    assert not torch.equal(network.head.weight, train(drawn, steps=0, seed=0).head.weight)
+
+
+def test_one_command_makes_weights_from_nothing_and_always_the_same(tmp_path):
+    made = []
+    for name in ("a", "b"):
+        out = tmp_path / name / "listener.safetensors"
+        options = ["--share", "0.0005", "--out", str(out)]
+        result = CliRunner().invoke(main, options)
+        assert result.exit_code == 0, result.output
+        assert "times the whitened map" in result.output
+        made.append(load_file(out))
+        assert [path.name for path in out.parent.iterdir()] == [out.name]
+    assert made[0].keys() == made[1].keys()
+    assert all(np.array_equal(made[0][name], made[1][name]) for name in made[0])
+    heard = np.random.default_rng(0).standard_normal((FEATURES, HALVES, 40)).astype(np.float32)
+    assert assembled(made[0]).listen(heard).shape == (ROWS, 40)
 
 
 def test_voices_differ_and_who_has_none_is_told_where_they_come_from(monkeypatch):
