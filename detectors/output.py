@@ -16,8 +16,9 @@ import click
 from detectors.progress import Progress
 from detectors.report import to_html, to_json, to_text
 from detectors.report.page import illustrated
-from provenance.errors import OutputError, OutputForbidden
+from provenance.errors import OutputForbidden
 from provenance.printable import printable
+from provenance.sealing import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,11 +75,19 @@ class Printer:
         traceback: TracebackType | None,
     ) -> None:
         self._clear()
-        if kind is None and self._form == "html" and self._results:
-            self._write(to_html(self._results, now=datetime.now(UTC)))
-        if kind is None and self._form == "json" and self._count > 1:
-            self._write("\n]\n" if self._shown else "[]\n")
+        if kind is None:
+            try:
+                self._finish()
+            except BaseException:
+                self._ending.__exit__(*sys.exc_info())
+                raise
         self._ending.__exit__(kind, error, traceback)
+
+    def _finish(self) -> None:
+        if self._form == "html" and self._results:
+            self._write(to_html(self._results, now=datetime.now(UTC)))
+        if self._form == "json" and self._count > 1:
+            self._write("\n]\n" if self._shown else "[]\n")
 
     def progress(self, path: str, done: float) -> None:
         """Redraws the line on the terminal; nothing anywhere else. ``done``: of this file, 0…1."""
@@ -153,27 +162,27 @@ def check_output(path: Path) -> None:
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file beside ``path`` to write to, renamed to it when the block ends well.
 
-    So a reader sees the old file or the new one. Raises
+    So a reader sees the old file or the new one. Raises :class:`~provenance.errors.DiskFull` or
     :class:`~provenance.errors.OutputError` for what the disk does.
     """
-    try:
-        with tempfile.NamedTemporaryFile(
+    with (
+        disk_errors(path),
+        tempfile.NamedTemporaryFile(
             dir=path.absolute().parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            try:
-                yield cast("BinaryIO", file)
-                file.flush()
-                os.fsync(file.fileno())
-                # A temporary file is private; a report gets the permissions that files get here.
-                mask = os.umask(0)
-                os.umask(mask)
-                Path(file.name).chmod(0o666 & ~mask)
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+        ) as file,
+    ):
+        try:
+            yield cast("BinaryIO", file)
+            file.flush()
+            os.fsync(file.fileno())
+            # A temporary file is private; a report gets the permissions that files get here.
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(file.name).chmod(0o666 & ~mask)
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -18,6 +18,7 @@ from provenance.errors import IdentityError
 from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.trust import TrustSettings
 from tests.drawn import draw_clip
+from tests.full_disk import full_disk
 
 SCHEMA = json.loads(schema_text())
 
@@ -214,6 +215,27 @@ def test_output_goes_to_a_file_whole(run, tmp_path, bare):
     assert result.stdout == ""
     assert parsed((tmp_path / "result.json").read_text())["verdict"] == "no_evidence"
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize("form", ["text", "json", "jsonl", "html"])
+def test_a_full_disk_is_told_and_leaves_the_old_report(run, tmp_path, bare, form):
+    out = tmp_path / "report"
+    out.write_text("old")
+    with full_disk(100):
+        result = run(bare, bare, "--format", form, "-o", out)
+    assert result.exit_code == 4
+    assert "output.disk_full" in result.stderr
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_full_disk_behind_standard_output_is_no_fault_of_the_program(bare):
+    command = [sys.executable, "-c", "from detectors.cli import main; main()", str(bare)]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 4
+    assert "output.disk_full" in ran.stderr
+    assert "internal" not in ran.stderr
 
 
 def test_output_over_an_input_is_refused(run, tmp_path, bare):
