@@ -349,6 +349,11 @@ def _check_place(output: Path, inputs: tuple[Path, ...]) -> None:
             raise OutputIsInput(
                 f"{output} is the input itself", hint="write to another file; the input stays as is"
             )
+    if output.is_symlink():
+        raise OutputForbidden(
+            f"{output} is a link, and would be replaced by a file",
+            hint="name the file that it leads to",
+        )
     if output.is_dir():
         raise OutputForbidden(f"{output} is a folder", hint="name a file in it")
     if not folder.is_dir():

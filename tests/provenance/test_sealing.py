@@ -160,7 +160,9 @@ def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / "folder.mp4").mkdir()
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "loop.mp4").symlink_to(tmp_path / "loop.mp4")
-    for name in ("folder.mp4", "none/out.mp4", "pipe.mp4", "pipe.mp4/out.mp4", f"{'n' * 300}.mp4"):
+    (tmp_path / "nowhere.mp4").symlink_to("not/there.mp4")
+    names = ["folder.mp4", "none/out.mp4", "pipe.mp4", "pipe.mp4/out.mp4", f"{'n' * 300}.mp4"]
+    for name in (*names, "loop.mp4", "nowhere.mp4"):  # a link would be replaced by a file
         with pytest.raises(OutputForbidden) as caught:
             check_output(tmp_path / name)
         assert caught.value.hint
