@@ -12,7 +12,7 @@ that chose it.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -126,6 +126,23 @@ def decode(
     return np.concatenate([np.tile(assumed, (len(rest), 1)), rest], axis=1)
 
 
+_FROZEN, _REPEATED = "frozen", "repeated"
+_Node: TypeAlias = "str | tuple[_Node, _Node]"
+
+
+@lru_cache(maxsize=256)
+def _tree(frozen: bytes) -> _Node:
+    """What there is to decide about inputs, a byte each, 0 for those that carry information: none
+    of them, one bit that repeats, or what both halves say.
+    """
+    if 0 not in frozen:
+        return _FROZEN
+    if 0 not in frozen[:-1]:
+        return _REPEATED
+    half = len(frozen) // 2
+    return _tree(frozen[:half]), _tree(frozen[half:])
+
+
 class _ListDecoder:
     """Successive cancellation over all paths at once: arrays are (paths, …), recursion by subtree.
 
@@ -134,14 +151,14 @@ class _ListDecoder:
     """
 
     def __init__(self, frozen: NDArray[np.bool_], list_size: int) -> None:
-        self._frozen = frozen
+        self._tree = _tree(frozen.tobytes())
         self._list_size = list_size
         self._metric = np.zeros(1, np.float32)
         self._stack: list[tuple[NDArray[Any], NDArray[np.intp] | None]] = []
         self._forks: list[tuple[NDArray[np.intp], NDArray[np.uint8]]] = []
 
     def run(self, llr: NDArray[np.float32]) -> NDArray[np.uint8]:
-        self._subtree(llr[None], 0)
+        self._subtree(llr[None], self._tree)
         row = np.argsort(self._metric, kind="stable")
         decided = []
         for parent, bit in reversed(self._forks):
@@ -149,39 +166,43 @@ class _ListDecoder:
             row = parent[row]
         return np.stack(decided[::-1], 1)
 
-    def _subtree(self, llr: NDArray[np.float32], start: int) -> NDArray[np.uint8]:
-        """Decide inputs ``start … start + width``; returns their (paths, width) partial sums."""
-        width = llr.shape[1]
-        frozen = self._frozen[start : start + width]
-        if frozen.all():  # nothing to decide: every path pays for the signs that disagree with 0
-            self._metric = self._metric - np.minimum(llr, 0).sum(1)
-            return np.zeros((len(llr), width), np.uint8)
-        if frozen[:-1].all():  # one bit, repeated: step by step, the paths would pay the same
+    def _subtree(self, llr: NDArray[np.float32], node: _Node) -> NDArray[np.float32]:
+        """Decide the inputs of ``node``; returns their (paths, width) partial sums as signs."""
+        if node is _FROZEN:  # nothing to decide: every path pays for the signs that disagree with 0
+            self._metric = self._metric - np.add.reduce(np.minimum(llr, 0), 1)
+            return np.ones(llr.shape, np.float32)
+        if node is _REPEATED:  # one bit: step by step, the paths would pay the same
             return self._fork(llr)
-        half = width // 2
-        self._stack.append((llr, None))
+        assert isinstance(node, tuple)
+        half = llr.shape[1] // 2
         upper, lower = llr[:, :half], llr[:, half:]
-        check = np.minimum(np.abs(upper), np.abs(lower))
-        left = self._subtree(np.copysign(check, upper * lower), start)
+        check = np.copysign(np.minimum(np.abs(upper), np.abs(lower)), upper * lower)
+        if node[0] is _FROZEN:  # no fork, and all its signs are 1
+            self._metric = self._metric - np.add.reduce(np.minimum(check, 0), 1)
+            right = self._subtree(lower + upper, node[1])
+            return np.concatenate([right, right], 1)
+        self._stack.append((llr, None))
+        left = self._subtree(check, node[0])
         llr = self._pop()
         upper, lower = llr[:, :half], llr[:, half:]
         self._stack.append((left, None))
-        right = self._subtree(lower + upper * (1 - 2 * left.astype(np.float32)), start + half)
-        return np.concatenate([self._pop() ^ right, right], 1)
+        right = self._subtree(lower + upper * left, node[1])
+        return np.concatenate([self._pop() * right, right], 1)
 
     def _pop(self) -> NDArray[Any]:
         """What was put aside last, of the paths that are left."""
         held, rows = self._stack.pop()
         return held if rows is None else held[rows]
 
-    def _fork(self, llr: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def _fork(self, llr: NDArray[np.float32]) -> NDArray[np.float32]:
         """Try both values of an information bit on every path and keep the likeliest paths.
 
-        ``llr``: (paths, width), all of them of that bit. Returns it (paths, width).
+        ``llr``: (paths, width), all of them of that bit. Returns its sign (paths, width).
         """
         paths = len(llr)
-        against = np.minimum(llr, 0).sum(1)
-        metric = np.concatenate([self._metric - against, self._metric + (llr.sum(1) - against)])
+        against = np.add.reduce(np.minimum(llr, 0), 1)
+        agreeing = np.add.reduce(llr, 1) - against
+        metric = np.concatenate([self._metric - against, self._metric + agreeing])
         keep = np.arange(2 * paths)
         if 2 * paths > self._list_size:
             keep = np.argpartition(metric, self._list_size - 1)[: self._list_size]
@@ -192,4 +213,4 @@ class _ListDecoder:
         ]
         bit = (keep >= paths).astype(np.uint8)
         self._forks.append((parent, bit))
-        return np.repeat(bit[:, None], llr.shape[1], 1)
+        return np.repeat(1 - 2 * bit[:, None].astype(np.float32), llr.shape[1], 1)

@@ -11,8 +11,10 @@ best pair of steps and its g are the shape.
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import cv2
 import numpy as np
@@ -20,15 +22,19 @@ import numpy as np
 from provenance.watermark.bend import planar, straighten
 from provenance.watermark.repeats import ACROSS, FAR, NEAR, Parts
 from provenance.watermark.shake import steadied
-from provenance.watermark.sync import SIDE, Folds, clipped, laid, straightened
+from provenance.watermark.sync import SIDE, THREADS, Folds, clipped, laid, straightened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
     from provenance.watermark.bend import Bend
+    from provenance.watermark.shake import Steady
     from provenance.watermark.sync import Placement
+
+T = TypeVar("T")
 
 SLANTS = 2  # ways to take a keystone out that are followed, of each kind
 _AREA = (0.45, 4.0)  # of a tile, over that of one as marked, least and most
@@ -139,7 +145,8 @@ def _scores(parts: Parts, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) scores of (n, 6) shapes: lean, step to the right, step down."""
     lean, right, down = shapes[:, :2], shapes[:, 2:4], shapes[:, 4:]
     steps = (right, down, right + down, right - down)
-    heard = sum(parts.heard(step, lean) for step in steps) / np.sqrt(len(steps))
+    every = parts.heard(np.concatenate(steps), np.tile(lean, (len(steps), 1)))
+    heard = every.reshape(len(steps), -1).sum(0) / np.sqrt(len(steps))
     # Small shapes, and such without area, repeat in many a picture.
     area = np.abs(right[:, 0] * down[:, 1] - right[:, 1] * down[:, 0]) / SIDE**2
     low, high = _AREA
@@ -226,24 +233,45 @@ def slants(
     if size != (width, height):
         maps = [clipped(_shrunk(soft, size)) for soft in maps]
     larger = np.array([width, height]) / size
-    followed: list[NDArray[np.float64]] = []
-    for keystone in _supposed(small, maps):
-        if any(_alike(keystone.plane, seen, size) for seen in followed):
-            continue
-        followed.append(keystone.plane)
+
+    def followed(keystone: Keystone) -> tuple[Bend | None, Steady | None]:
         plane = keystone.plane @ np.diag([1 / SIDE, 1 / SIDE, 1.0])
         still = straighten(small, plane, SIDE)
         if still is not None and still.coherence < _COHERENT:
             still = None
         least = _COHERENT if still is None else _BETTER * still.coherence
         steady = steadied(maps, plane, least=least) if len(maps) > 1 else None
+        if still is None and steady is None:
+            still = planar(plane, (size[1], size[0]))  # as it is supposed
+        return still, steady
+
+    for still, steady in _ahead(followed, _unlike(_supposed(small, maps), size)):
         if steady is not None:
             slips = steady.slips * larger
             yield _slant(steady.bend, 2 * larger, clipped(finer(slips)), slips)
-        if still is None and steady is None:
-            still = planar(plane, (size[1], size[0]))  # as it is supposed
         if still is not None and still.plausible:
             yield _slant(still, 2 * larger, fine_map, np.zeros((len(maps), 2)))
+
+
+def _ahead(work: Callable[[Keystone], T], keystones: Iterable[Keystone]) -> Iterator[T]:
+    """``work`` of each, in their order, that of the next ones beside it."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        begun: deque[Future[T]] = deque()
+        for keystone in keystones:
+            begun.append(pool.submit(work, keystone))
+            if len(begun) > THREADS:
+                yield begun.popleft().result()
+        for done in begun:
+            yield done.result()
+
+
+def _unlike(keystones: Iterable[Keystone], size: tuple[int, int]) -> Iterator[Keystone]:
+    """Those of ``keystones`` that are unlike the ones before them."""
+    seen: list[NDArray[np.float64]] = []
+    for keystone in keystones:
+        if not any(_alike(keystone.plane, other, size) for other in seen):
+            seen.append(keystone.plane)
+            yield keystone
 
 
 def _supposed(

@@ -84,7 +84,9 @@ class Parts:
         for axis in (0, 1):
             moved = (steps[None, :, axis] - self.middles[:, axis, None] * along) * nearer
             # Beyond the reach nothing is heard: the margin is 0.
-            places.append(np.clip(np.rint(moved), -self.reach, self.reach).astype(np.int32))
+            np.maximum(moved, -self.reach, out=moved)
+            np.minimum(moved, self.reach, out=moved)
+            places.append(np.rint(moved, out=moved).astype(np.int32))
         side = 2 * self.reach + 1
         middle = self.reach * (side + 1)
         index = places[1] * side + places[0] + middle

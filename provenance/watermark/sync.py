@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 import cv2
@@ -145,17 +146,19 @@ def tiles(
     corner of the first tile. What lies outside the map is 0.
     """
     height, width = soft_map.shape
+    (a, b), (c, d) = matrix.tolist()
+    if not (b or c) and min(a, d) > 0:
+        columns, rows = (ceil(side / SIDE - 1e-6) for side in (width / a, height / d))
+        sheet = np.zeros((rows * SIDE, columns * SIDE), np.float32)
+        # Told the factors and no size, this rounds nothing, and takes half as long.
+        resized = cv2.resize(soft_map, None, fx=1 / a, fy=1 / d)
+        resized = resized[: rows * SIDE, : columns * SIDE]
+        sheet[: resized.shape[0], : resized.shape[1]] = resized
+        return sheet.reshape(rows, SIDE, columns, SIDE), np.zeros(2)
     corners = np.array([[0, 0], [width, 0], [0, height], [width, height]])
     reached = corners @ np.linalg.inv(matrix).T / SIDE
     low = np.floor(reached.min(0) + 1e-6) * SIDE
     columns, rows = (np.ceil(reached.max(0) - 1e-6) - low / SIDE).astype(int).tolist()
-    if not (matrix[0, 1] or matrix[1, 0]) and matrix.diagonal().min() > 0:
-        sheet = np.zeros((rows * SIDE, columns * SIDE), np.float32)
-        # Told the factors and no size, this rounds nothing, and takes half as long.
-        resized = cv2.resize(soft_map, None, fx=1 / matrix[0, 0], fy=1 / matrix[1, 1])
-        resized = resized[: rows * SIDE, : columns * SIDE]
-        sheet[: resized.shape[0], : resized.shape[1]] = resized
-        return sheet.reshape(rows, SIDE, columns, SIDE), low
     origin = matrix @ (low + 0.5) - 0.5
     sheet = cv2.warpAffine(
         soft_map,
@@ -295,20 +298,26 @@ class PilotSearch:
                 vertex(plane[row], column, periodic=True),
             )
             flipped, turns = orientations[which]
-            placement = replace(
-                shape, flipped=flipped, quarter_turns=turns, score=float(scores[which])
+            row_s, column_s = turned(peak, flipped=flipped, turns=turns)
+            shift = (row_s % SIDE, column_s % SIDE)
+            score = float(scores[which])
+            found.append(
+                replace(shape, flipped=flipped, quarter_turns=turns, shift=shift, score=score)
             )
-            row_s, column_s = upright(peak, placement)
-            found.append(replace(placement, shift=(row_s % SIDE, column_s % SIDE)))
         return found
 
 
 def upright(point: tuple[float, float], placement: Placement) -> tuple[float, float]:
     """(row, column) of ``point`` after the mirroring and turns of ``placement`` about (0, 0)."""
+    return turned(point, flipped=placement.flipped, turns=placement.quarter_turns)
+
+
+def turned(point: tuple[float, float], *, flipped: bool, turns: int) -> tuple[float, float]:
+    """(row, column) of ``point``, mirrored first and then turned about (0, 0)."""
     row, column = point
-    if placement.flipped:
+    if flipped:
         column = -column
-    for _ in range(placement.quarter_turns):
+    for _ in range(turns):
         row, column = -column, row
     return row, column
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,6 +15,9 @@ def vertex(line: NDArray[Any], index: int, *, periodic: bool = False) -> float:
     """
     if not periodic and not 0 < index < len(line) - 1:
         return float(index)
-    left, top, right = (float(line[i % len(line)]) for i in (index - 1, index, index + 1))
+    size = len(line)
+    left, top, right = float(line[index - 1]), float(line[index]), float(line[(index + 1) % size])
     curvature = left - 2 * top + right
-    return index + (float(np.clip(0.5 * (left - right) / curvature, -0.5, 0.5)) if curvature else 0)
+    if not curvature:
+        return float(index)
+    return index + min(max(0.5 * (left - right) / curvature, -0.5), 0.5)
