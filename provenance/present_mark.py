@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from provenance.errors import AlreadyMarked, UnknownModel
@@ -12,16 +13,18 @@ from provenance.video import open_media
 from provenance.watermark import ClipDetector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from provenance.fingerprint import PrintTaker
     from provenance.keys import Identity
     from provenance.payload import Payload
+    from provenance.video import MediaReader, Picture
     from provenance.watermark import Detection
 
 LOOK_S = 1.5
 """How much of a file is searched to know whether it is marked."""
+_MOST_KEPT = 96 << 20  # bytes of luma: 1.5 s of 1080p at 30 frames a second
 
 
 def look(
@@ -38,18 +41,10 @@ def look(
     Turned and bent pictures are not searched: another tile does not disturb a mark that lies
     askew. ``alive`` is called for every frame. ``taker`` sees the pictures that are looked at.
     """
-    keys = dict.fromkeys((identity.carrier_key, *carrier_keys(identity.directory)))
     with open_media(path) as media:
-        video, start = media.info.video, media.info.start
-        detector = ClipDetector(
-            keys=list(keys),
-            width=video.width,
-            height=video.height,
-            fast=fast,
-            reach="straight",
-        )
+        detector = _detector(media, identity, fast=fast)
         for picture in media.pictures():
-            time_s = float(picture.time - start)
+            time_s = float(picture.time - media.info.start)
             if detector.decided or (most_s is not None and time_s >= most_s):
                 break
             alive()
@@ -57,6 +52,47 @@ def look(
                 taker.see(picture.luma, time_s, bits=picture.bits)
             detector.add(picture.luma, time_s=time_s, bits=picture.bits)
         return detector.finish()
+
+
+def look_ahead(
+    media: MediaReader, identity: Identity, *, alive: Callable[[], None]
+) -> tuple[Detection, Iterator[Picture]]:
+    """As :func:`look` at the first 1.5 s; also all pictures of ``media``, of which those that were
+    looked at are not decoded again, where they are not too large to be kept.
+    """
+    detector, pictures = _detector(media, identity, fast=True), media.pictures()
+    seen: deque[Picture] = deque()
+    room = _MOST_KEPT
+    for picture in pictures:
+        room -= picture.luma.nbytes
+        if room >= 0:
+            seen.append(picture)
+        time_s = float(picture.time - media.info.start)
+        if detector.decided or time_s >= LOOK_S:
+            break
+        alive()
+        detector.add(picture.luma, time_s=time_s, bits=picture.bits)
+    if room < 0:
+        seen.clear()
+        pictures = media.pictures()
+    return detector.finish(), _one_by_one(seen, pictures)
+
+
+def _one_by_one(seen: deque[Picture], rest: Iterator[Picture]) -> Iterator[Picture]:
+    while seen:
+        yield seen.popleft()
+    yield from rest
+
+
+def _detector(media: MediaReader, identity: Identity, *, fast: bool) -> ClipDetector:
+    keys = dict.fromkeys((identity.carrier_key, *carrier_keys(identity.directory)))
+    return ClipDetector(
+        keys=list(keys),
+        width=media.info.video.width,
+        height=media.info.video.height,
+        fast=fast,
+        reach="straight",
+    )
 
 
 def statement_of(payload: Payload) -> Statement:

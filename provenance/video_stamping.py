@@ -14,10 +14,10 @@ from provenance.audio_watermark import LOWEST_RATE, SoundMarker
 from provenance.errors import AlreadyMarked, InputError, OptionError
 from provenance.fingerprint import PrintTaker
 from provenance.present_mark import (
-    LOOK_S,
     check_same_statement,
     check_throughout,
     look,
+    look_ahead,
     statement_of,
 )
 from provenance.present_sound import bare_tracks, keys_of
@@ -38,14 +38,14 @@ from provenance.video import OUTPUT_SUFFIXES, MediaWriter, exchange_sound, open_
 from provenance.watermark import ClipMarker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from provenance.clip import AudioSpec
     from provenance.keys import CarrierKey
     from provenance.payload import Payload
     from provenance.sealing import Sealing
     from provenance.stamped import Stamping
-    from provenance.video import EncodeSettings, MediaReader
+    from provenance.video import EncodeSettings, MediaReader, Picture
 
 _ADDED_SHIFT = (11, 17)  # cells: a second tile on the first would cancel both
 
@@ -82,7 +82,7 @@ def stamp_video(path: Path, target: Path, how: Stamping, asked: PictureStamping)
         # A date, a size or a strength that cannot be is refused before the input is searched.
         new_marker(payload=statement.payload(content_id=0))
         with clock.timed("look"):
-            present = look(path, identity, most_s=LOOK_S, alive=alive)
+            present, pictures = look_ahead(media, identity, alive=alive)
         if present.detected and how.if_marked == "refuse":
             raise AlreadyMarked(
                 f"{path} carries a mark already",
@@ -109,7 +109,7 @@ def stamp_video(path: Path, target: Path, how: Stamping, asked: PictureStamping)
             else:
                 shift = _ADDED_SHIFT if present.detected else (0, 0)
                 marker = new_marker(payload=sealing.payload, shift=shift)
-                carried = _mark(media, marker, sealing, how, asked, taker)
+                carried = _mark(media, pictures, marker, sealing, how, asked, taker)
             if not taker.heard and media.info.audio is not None:
                 _hear(sealing.unsigned, taker)
         with clock.timed("read_back"):
@@ -165,6 +165,7 @@ def _keep(
 
 def _mark(
     media: MediaReader,
+    pictures: Iterator[Picture],
     marker: ClipMarker,
     sealing: Sealing,
     how: Stamping,
@@ -194,7 +195,7 @@ def _mark(
                 else aigc_metadata(payload, asked.aigc_producer),
             )
         )
-        for picture in media.pictures():
+        for picture in pictures:
             last_s = float(picture.time - info.start)
             marked = marker.mark(picture.luma, time_s=last_s, bits=picture.bits)
             quality.add(picture.luma, marked, bits=picture.bits)
