@@ -7,11 +7,11 @@ from datetime import date
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from benchmarks.drawn import natural_luma, write_luma
 from provenance.keys import CarrierKey
 from provenance.payload import Payload
 from provenance.video import EncodeSettings, MediaWriter, open_media
 from provenance.watermark import ClipDetector, ClipMarker
-from tests.drawn import natural_luma, write_luma
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

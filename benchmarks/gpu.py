@@ -14,12 +14,12 @@ import click
 import numpy as np
 import torch
 
+from benchmarks.drawn import natural_luma
 from benchmarks.footage import KEY, PAYLOAD
 from benchmarks.tables import markdown
 from provenance.programs import run_program
 from provenance.watermark import ClipMarker
 from provenance.watermark.torch_marker import TorchClipMarker
-from tests.drawn import natural_luma
 
 _DISTINCT = 12  # frames drawn; a clip repeats them
 _COMPARED = 12

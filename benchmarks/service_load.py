@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchmarks.drawn import natural_luma, write_luma
 from benchmarks.footage import PAYLOAD
 from benchmarks.service_chaos import free_port
 from benchmarks.service_clients import Senders, send_all
@@ -39,7 +40,6 @@ from benchmarks.turns import Side, take_turns
 from provenance.keys import DEFAULT_CARRIER_KEY
 from provenance.programs import run_program
 from provenance.watermark import ClipMarker
-from tests.drawn import natural_luma, write_luma
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

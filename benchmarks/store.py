@@ -212,7 +212,7 @@ def main(
     if postgres:
         rows.append(_measure("Postgres", postgres, *how))
     if own_postgres:
-        from tests.postgres import running_postgres
+        from benchmarks.postgres import running_postgres
 
         with tempfile.TemporaryDirectory() as folder, running_postgres(Path(folder)) as server:
             rows.append(_measure("Postgres", server.new_database(), *how))

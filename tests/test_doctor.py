@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.postgres import running_postgres
 from provenance.doctor import LEAST_FREE_BYTES, Places, examine, main
 from provenance.keys import create_development_identity
 from provenance.store import open_store
-from tests.postgres import running_postgres
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
+from benchmarks.postgres import running_postgres
 from service.accounts import SCOPES, Quota
 from service.app import create_app
 from service.database import open_database
@@ -15,7 +16,6 @@ from service.jobs import open_queue
 from service.services import open_services
 from service.settings import Bounds, ScanSettings, Settings
 from tests.drawn import draw_clip
-from tests.postgres import running_postgres
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.postgres import running_postgres
 from provenance.store import open_managed_store
-from tests.postgres import running_postgres
 
 
 @pytest.fixture(scope="session")

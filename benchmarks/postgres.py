@@ -1,4 +1,4 @@
-"""A real Postgres for tests: a cluster of its own on loopback, in a temporary folder.
+"""A real Postgres for tests and benchmarks: a cluster of its own on loopback, in a new folder.
 
 ::
 
@@ -77,7 +77,7 @@ def running_postgres(folder: Path) -> Iterator[Postgres]:
         port = _free_port()
         options = [f"-c{setting}" for setting in _QUICK]
         with (Path(home) / "log").open("wb") as log:
-            server = subprocess.Popen(
+            server = subprocess.Popen(  # noqa: S603 our own command line
                 [
                     *prefix,
                     str(programs / "postgres"),
@@ -121,7 +121,7 @@ def _other_user() -> tuple[Sequence[str], pwd.struct_passwd]:
 
 
 def _run(command: Sequence[object]) -> None:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 our own command line
         [str(part) for part in command], capture_output=True, text=True, check=False, cwd="/"
     )
     if done.returncode:
