@@ -8,6 +8,7 @@ what second of the original each of them shows.
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,6 +39,7 @@ from provenance.watermark.timeline import Heard, heard, segments
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -106,6 +108,7 @@ class ClipDetector:
         self._regions = RegionSearch() if regions else None
         self._hand: Hand | None = None
         self._next_look_s = _FIRST_LOOK_S
+        self._presence: Future[tuple[float, int]] | None = None
 
     @property
     def decided(self) -> bool:
@@ -195,11 +198,16 @@ class ClipDetector:
         """``searched``, and whether a mark is there though nothing can be read."""
         if self._fast or not searched.frames_used:
             return searched
-        tiles = [search.tile for search in self._searches]
-        p, index = presence(self._evidence, tiles, short_side=min(self._size))
+        p, index = self._p_and_tile() if self._presence is None else self._presence.result()
         if p >= PRESENT_P:
             return replace(searched, presence_p=p)
-        return replace(searched, detected=True, key=tiles[index].key, presence_p=p)
+        key = self._searches[index].tile.key
+        return replace(searched, detected=True, key=key, presence_p=p)
+
+    def _p_and_tile(self) -> tuple[float, int]:
+        """The chance that no mark is there, by the tile that says most, and which one that is."""
+        tiles = [search.tile for search in self._searches]
+        return presence(self._evidence, tiles, short_side=min(self._size))
 
     @staticmethod
     def _pattern(found: _Found) -> NDArray[np.float32]:
@@ -283,7 +291,12 @@ class ClipDetector:
                     self._evidence.move_back(slips)
                     self._found = _Found(search, payload, FINE, placement)
                     return
-        small = Insets(fine)
+        with ThreadPoolExecutor(1) as beside:
+            # Most files carry no mark: what is asked last is worked out beside the small pictures.
+            self._presence = beside.submit(self._p_and_tile)
+            self._look_small(Insets(fine))
+
+    def _look_small(self, small: Insets) -> None:
         for search in self._searches:
             found = search.look_small(small)
             if found is not None:
