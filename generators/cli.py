@@ -131,7 +131,7 @@ def deliver(
     identity in ``keys``; ``say`` gets what users have to know.
     """
     from generators.base import Watch
-    from generators.generation import write
+    from generators.generation import begun, written
     from provenance.interrupts import noted_interrupts
     from provenance.keys import default_keys_directory, ensure_identity, new_identity_notice
     from provenance.store import default_store_path, open_store
@@ -156,20 +156,14 @@ def deliver(
     identity, made = ensure_identity(directory, now=datetime.now(UTC))
     if made:
         say(new_identity_notice(directory))
-    with (
-        noted_interrupts() as check_interrupt,
-        open_store(store or default_store_path(os.environ)) as opened,
-    ):
-        progress = _progress(check_interrupt, time.monotonic, quiet=quiet)
-        return write(
-            generator,
-            request,
-            output,
-            identity=identity,
-            store=opened,
-            stream=stream,
-            watch=Watch(report=progress),
-        )
+    with noted_interrupts() as check_interrupt:
+        watch = Watch(report=_progress(check_interrupt, time.monotonic, quiet=quiet))
+        # Of a stream the first pictures are made while the store is opened.
+        with (
+            begun(generator, request, watch=watch, ahead=stream is not None) as making,
+            open_store(store or default_store_path(os.environ)) as opened,
+        ):
+            return written(making, output, identity=identity, store=opened, stream=stream)
 
 
 def _facts(generated: Generated, seed: int) -> dict[str, Any]:

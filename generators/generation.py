@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from generators.base import Generator, GuideImage
     from generators.helios import HeliosGenerator
-    from provenance.clip import Chunk
+    from provenance.clip import AudioSpec, Chunk, VideoSpec
     from provenance.keys import Identity
     from provenance.store import Store
     from provenance.video import EncodeSettings
@@ -195,32 +195,76 @@ def write(
     ``stream`` gets it while it is made, see :class:`~provenance.ProvenanceWriter`; then the next
     chunk is made in a thread of its own, where ``watch`` is told, too.
     """
+    with begun(generator, request, watch=watch, ahead=stream is not None) as making:
+        return written(
+            making, output, identity=identity, store=store, settings=settings, stream=stream
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """A clip that is being made, and where time goes."""
+
+    generator: Generator
+    request: Request
+    watch: Watch
+    video: VideoSpec
+    audio: AudioSpec | None
+    chunks: Iterator[Chunk]
+    timings: dict[str, float]
+
+
+@contextmanager
+def begun(generator: Generator, request: Request, *, watch: Watch, ahead: bool) -> Iterator[Making]:
+    """``request``, for :func:`written`; ``ahead``: made by a thread of its own from now on."""
     video, audio = generator.specs(request)
     timings = {"generating": 0.0, "marking and encoding": 0.0}
     made = _timed(generator.generate(request, watch), timings)
-    with closing(made) if stream is None else made_ahead(made) as chunks:
-        # Imported here: of a stream the first pictures are being made meanwhile.
-        from provenance.writer import ProvenanceWriter
-
-        writer = ProvenanceWriter(
-            output,
-            video,
-            identity,
-            model=generator.model,
-            prompt=request.text,
+    with made_ahead(made) if ahead else closing(made) as chunks:
+        yield Making(
+            generator=generator,
+            request=request,
+            watch=watch,
+            video=video,
             audio=audio,
-            store=store,
-            settings=settings or _settings_for(output),
-            stream=stream,
+            chunks=chunks,
+            timings=timings,
         )
-        with writer:
-            for chunk in chunks:
-                before = time.monotonic()
-                writer.write(chunk.frames, audio=chunk.audio)
-                timings["marking and encoding"] += time.monotonic() - before
+
+
+def written(
+    making: Making,
+    output: Path,
+    *,
+    identity: Identity | None = None,
+    store: Store | None = None,
+    settings: EncodeSettings | None = None,
+    stream: ByteSink | None = None,
+) -> Generated:
+    """What is being made, in ``output``: as :func:`write` says."""
+    # Imported here: of a stream the first pictures are being made meanwhile.
+    from provenance.writer import ProvenanceWriter
+
+    generator, request, timings = making.generator, making.request, making.timings
+    writer = ProvenanceWriter(
+        output,
+        making.video,
+        identity,
+        model=generator.model,
+        prompt=request.text,
+        audio=making.audio,
+        store=store,
+        settings=settings or _settings_for(output),
+        stream=stream,
+    )
+    with writer:
+        for chunk in making.chunks:
             before = time.monotonic()
+            writer.write(chunk.frames, audio=chunk.audio)
+            timings["marking and encoding"] += time.monotonic() - before
+        before = time.monotonic()
     timings["signing"] = time.monotonic() - before
-    watch.report("done", 1.0)
+    making.watch.report("done", 1.0)
     return Generated(
         path=output,
         model=generator.model,
