@@ -27,7 +27,7 @@ from provenance.keys import CarrierKey
 from provenance.payload import Payload, pack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,7 +41,7 @@ _CODECS = {"aac": (20, 64), "opus": (12, 32), "mp3": (40, 96)}  # kbit/s
 _NATURAL = 0.5  # share of the sounds that come from files, where there are any
 _NEAR_NOISE = 0.6  # share of the white noises that are as loud as most speech can bear
 _KINDS = {"spoken": 0.45, "voice": 0.05, "tune": 0.17, "noises": 0.12, "solo": 0.21}
-ATTACKS = {
+_ATTACKS = {
     "white": 0.36,
     "pink": 0.06,
     "room": 0.25,
@@ -53,16 +53,6 @@ ATTACKS = {
     "pitch": 0.02,
     "tempo": 0.02,
     "nothing": 0.03,
-}
-"""How often each attack is made."""
-MORE_TELEPHONE = {
-    **ATTACKS,
-    "pink": 0.04,
-    "room": 0.19,
-    "aac": 0.09,
-    "telephone": 0.17,
-    "speed": 0.02,
-    "nothing": 0.02,
 }
 
 
@@ -76,9 +66,7 @@ class Example(NamedTuple):
     late_s: float
 
 
-def examples(
-    files: Sequence[Sound], rng: np.random.Generator, mix: Mapping[str, float] = ATTACKS
-) -> Iterator[Example]:
+def examples(files: Sequence[Sound], rng: np.random.Generator) -> Iterator[Example]:
     """Without end: six attacks on each of what is spoken or drawn; of ``files``, every second."""
     while True:
         sound = _recorded(_source(files, rng), rng)
@@ -94,7 +82,7 @@ def examples(
         slots = range(int(SECONDS / TILE_S) + 1)
         signs = np.concatenate([tile.pattern(bits, slot) for slot in slots], axis=1)
         for _ in range(ATTACKS_EACH):
-            transform, stretch = _attack(rng, mix)
+            transform, stretch = _attack(rng)
             changed = samples if transform is None else attacked(marked, transform)
             mono = changed.mean(1, dtype=np.float32)
             first = int(rng.integers(0, round(COLUMN_S * sound.rate * stretch.time)))
@@ -179,13 +167,13 @@ def _recorded(sound: Sound, rng: np.random.Generator) -> Sound:
     return Sound(name=sound.name, samples=samples[:, None].astype(np.float32), rate=sound.rate)
 
 
-def _attack(rng: np.random.Generator, mix: Mapping[str, float]) -> tuple[Transform | None, Stretch]:
+def _attack(rng: np.random.Generator) -> tuple[Transform | None, Stretch]:
     """What is done to marked sound, mostly noise and rooms, and how it lies then."""
 
     def between(low: float, high: float) -> float:
         return float(rng.uniform(low, high))
 
-    kind = str(rng.choice(list(mix), p=list(mix.values())))
+    kind = str(rng.choice(list(_ATTACKS), p=list(_ATTACKS.values())))
     if kind in ("white", "pink"):
         near = kind == "white" and rng.random() < _NEAR_NOISE
         snr_db = between(7, 13) if near else between(6, 22)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -21,34 +21,23 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.audio import load
-from benchmarks.listener_examples import ATTACKS, MORE_TELEPHONE, SECONDS, SPOTS, examples
+from benchmarks.listener_examples import SECONDS, SPOTS, examples
 from provenance.audio_watermark.bands import FEATURES, HALVES
 from provenance.audio_watermark.softmap import GRAIN, SPOT_S
 from provenance.programs import run_program
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from benchmarks.listener_examples import Example
 
 CHANNELS, LAYERS = 24, 4
-LEAST_RATE, WARM_UP = 1e-5, 40
+EXAMPLES, STEPS = 1500, 4400
+RATE, LEAST_RATE, WARM_UP = 3e-3, 1e-5, 40
 BATCH, PART = 8, 180  # spots of an example that a step sees
 _HELD_BACK = 40
 _TOLD = 250  # steps from one line of the log to the next
 _LEAST_INFORMATION = 0.01  # nats a cell
-
-
-class Round(NamedTuple):
-    """So many ``examples``, attacked as often as ``mix`` says, and ``steps`` from ``rate`` on."""
-
-    examples: int
-    steps: int
-    rate: float
-    mix: Mapping[str, float]
-
-
-ROUNDS = (Round(1500, 4400, 3e-3, ATTACKS), Round(600, 1500, 1.5e-3, MORE_TELEPHONE))
 
 
 class Network(nn.Module):
@@ -108,22 +97,16 @@ def loss_of(cells: Tensor, signs: Tensor, whole: Tensor) -> Tensor:
     return (each * weight).sum() / weight.sum()
 
 
-def created(seed: int) -> Network:
-    """A network that has learned nothing."""
+def train(learned: Sequence[Example], *, steps: int, seed: int) -> Network:
+    """A network trained for ``steps`` from nothing."""
     torch.manual_seed(seed)
-    return Network().to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-
-def train(
-    network: Network, learned: Sequence[Example], *, steps: int, rate: float, seed: int
-) -> None:
-    """``steps`` more of ``network``, from ``rate`` down to nearly nothing."""
     rng = np.random.default_rng(seed)
-    optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=1e-4)
+    network = Network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-4)
     for step in range(steps):
         fall = 0.5 + 0.5 * math.cos(math.pi * step / steps)
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, step / WARM_UP) * fall + LEAST_RATE
+            group["lr"] = RATE * min(1, step / WARM_UP) * fall + LEAST_RATE
         chosen = [learned[index] for index in rng.integers(0, len(learned), BATCH)]
         features, signs, late_s = batch_of(chosen, rng)
         spots = network(features.contiguous(memory_format=torch.channels_last))
@@ -135,6 +118,7 @@ def train(
         optimiser.step()
         if (step + 1) % _TOLD == 0:
             click.echo(f"step {step + 1}: {float(loss.detach()):.4f} nats a cell", err=True)
+    return network
 
 
 def batch_of(chosen: Sequence[Example], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -182,7 +166,12 @@ def _against(spots: Tensor, signs: Tensor, late_s: Tensor) -> tuple[Tensor, Tens
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--share", default=1.0, type=click.FloatRange(0, 1, min_open=True), help="Of it all.")
+@click.option(
+    "--share",
+    default=1.0,
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Of it all: for a trial.",
+)
 @click.option("--seed", default=1)
 def main(files: tuple[Path, ...], out: Path, share: float, seed: int) -> None:
     """Learn from speech of espeak-ng and from drawn sound; half of the examples from FILES, if any.
@@ -192,19 +181,15 @@ def main(files: tuple[Path, ...], out: Path, share: float, seed: int) -> None:
     torch.set_num_threads(1)
     out.parent.mkdir(parents=True, exist_ok=True)
     sounds = [load(file, 3 * SECONDS) for file in files]
-    network = created(seed)
-    for number, part in enumerate(ROUNDS):
-        rng = np.random.default_rng(seed + number)
-        count = max(4, round(share * part.examples))
-        drawn = list(islice(examples(sounds, rng, part.mix), count))
-        held, learned = drawn[: min(_HELD_BACK, count // 4)], drawn[min(_HELD_BACK, count // 4) :]
-        click.echo(f"{len(drawn)} examples", err=True)
-        steps = max(1, round(share * part.steps))
-        train(network, learned, steps=steps, rate=part.rate, seed=seed + number)
-        click.echo(f"{gain(network, held):.2f} times the whitened map, held back")
-    part_of_it = out.with_name(out.name + ".part")
-    save_file({name: t.contiguous() for name, t in network.state_dict().items()}, part_of_it)
-    part_of_it.replace(out)
+    count, steps = max(4, round(share * EXAMPLES)), max(1, round(share * STEPS))
+    drawn = list(islice(examples(sounds, np.random.default_rng(seed)), count))
+    held, learned = drawn[: min(_HELD_BACK, count // 4)], drawn[min(_HELD_BACK, count // 4) :]
+    click.echo(f"{len(drawn)} examples", err=True)
+    network = train(learned, steps=steps, seed=seed)
+    part = out.with_name(out.name + ".part")
+    save_file({name: t.contiguous() for name, t in network.state_dict().items()}, part)
+    part.replace(out)
+    click.echo(f"{gain(network, held):.2f} times the whitened map, held back")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from benchmarks.audio import Sound
 from benchmarks.listener_examples import SPOTS, examples
-from benchmarks.listener_training import cells_of, created, gain, loss_of, main, strength, train
+from benchmarks.listener_training import cells_of, gain, loss_of, main, strength, train
 from benchmarks.spoken import spoken
 from provenance.audio_watermark.bands import FEATURES, HALVES
 from provenance.audio_watermark.listener import assembled
@@ -52,10 +52,9 @@ def test_an_example_carries_its_signs_and_steps_are_learned_from_it():
         assert example.features.shape == (FEATURES, HALVES, SPOTS)
         assert set(np.unique(example.signs)) == {-1, 1}
         assert 0 <= example.late_s < 0.041
-    network = created(0)
-    before = [weights.clone() for weights in network.parameters()]
-    train(network, drawn, steps=2, rate=1e-3, seed=0)
-    assert all(not torch.equal(*pair) for pair in zip(before, network.parameters(), strict=True))
+    network, before = (train(drawn, steps=steps, seed=0) for steps in (2, 0))
+    pairs = zip(before.parameters(), network.parameters(), strict=True)
+    assert all(not torch.equal(*pair) for pair in pairs)
     assert 0.2 < gain(network, drawn) < 3
 
 
