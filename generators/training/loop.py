@@ -31,7 +31,16 @@ SAVE_EVERY_S = 150.0
 ModelT = TypeVar("ModelT", bound=nn.Module)
 
 
-class Schedule(Protocol):
+class Pace(Protocol):
+    """How fast a plan learns, and for how much of its time ever less so."""
+
+    @property
+    def rate(self) -> float: ...
+    @property
+    def decay(self) -> float: ...
+
+
+class Schedule(Pace, Protocol):
     """What the loop has to know of the plan of a program; times in seconds."""
 
     @property
@@ -44,10 +53,6 @@ class Schedule(Protocol):
     def steps(self) -> int | None: ...
     @property
     def seed(self) -> int: ...
-    @property
-    def rate(self) -> float: ...
-    @property
-    def decay(self) -> float: ...
     @property
     def render(self) -> int: ...
     @property
@@ -90,7 +95,7 @@ def begin(model: ModelT, rate: float, device: torch.device) -> Run[ModelT]:
     return Run(model=model, average=average, optimizer=optimizer, skipped=skipped)
 
 
-def rate_at(step: int, share: float, plan: Schedule) -> float:
+def rate_at(step: int, share: float, plan: Pace) -> float:
     """The learning rate: a short rise, level, and a fall to 1/20 over the last ``decay`` of the
     time, in which most of the loss goes (Hu et al. 2024, MiniCPM, arXiv:2404.06395).
     """

@@ -1,0 +1,341 @@
+"""``python -m generators.training.student_matching``: make a tuned streaming transformer sharp.
+
+It starts from what :mod:`generators.training.student` exported, and is judged by the joint
+transformer (:mod:`generators.training.matching`) on streams of its own. One process a GPU, no
+scenes are rendered; a run lasts ``--seconds``, and ``--resume`` goes on from an earlier one::
+
+    torchrun --nproc-per-node 2 -m generators.training.student_matching --student s.safetensors \
+        --teacher dit.safetensors --out m1
+
+In ``--out``: the weights to ship (``dit.safetensors``), the states of student and follower,
+samples, a log. The last line on stdout is JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import random
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from generators.causal_dit import CausalDiT
+from generators.dit import DiT
+from generators.latents import PATCH, latents_of
+from generators.presets import PRESETS, STREAMING, preset, streaming_preset
+from generators.quantised import load_packed
+from generators.training.loop import Run, begin, rate_at, update
+from generators.training.matching import (
+    MatchingLosses,
+    as_judged,
+    follower_loss,
+    matching_losses,
+    student_says,
+)
+from generators.training.own_streams import Passage, drawn_captions, passages
+from generators.training.pool import Format
+from generators.training.scene_source import load_codecs
+from generators.training.sheet import write_sheet
+from generators.training.state import load_state, save_state
+from generators.training.world import World
+from provenance.programs import run_program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+FORMATS = (
+    (Format(), 0.6),
+    (Format(rate=30), 0.2),
+    (Format(width=112, height=192), 0.1),
+    (Format(width=144, height=144), 0.1),
+)
+_SYNC_EVERY, _LOG_EVERY, _SAVE_EVERY_S = 10, 100, 150.0
+_SHOWN = 6  # clips on the sheet, and frames of each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the command line says. Times in seconds; ``batch`` and ``rolled`` in clips, for each
+    process: of a step, and of a passage of streams. ``lasting``: the share of passages from long
+    streams, of ``longest`` passages at most. ``follows``: steps of the follower for each of the
+    student, of which the first ``warm`` are its alone.
+    """
+
+    out: Path
+    seconds: float
+    preset: str = "helios-1.0-small"
+    teacher_preset: str = "ltx-2.3-small"
+    batch: int = 48
+    rolled: int = 96
+    rate: float = 1e-4
+    follower_rate: float = 2e-4
+    decay: float = 0.0
+    tail_s: float = 20.0
+    seed: int = 0
+    steps: int | None = None
+    looks: int = 2
+    guidance: float = 3.0
+    follows: int = 3
+    warm: int = 100
+    lasting: float = 0.4
+    longest: int = 18
+
+
+@dataclass(slots=True)
+class Players:
+    """Who takes part: the student, what rolls its streams, and both judges."""
+
+    student: Run[CausalDiT]
+    roller: CausalDiT  # the student's weights, as it is used
+    follower: Run[DiT]
+    teacher: DiT
+
+    def refresh(self) -> None:
+        """Roll the student as it is now."""
+        with torch.no_grad():
+            torch._foreach_copy_(
+                list(self.roller.parameters()), list(self.student.model.parameters())
+            )
+
+
+def gather(plan: Plan, world: World, student: CausalDiT, teacher: DiT) -> Players:
+    """The follower begins as the teacher does."""
+    follower = copy.deepcopy(teacher)
+    run = begin(student, plan.rate, world.device)
+    roller = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
+    if world.device.type == "cuda":
+        roller = roller.bfloat16()
+    return Players(
+        student=run,
+        roller=roller,
+        follower=begin(follower, plan.follower_rate, world.device),
+        teacher=teacher.to(world.device).eval().requires_grad_(requires_grad=False),
+    )
+
+
+def rolling(plan: Plan, world: World, players: Players) -> Iterator[Passage]:
+    """Passages of short and of long streams, by their shares, in all formats; the same kinds in all
+    processes after the same steps.
+    """
+    shared = np.random.default_rng([plan.seed, players.student.step])
+    own = random.Random(plan.seed * 1000 + world.rank + players.student.step)  # noqa: S311
+    chances = np.array([share for _, share in FORMATS])
+    size = players.roller.config.text.max_bytes
+
+    def streams(layout: Format, turns: int) -> Iterator[Passage]:
+        return passages(
+            players.roller,
+            layout,
+            lambda: drawn_captions(plan.rolled, size, own).to(world.device),
+            turns=lambda: 1 if turns == 1 else int(shared.integers(2, turns + 1)),
+            looks=plan.looks,
+            read=players.roller.read,
+            generator=world.generator,
+        )
+
+    kinds = {
+        turns: [streams(layout, turns) for layout, _ in FORMATS] for turns in (1, plan.longest)
+    }
+    while True:
+        turns = plan.longest if shared.random() < plan.lasting else 1
+        which = int(shared.choice(len(FORMATS), p=chances / chances.sum()))
+        players.refresh()
+        passage = next(kinds[turns][which])
+        for row in range(0, plan.rolled - plan.batch + 1, plan.batch):
+            yield passage.part(slice(row, row + plan.batch))
+
+
+def advance(
+    players: Players,
+    passage: Passage,
+    plan: Plan,
+    world: World,
+    rates: tuple[float, float],
+    at: int,
+) -> MatchingLosses:
+    """One step of the student, after look number ``at``, and those of the follower."""
+    student, follower, noise = players.student, players.follower, world.generator
+    learns = follower.step >= plan.warm
+    parts = student.model.config.video.parts
+    nothing = torch.zeros((), device=world.device)
+    looks = moves = nothing
+    with world.autocast(), torch.set_grad_enabled(learns):
+        made = student_says(student.model, passage, noise, looks=plan.looks, at=at)
+    if learns:
+        with world.autocast():
+            looks, moves = matching_losses(
+                as_judged(made, passage, parts, noise),
+                passage.raw,
+                players.teacher,
+                follower.model,
+                noise,
+                layout=passage.layout,
+                guidance=plan.guidance,
+            )
+        update(student, looks + moves, world, rates[0])
+    made = made.detach()
+    foreseen = nothing
+    for _ in range(plan.follows):
+        with world.autocast():
+            foreseen = follower_loss(
+                as_judged(made, passage, parts, noise),
+                passage.raw,
+                follower.model,
+                noise,
+                layout=passage.layout,
+            )
+        update(follower, foreseen, world, rates[1])
+    return MatchingLosses(looks.detach(), moves.detach(), foreseen.detach())
+
+
+def work(
+    plan: Plan, world: World, student: CausalDiT, teacher: DiT, resume: Path | None = None
+) -> dict[str, Any]:
+    """A whole run; returns its figures."""
+    started = time.monotonic()
+    players = gather(plan, world, student, teacher)
+    run, follower = players.student, players.follower
+    if resume is not None:
+        run.step = load_state(resume, run.model, run.average, run.optimizer)
+        follower.step = load_state(
+            resume / "follower", follower.model, follower.average, follower.optimizer
+        )
+        world.generator.manual_seed(run.step * 1000 + world.rank)
+        world.say(f"resumed at step {run.step}")
+    began, first = time.monotonic(), run.step
+    _play(plan, world, players, started)
+    figures: dict[str, Any] = {
+        "processes": world.size,
+        "batch": plan.batch * world.size,
+        "steps": run.step - first,
+        "step": run.step,
+        "trained_s": round(time.monotonic() - began, 1),
+        "peak_gb": world.peak_gb(),
+        "last": run.log[-1] if run.log else None,
+    }
+    if world.rank == 0:
+        _save(plan.out, players)
+        (plan.out / "log.json").write_text(json.dumps({"log": run.log, "figures": figures}))
+    return figures
+
+
+def _play(plan: Plan, world: World, players: Players, started: float) -> None:
+    """Steps until the time is up, or ``plan.steps`` are made."""
+    run, follower = players.student, players.follower
+    ends = started + plan.seconds - plan.tail_s
+    began = time.monotonic()
+    turn = np.random.default_rng([plan.seed, run.step, 2])  # the same in every process
+    source = rolling(plan, world, players)
+    last = None if plan.steps is None else run.step + plan.steps
+    share, count, at, saved = 0.0, 0, began, began
+    total: torch.Tensor | None = None
+    for number, passage in enumerate(source):
+        if number % _SYNC_EVERY == 0:
+            share = world.agree((time.monotonic() - began) / max(1e-6, ends - began))
+        if share >= 1 or (last is not None and run.step >= last):
+            return
+        rate = rate_at(run.step, share, plan)
+        look = int(turn.integers(plan.looks))
+        rates = rate, plan.follower_rate / plan.rate * rate
+        if follower.step < plan.warm:
+            rates = rate, plan.follower_rate
+        found = advance(players, passage, plan, world, rates, look)
+        sums = torch.stack(list(found))
+        total, count = sums if total is None else total + sums, count + 1
+        if count == _LOG_EVERY:
+            now = time.monotonic()
+            line: dict[str, Any] = {
+                name: round(value / count, 4)
+                for name, value in zip(MatchingLosses._fields, total.tolist(), strict=True)
+            }
+            line |= {"step": run.step, "s": round(now - started, 1)}
+            line |= {"step_s": round((now - at) / count, 4), "rate": rate}
+            line |= {"skipped": int(run.skipped) + int(follower.skipped)}
+            run.log.append(line)
+            world.say(json.dumps(line))
+            total, count, at = None, 0, now
+            if world.rank == 0 and now - saved > _SAVE_EVERY_S:
+                _save(plan.out, players)
+                saved = now
+
+
+def _save(folder: Path, players: Players) -> None:
+    run, follower = players.student, players.follower
+    save_state(folder, run.model, run.average, run.optimizer, run.step)
+    save_state(
+        folder / "follower", follower.model, follower.average, follower.optimizer, follower.step
+    )
+
+
+def show(plan: Plan, world: World, model: CausalDiT) -> None:
+    """``samples.png``: streams for held-out captions."""
+    layout = FORMATS[0][0]
+    size = model.config.text.max_bytes
+    raw = drawn_captions(_SHOWN, size, random.Random(2026)).to(world.device)  # noqa: S311
+    shown = passages(
+        model, layout, lambda: raw, turns=lambda: 1, looks=plan.looks, read=model.read,
+        generator=torch.Generator().manual_seed(plan.seed),
+    )  # fmt: skip
+    made = next(shown).latents
+    codec = load_codecs(None, None, world.device)[0]
+    with torch.inference_mode():
+        frames = codec.decode(latents_of(made, layout.height // PATCH).float())
+    at = torch.linspace(0, frames.shape[2] - 1, _SHOWN).round().int().tolist()
+    write_sheet(plan.out / "samples.png", [[clip[:, index] for index in at] for clip in frames])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m generators.training.student_matching",
+        description=__doc__.splitlines()[0],
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True)
+    add("--student", type=Path, required=True, help="weights to start from")
+    add("--teacher", type=Path, required=True, help="weights of the joint transformer")
+    add("--resume", type=Path, help="the folder of an earlier run")
+    add("--device", choices=["cpu", "cuda"])
+    add("--preset", choices=sorted(STREAMING), default="helios-1.0-small")
+    add("--teacher-preset", choices=sorted(PRESETS), default="ltx-2.3-small")
+    add("--seconds", type=float, default=540.0, help="of the whole run")
+    add("--tail-s", type=float, default=20.0, help="kept for the end of it")
+    add("--steps", type=int, help="stop after so many, if time does not")
+    add("--batch", type=int, default=48, help="clips a step, each process")
+    add("--rolled", type=int, default=96, help="streams at a time, a multiple of it")
+    add("--rate", type=float, default=1e-4, help="learning rate of the student")
+    add("--follower-rate", type=float, default=2e-4)
+    add("--decay", type=float, default=0.0, help="last share of the time; 0: none")
+    add("--looks", type=int, default=2, help="at noise, for each moment")
+    add("--guidance", type=float, default=3.0, help="of the teacher")
+    add("--follows", type=int, default=3, help="steps of the follower for one of the student")
+    add("--warm", type=int, default=100, help="steps of the follower alone at first")
+    add("--lasting", type=float, default=0.4, help="share of passages out of long streams")
+    add("--longest", type=int, default=18, help="passages of a long stream")
+    add("--seed", type=int, default=0)
+    given = vars(parser.parse_args(arguments))
+    files = given.pop("student"), given.pop("teacher")
+    resume, device = given.pop("resume"), given.pop("device")
+    plan = Plan(**given)
+    student, teacher = CausalDiT(streaming_preset(plan.preset)), DiT(preset(plan.teacher_preset))
+    load_packed(files[0], student)
+    load_packed(files[1], teacher)
+    world = World.join(device, plan.seed)
+    figures = work(plan, world, student, teacher, resume)
+    if world.rank == 0:
+        weights = CausalDiT(streaming_preset(plan.preset))
+        load_packed(plan.out / "dit.safetensors", weights)  # shown as it ships
+        show(plan, world, weights.to(world.device).eval())
+    world.leave()
+    if world.rank == 0:
+        sys.stdout.write(json.dumps(figures) + "\n")
+
+
+if __name__ == "__main__":
+    run_program(main)
