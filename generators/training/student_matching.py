@@ -107,7 +107,7 @@ class Players:
 
 def gather(plan: Plan, world: World, student: CausalDiT, teacher: DiT) -> Players:
     """The follower begins as the teacher does."""
-    follower = copy.deepcopy(teacher)
+    follower = copy.deepcopy(teacher).requires_grad_()
     run = begin(student, plan.rate, world.device)
     roller = copy.deepcopy(student).eval().requires_grad_(requires_grad=False)
     if world.device.type == "cuda":
