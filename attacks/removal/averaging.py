@@ -73,12 +73,14 @@ class SubtractTile:
 
 
 def loudness(luma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(H, W) how loud our mark may be in a frame (H, W), in levels, movement aside."""
+    """(H, W) how loud our mark may be in a frame (H, W), in levels, movement aside: that of a
+    frame that is not a clip's first.
+    """
     height, width = luma.shape
     scale = min(1.0, 240 / min(height, width))
     size = (round(width * scale), round(height * scale))
-    small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
-    bound = visibility_bound(np.asarray(small, np.float32), None)
+    small = np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.float32)
+    bound = visibility_bound(small, small)
     return np.asarray(cv2.resize(bound, (width, height)), np.float32)
 
 

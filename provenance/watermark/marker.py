@@ -118,8 +118,9 @@ class ClipMarker:
             )
         moment = (*moment_of(time_s), bits)
         if moment != self._drawn_at:
+            first = self._previous is None
             self._draw(luma, moment[0], bits)
-            self._drawn_at = moment
+            self._drawn_at = None if first else moment  # what the first hides is for it alone
         assert self._louder is not None
         assert self._quieter is not None
         marked = cv2.subtract(cv2.add(luma, self._louder), self._quieter)

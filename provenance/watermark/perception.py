@@ -1,10 +1,15 @@
-"""How much a pixel may change unseen.
+"""How much a pixel may change unseen, and how much of that is worth what it costs.
 
 The bound is in 8-bit levels of luma, at the working size. It is low and even where the eye is best
 and nothing hides a change (flat areas, the flat side of an edge), grows with the activity around
-(contrast masking, cut off early: strong texture hides more than a codec lets through), and falls
-where the picture moves: a pattern that stands still in front of moving content is what an eye picks
-out, and what a codec pays for.
+(contrast masking), and falls where the picture moves: a pattern that stands still in front of what
+moves is what an eye picks out, and what a codec pays for.
+
+Strong texture hides a mark, but costs most there (VMAF counts it as lost detail) and says least to
+who listens. So texture is spared, strong texture most. Where the picture moves as a whole, the loss
+is small and codecs take more: there, what moves gets what it hides. So does a clip's first picture:
+it is gone after one frame, and it is the frame that codecs keep best, and go on showing where
+nothing moves.
 """
 
 from __future__ import annotations
@@ -17,10 +22,14 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FLAT_LEVELS = 0.7
-TEXTURE_LEVELS = 2.0  # most that activity adds
+FLAT_LEVELS = 0.75
 TEXTURE_SLOPE = 1 / 6  # levels for each level of local deviation
-MOTION_FLOOR = 0.5
+FIRST_LEVELS = 2.3  # most that activity adds in a clip's first picture
+SPARED_LEVELS, SPARED_ROUGH = 1.2, 9.0  # and in later ones; half is taken back at this deviation
+MOVING_LEVELS, MOVING_ROUGH = 2.4, 80.0  # and of what moves in a picture that moves as a whole,
+MOVING = (6.5, 9.0)  # which it begins to do, and does, at these mean temporal differences,
+FAST = 12.0  # of which no place's counts for more than this
+MOTION_FLOOR = 0.47
 MOTION_LEVELS = 3.0  # temporal difference at which half of what motion takes is taken
 
 
@@ -35,8 +44,15 @@ def visibility_bound(
     deviation = np.sqrt(np.maximum(cv2.blur(luma * luma, (5, 5)) - mean * mean, 0))
     # Erosion keeps the texture of one side of an edge from raising the bound on its flat side.
     deviation = cv2.erode(deviation, np.ones((3, 3), np.uint8))
-    bound = FLAT_LEVELS + np.minimum(deviation * TEXTURE_SLOPE, TEXTURE_LEVELS)
-    if previous is not None:
-        moved = cv2.blur(cv2.absdiff(luma, previous), (7, 7)) / MOTION_LEVELS
-        bound *= MOTION_FLOOR + (1 - MOTION_FLOOR) / (1 + moved * moved)
+    texture = deviation * TEXTURE_SLOPE
+    if previous is None:
+        bound = FLAT_LEVELS + np.minimum(texture, FIRST_LEVELS)
+    else:
+        moved = cv2.blur(cv2.absdiff(luma, previous), (7, 7))
+        share = float(np.interp(np.minimum(moved, FAST).mean(), MOVING, (0, 1)))
+        still = 1 / (1 + np.square(moved / MOTION_LEVELS))
+        spared = np.minimum(texture, SPARED_LEVELS) / (1 + np.square(deviation / SPARED_ROUGH))
+        moving = np.minimum(texture, MOVING_LEVELS) / (1 + np.square(deviation / MOVING_ROUGH))
+        bound = FLAT_LEVELS + spared + share * (1 - still) * (moving - spared)
+        bound *= MOTION_FLOOR + (1 - MOTION_FLOOR) * still
     return np.asarray(cv2.blur(bound, (5, 5)), np.float32)

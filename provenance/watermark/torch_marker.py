@@ -116,7 +116,7 @@ class TorchClipMarker:
             )
             self._recorded = self._record() if device.type == "cuda" else None
         self._slot: int | None = None
-        self._drawn_at: tuple[int, int] | None = None
+        self._drawn_at: tuple[int, int, bool] | None = None
 
     def mark(self, luma: Tensor, *, time_s: float) -> Tensor:
         """A marked copy of ``luma`` (H, W) uint8 on the marker's device.
@@ -139,7 +139,10 @@ class TorchClipMarker:
                 hint="all frames of a clip have one size, and live on the marker's device",
             )
         marked, done = torch.empty_like(luma), 0
-        for moment, same in groupby(map(moment_of, times_s)):
+        moments = [(*moment_of(time_s), False) for time_s in times_s]
+        if self._slot is None and moments:
+            moments[0] = (*moments[0][:2], True)  # what the first one hides is for it alone
+        for moment, same in groupby(moments):
             frames = slice(done, done + len(list(same)))
             if moment != self._drawn_at:
                 self._draw_anew(luma[frames.start], moment[0])
@@ -218,12 +221,22 @@ def visibility_bound(luma: Tensor, previous: Tensor, seen: Tensor) -> Tensor:
     mean, square = _blur(torch.stack([luma, luma * luma]), 5)
     deviation = (square - mean * mean).clamp_min(0).sqrt()
     deviation = -functional.max_pool2d(-deviation[None], 3, 1, 1)[0]
-    bound = perception.FLAT_LEVELS + (deviation * perception.TEXTURE_SLOPE).clamp_max(
-        perception.TEXTURE_LEVELS
+    texture = deviation * perception.TEXTURE_SLOPE
+    first = texture.clamp_max(perception.FIRST_LEVELS)
+    spared, moving = (
+        texture.clamp_max(most) / (1 + (deviation / rough).square())
+        for most, rough in (
+            (perception.SPARED_LEVELS, perception.SPARED_ROUGH),
+            (perception.MOVING_LEVELS, perception.MOVING_ROUGH),
+        )
     )
-    moved = _blur((luma - previous).abs()[None], 7)[0] * (seen / perception.MOTION_LEVELS)
-    floor = perception.MOTION_FLOOR
-    bound = bound * (floor + (1 - floor) / (1 + moved * moved))
+    moved = _blur((luma - previous).abs()[None], 7)[0] * seen
+    low, high = perception.MOVING
+    share = ((moved.clamp_max(perception.FAST).mean() - low) / (high - low)).clamp(0, 1)
+    still = 1 / (1 + (moved / perception.MOTION_LEVELS).square())
+    later = spared + share * (1 - still) * (moving - spared)
+    bound = perception.FLAT_LEVELS + torch.lerp(first, later, seen)
+    bound = bound * (perception.MOTION_FLOOR + (1 - perception.MOTION_FLOOR) * still)
     return _blur(bound[None], 5)[0]
 
 

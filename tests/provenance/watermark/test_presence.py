@@ -98,7 +98,7 @@ def test_silence_is_no_mark():
 @pytest.fixture(scope="module")
 def crushed(tmp_path_factory):
     """Three seconds of 720p, marked and as drawn, at a quality at which nothing can be read."""
-    plain = natural_luma(72, 720, 1280, seed=31)
+    plain = natural_luma(72, 720, 1280, seed=33)
     marker = ClipMarker(payload=PAYLOAD, key=KEY, width=1280, height=720)
     marked = [marker.mark(plane, time_s=i / RATE) for i, plane in enumerate(plain)]
     folder = tmp_path_factory.mktemp("crushed")
@@ -108,7 +108,7 @@ def crushed(tmp_path_factory):
     }
 
 
-CRUSHED = 36
+CRUSHED = 38
 
 
 def detect(path, *, keys=(OTHER, KEY), fast=False):
