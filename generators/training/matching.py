@@ -40,16 +40,6 @@ class Judged(NamedTuple):
     given: Tensor  # (B, J, 2)
 
 
-class MatchingLosses(NamedTuple):
-    """How far the judges are apart, by how key frames look and how they move, and what the
-    follower does not foresee of the student.
-    """
-
-    looks: Tensor
-    moves: Tensor
-    follower: Tensor
-
-
 def student_says(
     model: CausalDiT, passage: Passage, generator: torch.Generator, *, looks: int, at: int
 ) -> Tensor:
@@ -80,7 +70,9 @@ def student_says(
 def as_judged(
     made: Tensor, passage: Passage, parts: Sequence[int], generator: torch.Generator
 ) -> Judged:
-    """What was made as a window of its own, which nothing comes before."""
+    """What was made, (B, J, P, C), as a window of its own, which nothing comes before. ``parts``:
+    how many channels say how key frames look, and how they move.
+    """
     video = tokens_of_passage(made, passage.layout)
     given = torch.zeros_like(video.level, dtype=torch.bool)
     given[:, 0, 1] = True
@@ -102,8 +94,9 @@ def matching_losses(
     layout: Format,
     guidance: float,
 ) -> tuple[Tensor, Tensor]:
-    """Losses whose gradients lead the student from where the follower sees it to where the
-    teacher, guided so much, sees likely clips; of looks and moves.
+    """Two () losses, of looks and of moves, whose gradients lead the student from where the
+    follower sees it to where the teacher, guided by ``guidance``, sees likely clips. ``raw``:
+    (B, bytes) captions.
     """
     video, given = judged
     parts = teacher.config.video.parts
@@ -136,7 +129,7 @@ def matching_losses(
 def follower_loss(
     judged: Judged, raw: Tensor, follower: DiT, generator: torch.Generator, *, layout: Format
 ) -> Tensor:
-    """That of flow matching, on what the student made."""
+    """The () loss of flow matching, on what the student made for captions ``raw`` (B, bytes)."""
     video, given = judged
     parts = follower.config.video.parts
     clean = video.latents.detach()

@@ -33,7 +33,7 @@ class Passage(NamedTuple):
 
     ``latents``: (B, S, P, C), the first moment of all and then the last ones · ``judged``: how many
     of the last ones have their whole past there · ``begins``: nothing was left out between ·
-    ``raw``: (B, M) what was asked for.
+    ``raw``: (B, bytes) captions, as :func:`drawn_captions` gives them.
     """
 
     latents: Tensor
@@ -63,8 +63,11 @@ def passages(
     read: Callable[[Tensor], Tensor],
     generator: torch.Generator,
 ) -> Iterator[Passage]:
-    """Streams of ``layout`` for ``captions()``, a passage of ``layout.window + 1`` moments at a
-    time; after ``turns()`` passages other streams begin.
+    """Streams of ``layout`` without end, a passage of ``layout.window + 1`` moments at a time.
+
+    ``captions()``: (B, bytes) what is asked for, on the model's device · ``read``: what the model
+    makes of them · ``turns()``: how many passages, at least 1, until other streams begin ·
+    ``looks``: at noise, for each moment.
     """
     judged = layout.window + 1
     stage = Stage(

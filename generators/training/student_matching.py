@@ -21,7 +21,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,7 +33,6 @@ from generators.presets import PRESETS, STREAMING, preset, streaming_preset
 from generators.quantised import load_packed
 from generators.training.loop import Run, begin, rate_at, update
 from generators.training.matching import (
-    MatchingLosses,
     as_judged,
     follower_loss,
     matching_losses,
@@ -44,6 +43,7 @@ from generators.training.pool import Format
 from generators.training.scene_source import load_codecs
 from generators.training.sheet import write_sheet
 from generators.training.state import load_state, save_state
+from generators.training.student import clips_of
 from generators.training.world import World
 from provenance.programs import run_program
 
@@ -63,9 +63,9 @@ _SHOWN = 6  # clips on the sheet, and frames of each
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What the command line says. Times in seconds; ``batch`` and ``rolled`` in clips, for each
-    process: of a step, and of a passage of streams. ``lasting``: the share of passages from long
-    streams, of ``longest`` passages at most. ``follows``: steps of the follower for each of the
-    student, of which the first ``warm`` are its alone.
+    process: of a step, and of a passage of streams, a multiple of it. ``lasting``: the share of
+    passages from long streams, of ``longest`` passages at most. ``follows``: steps of the follower
+    for each of the student. ``warm``: steps that the follower makes before the student's first.
     """
 
     out: Path
@@ -81,11 +81,21 @@ class Plan:
     seed: int = 0
     steps: int | None = None
     looks: int = 2
-    guidance: float = 3.0
+    guidance: float = 2.0
     follows: int = 3
     warm: int = 100
     lasting: float = 0.4
     longest: int = 18
+
+
+class StepLosses(NamedTuple):
+    """() each, as the log shows them: how far the judges are apart, by how key frames look and how
+    they move, and what the follower does not foresee of the student.
+    """
+
+    looks: torch.Tensor
+    moves: torch.Tensor
+    follower: torch.Tensor
 
 
 @dataclass(slots=True)
@@ -148,7 +158,7 @@ def rolling(plan: Plan, world: World, players: Players) -> Iterator[Passage]:
         which = int(shared.choice(len(FORMATS), p=chances / chances.sum()))
         players.refresh()
         passage = next(kinds[turns][which])
-        for row in range(0, plan.rolled - plan.batch + 1, plan.batch):
+        for row in range(0, plan.rolled, plan.batch):
             yield passage.part(slice(row, row + plan.batch))
 
 
@@ -159,7 +169,7 @@ def advance(
     world: World,
     rates: tuple[float, float],
     at: int,
-) -> MatchingLosses:
+) -> StepLosses:
     """One step of the student, after look number ``at``, and those of the follower."""
     student, follower, noise = players.student, players.follower, world.generator
     learns = follower.step >= plan.warm
@@ -192,7 +202,7 @@ def advance(
                 layout=passage.layout,
             )
         update(follower, foreseen, world, rates[1])
-    return MatchingLosses(looks.detach(), moves.detach(), foreseen.detach())
+    return StepLosses(looks.detach(), moves.detach(), foreseen.detach())
 
 
 def work(
@@ -253,7 +263,7 @@ def _play(plan: Plan, world: World, players: Players, started: float) -> None:
             now = time.monotonic()
             line: dict[str, Any] = {
                 name: round(value / count, 4)
-                for name, value in zip(MatchingLosses._fields, total.tolist(), strict=True)
+                for name, value in zip(StepLosses._fields, total.tolist(), strict=True)
             }
             line |= {"step": run.step, "s": round(now - started, 1)}
             line |= {"step_s": round((now - at) / count, 4), "rate": rate}
@@ -275,15 +285,11 @@ def _save(folder: Path, players: Players) -> None:
 
 
 def show(plan: Plan, world: World, model: CausalDiT) -> None:
-    """``samples.png``: streams for held-out captions."""
+    """``samples.png``: streams for captions of the training split, the same after every run."""
     layout = FORMATS[0][0]
     size = model.config.text.max_bytes
     raw = drawn_captions(_SHOWN, size, random.Random(2026)).to(world.device)  # noqa: S311
-    shown = passages(
-        model, layout, lambda: raw, turns=lambda: 1, looks=plan.looks, read=model.read,
-        generator=torch.Generator().manual_seed(plan.seed),
-    )  # fmt: skip
-    made = next(shown).latents
+    made = clips_of(model, raw, layout, looks=plan.looks, seed=plan.seed)
     codec = load_codecs(None, None, world.device)[0]
     with torch.inference_mode():
         frames = codec.decode(latents_of(made, layout.height // PATCH).float())
@@ -313,13 +319,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--follower-rate", type=float, default=2e-4)
     add("--decay", type=float, default=0.0, help="last share of the time; 0: none")
     add("--looks", type=int, default=2, help="at noise, for each moment")
-    add("--guidance", type=float, default=3.0, help="of the teacher")
+    add("--guidance", type=float, default=2.0, help="of the teacher")
     add("--follows", type=int, default=3, help="steps of the follower for one of the student")
     add("--warm", type=int, default=100, help="steps of the follower alone at first")
     add("--lasting", type=float, default=0.4, help="share of passages out of long streams")
     add("--longest", type=int, default=18, help="passages of a long stream")
     add("--seed", type=int, default=0)
     given = vars(parser.parse_args(arguments))
+    if min(given[name] for name in ("batch", "rolled", "looks", "longest")) < 1:
+        parser.error("--batch, --rolled, --looks and --longest: give at least 1")
+    if given["rolled"] % given["batch"]:
+        parser.error(f"--rolled {given['rolled']}: give a multiple of --batch {given['batch']}")
     files = given.pop("student"), given.pop("teacher")
     resume, device = given.pop("resume"), given.pop("device")
     plan = Plan(**given)

@@ -103,12 +103,18 @@ def test_only_the_last_look_teaches_and_nothing_of_the_past_does():
     model = tiny_causal().requires_grad_()
     passage = next(_passages(model, 2))
     assert not passage.latents.requires_grad
-    for at in (0, 1):
+    learning = []
+    model.register_forward_pre_hook(lambda *_: learning.append(torch.is_grad_enabled()))
+    for at, wanted in ((0, [True]), (1, [False, True])):
+        learning.clear()
         said = student_says(model, passage, torch.Generator().manual_seed(1), looks=2, at=at)
+        assert learning == wanted
         assert said.shape[:2] == (4, 4)
         model.zero_grad()
         said.square().mean().backward()
-        assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+        slopes = [p.grad for p in model.parameters() if p.grad is not None]
+        assert all(slope.isfinite().all() for slope in slopes)
+        assert any(slope.any() for slope in slopes)
 
 
 def _judged(latents, begins: bool = True):
@@ -235,7 +241,7 @@ def test_a_run_changes_the_student_and_another_goes_on_from_it(plan, monkeypatch
     assert (plan.out.with_name("b") / "follower" / "state-0.safetensors").is_file()
 
 
-def test_without_time_the_student_is_exported_as_it_was(plan):
+def test_without_a_step_the_student_is_exported_as_it_was(plan):
     student = tiny_causal()
     save_packed(plan.out.with_name("given.safetensors"), student)
     program.work(
@@ -245,3 +251,13 @@ def test_without_time_the_student_is_exported_as_it_was(plan):
     assert (plan.out / "dit.safetensors").read_bytes() == plan.out.with_name(
         "given.safetensors"
     ).read_bytes()
+
+
+@pytest.mark.parametrize("options", [["--rolled", "50"], ["--batch", "0"], ["--looks", "0"]])
+def test_what_cannot_be_rolled_is_refused_before_anything_is_read(options, tmp_path, capsys):
+    nowhere = str(tmp_path / "none")
+    with pytest.raises(SystemExit) as refused:
+        program.main(["--out", nowhere, "--student", nowhere, "--teacher", nowhere, *options])
+    assert refused.value.code == 2
+    assert options[0] in capsys.readouterr().err.splitlines()[-1]
+    assert not list(tmp_path.iterdir())
