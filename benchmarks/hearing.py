@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.signal import lfilter, resample_poly
 
-from provenance.audio_watermark.masking import Masking
+from provenance.audio_watermark.masking import SINE_OVER_HIGHEST, Masking
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,6 @@ RATE = 48_000
 SIZE, HOP = 2048, 1024
 DISTURBED_DB = 1.5
 _TONE_HZ = 1019.5  # of the sine of full scale that sets the level
-_PEAK = 1.5  # power of all bins of a sine over that of the highest
 _FASTEST_S, _SLOWEST_S = 0.008, 0.030  # how fast excitation fades, high up and at 100 Hz
 
 
@@ -57,7 +56,8 @@ def band_ratios(sound: NDArray[np.float32], changed: NDArray[np.float32], rate: 
     window = 0.5 * (1 - np.cos(2 * np.pi * np.arange(SIZE) / (SIZE - 1)))
     tone = np.sin(2 * np.pi * _TONE_HZ * np.arange(SIZE) / RATE)
     highest = np.square(np.abs(np.fft.rfft(tone * window))).max()
-    model = Masking(np.arange(SIZE // 2 + 1) * RATE / SIZE, full_scale=_PEAK * highest)
+    full_scale = SINE_OVER_HIGHEST * highest
+    model = Masking(np.arange(SIZE // 2 + 1) * RATE / SIZE, full_scale=full_scale)
     before, after = (_spectrum(samples, rate, window) for samples in (sound, changed))
     stirred = model.excitation(np.square(before))
     fading = np.exp(-HOP / RATE / (_FASTEST_S + 100 / model.hertz * (_SLOWEST_S - _FASTEST_S)))

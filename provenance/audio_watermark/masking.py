@@ -15,9 +15,10 @@ Bands = NDArray[np.float64]
 
 FULL_SCALE_DB = 92.0
 """Sound pressure level at which a sine of full scale is taken to be played."""
+SINE_OVER_HIGHEST = 1.5
+"""Power of all bins of a sine over that of the highest, in the standard's window."""
 LOWEST_HZ, HIGHEST_HZ = 80.0, 18_000.0
 _BARK = 0.25  # of a band
-_WINDOWED = 1.5  # power of all bins of a sine over that of the highest, in the standard's window
 _LEAST = 1e-12  # power of a band
 _ADDITION = 0.4  # exponent with which spread powers add up
 _DOWN_DB = 27.0  # a Bark
@@ -47,7 +48,7 @@ class Masking:
         """(K, B) how much of each bin lies in each band."""
         khz = np.maximum(frequency, 1.0) / 1000
         outer_db = -2.184 * khz**-0.8 + 6.5 * np.exp(-0.6 * (khz - 3.3) ** 2) - 1e-3 * khz**3.6
-        level_db = FULL_SCALE_DB + 10 * np.log10(_WINDOWED / full_scale)
+        level_db = FULL_SCALE_DB + 10 * np.log10(SINE_OVER_HIGHEST / full_scale)
         self._heard = 10 ** ((outer_db + level_db) / 10)[:, None] * self.shares
         self._own = 10 ** (0.1456 * (self.hertz / 1000) ** -0.8)
         bark = edges[:-1] - _bark(LOWEST_HZ)

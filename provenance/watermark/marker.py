@@ -33,7 +33,8 @@ def _loudness(cell_px: float) -> float:
 def louder_until(error: Callable[[Any], Any], psnr: float) -> Any:
     """The largest factor, up to 4, whose ``error`` (mean square, levels) stays at ``psnr`` dB.
 
-    Without branches, so that an error that lives on a GPU is not waited for.
+    A number where ``error`` gives numbers, and a () tensor where it gives those: without branches,
+    so that an error that lives on a GPU is not waited for.
     """
     allowed = 255.0**2 / 10 ** (psnr / 10)
     low, high = 0.0, _STRENGTHS[1]

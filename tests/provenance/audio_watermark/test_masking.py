@@ -50,8 +50,7 @@ def test_sound_hides_what_lies_above_it_more_than_what_lies_below_and_more_the_l
 
 
 def test_an_even_sound_hides_3_db_less_than_it_is_and_at_high_frequencies_less():
-    spectrum = np.square(np.ones((1, len(FREQUENCY))))
-    stirred = MODEL.excitation(spectrum)
+    stirred = MODEL.excitation(np.ones((1, len(FREQUENCY))))
     offset_db = 10 * np.log10(stirred / MODEL.hidden(stirred))[0]
     assert np.allclose(offset_db[:49], 3)
     assert offset_db[80] == pytest.approx(5)
@@ -96,4 +95,4 @@ def test_each_channel_hides_its_own_mark():
     left = 0.02 * np.sin(2 * np.pi * 1000 * time) + 2e-4 * rng.normal(size=len(time))
     sound = np.stack([left, 0.2 * rng.normal(size=len(time))], axis=1).astype(np.float32)
     ratios = band_ratios(sound[:, 0], marked(sound)[:, 0], RATE)[4:-6]
-    assert ratios.max() < 10**0.3
+    assert 0.01 < ratios.max() < 10**0.3
