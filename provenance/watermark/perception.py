@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 FLAT_LEVELS = 0.75
 TEXTURE_SLOPE = 1 / 6  # levels for each level of local deviation
-FIRST_LEVELS = 2.3  # most that activity adds in a clip's first picture
-SPARED_LEVELS, SPARED_ROUGH = 1.2, 9.0  # and in later ones; half is taken back at this deviation
-MOVING_LEVELS, MOVING_ROUGH = 2.4, 80.0  # and of what moves in a picture that moves as a whole,
-MOVING = (6.5, 9.0)  # which it begins to do, and does, at these mean temporal differences,
-FAST = 12.0  # of which no place's counts for more than this
+FIRST_LEVELS = 2.3  # most that texture adds in a clip's first picture
+SPARED_LEVELS = 1.2  # most that it adds in later ones
+SPARED_ROUGH = 9.0  # local deviation at which half of that is taken back
+MOVING_LEVELS, MOVING_ROUGH = 2.4, 80.0  # the same for what moves, where the whole picture does
+MOVING = (6.5, 9.0)  # mean temporal differences: from one to the other, it comes to move as a whole
+FAST = 12.0  # most that the difference of one place counts for in that mean
 MOTION_FLOOR = 0.47
 MOTION_LEVELS = 3.0  # temporal difference at which half of what motion takes is taken
 
