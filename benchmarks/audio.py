@@ -228,7 +228,7 @@ def snr_db(sound: Sound, marked: Sound) -> float:
 def masking(sound: Sound, marked: Sound) -> tuple[str, str, str]:
     """By BS.1387 the noise-to-mask ratio and the share of disturbed frames; Johnston's ratio."""
     heard = noise_to_mask(sound.samples, marked.samples, sound.rate)
-    mean_db, _ = noise_to_mask_db(sound.samples.mean(1), marked.samples.mean(1), sound.rate)
+    mean_db = noise_to_mask_db(sound.samples.mean(1), marked.samples.mean(1), sound.rate)
     return f"{heard.total_db:.1f}", f"{100 * heard.disturbed:.1f} %", f"{mean_db:.1f}"
 
 

@@ -50,17 +50,15 @@ class Johnston:
         return np.asarray(spread * 10 ** (-offset_db / 10), np.float64)
 
 
-def noise_to_mask_db(
-    sound: NDArray[np.float32], changed: NDArray[np.float32], rate: int
-) -> tuple[float, float]:
-    """(mean noise-to-mask ratio in dB, share of critical bands above 0 dB) of mono (N,) sound."""
+def noise_to_mask_db(sound: NDArray[np.float32], changed: NDArray[np.float32], rate: int) -> float:
+    """Mean noise-to-mask ratio in dB of mono (N,) sound, over critical bands and frames."""
     size = round(rate * FRAME_S / 2) * 2
     masker, noise = _powers(sound, size), _powers(changed - sound, size)
     model = Johnston(np.arange(size // 2 + 1) * rate / size)
     bands = model.bands(masker)
     ratio = model.bands(noise) / (model.threshold(masker) + 1e-20)
     judged = bands > _QUIET * bands.max()
-    return float(10 * np.log10(ratio[judged].mean() + 1e-20)), float((ratio[judged] > 1).mean())
+    return float(10 * np.log10(ratio[judged].mean() + 1e-20))
 
 
 def _powers(sound: NDArray[np.float32], size: int) -> NDArray[np.float64]:

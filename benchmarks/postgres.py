@@ -60,7 +60,7 @@ class Postgres:
 def running_postgres(folder: Path) -> Iterator[Postgres]:
     """A server with its data in a new folder in ``folder``; both are gone when the block ends.
 
-    Raises RuntimeError where Postgres is not installed: its tests fail, they are not left out.
+    Raises RuntimeError where Postgres is not installed: tests of it fail, they are not left out.
     """
     programs = _programs()
     # Postgres refuses to run as root: then it runs as another user, in a folder that he can enter.
@@ -109,7 +109,7 @@ def _programs() -> Path:
         return found[-1].parent
     if initdb := shutil.which("initdb"):
         return Path(initdb).resolve().parent
-    raise RuntimeError("these tests need Postgres; as root: apt-get install postgresql")
+    raise RuntimeError("Postgres is not installed here; as root: apt-get install postgresql")
 
 
 def _other_user() -> tuple[Sequence[str], pwd.struct_passwd]:

@@ -79,7 +79,7 @@ class Desk:
         )
 
     def stamped(self, *options: object, **paths: object) -> dict:
-        """The facts of a stamp that must succeed."""
+        """The facts of a stamp that must be made; its exit code says whether it was read back."""
         result = self.stamp(*options, "--format", "json", **paths)
         assert result.exit_code in {0, 1}, result.output
         facts = json.loads(result.stdout)

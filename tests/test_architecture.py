@@ -97,6 +97,13 @@ def test_data_flows_one_way(path):
     assert not tops(path.read_text()) & forbidden
 
 
+def test_what_ships_imports_no_benchmark_and_benchmarks_no_test():
+    programs = (ROOT / "benchmarks").rglob("*.py")
+    forbidden = [(path, {"benchmarks", "tests"}) for path in SOURCES]
+    forbidden += [(path, {"tests"}) for path in programs]
+    assert not [name_of(path) for path, names in forbidden if tops(path.read_text()) & names]
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_imports_are_absolute(path):
     tree = ast.parse(path.read_text())

@@ -17,7 +17,7 @@ FULL_SCALE_DB = 92.0
 """Sound pressure level at which a sine of full scale is taken to be played."""
 SINE_OVER_HIGHEST = 1.5
 """Power of all bins of a sine over that of the highest, in the standard's window."""
-LOWEST_HZ, HIGHEST_HZ = 80.0, 18_000.0
+_LOWEST_HZ, _HIGHEST_HZ = 80.0, 18_000.0
 _BARK = 0.25  # of a band
 _LEAST = 1e-12  # power of a band
 _ADDITION = 0.4  # exponent with which spread powers add up
@@ -28,7 +28,7 @@ class Masking:
     """The model for spectra whose bins lie at ``frequency`` (K,) Hz, evenly.
 
     ``full_scale``: power of a sine of full scale, summed over the bins that it falls into.
-    ``highest_hz``: of what bands are made, from ``lowest_hz`` on.
+    Bands reach from ``lowest_hz`` to ``highest_hz``; the standard's are the default.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class Masking:
         frequency: NDArray[np.float64],
         *,
         full_scale: float,
-        lowest_hz: float = LOWEST_HZ,
-        highest_hz: float = HIGHEST_HZ,
+        lowest_hz: float = _LOWEST_HZ,
+        highest_hz: float = _HIGHEST_HZ,
     ) -> None:
         lowest, highest = _bark(lowest_hz), _bark(highest_hz)
         count = int(np.ceil((highest - lowest) / _BARK))
@@ -51,7 +51,7 @@ class Masking:
         level_db = FULL_SCALE_DB + 10 * np.log10(SINE_OVER_HIGHEST / full_scale)
         self._heard = 10 ** ((outer_db + level_db) / 10)[:, None] * self.shares
         self._own = 10 ** (0.1456 * (self.hertz / 1000) ** -0.8)
-        bark = edges[:-1] - _bark(LOWEST_HZ)
+        bark = edges[:-1] - _bark(_LOWEST_HZ)
         self._offset = 10 ** (-np.maximum(3.0, 0.25 * np.where(bark > 12, bark, 0)) / 10)
         self._even = self._spread(np.ones((1, count)))
 
