@@ -41,8 +41,9 @@ def test_numpy_and_torch_write_the_same(size, options):
 
 
 @pytest.mark.parametrize("options", [{}, {"psnr": 44.0}, {"shift": (5, 9)}])
+@pytest.mark.parametrize("counts", [(1, 8, 12, 3), (12, 12)])
 @pytest.mark.parametrize("device", [CPU, GPU])
-def test_batches_are_marked_as_their_frames_are(options, device):
+def test_batches_are_marked_as_their_frames_are(options, device, counts):
     width, height = 426, 240
     planes = natural_luma(24, height, width)
     wanted, _ = both(width, height, **options)
@@ -52,7 +53,7 @@ def test_batches_are_marked_as_their_frames_are(options, device):
     times_s = [62.9 + index / RATE for index in range(len(planes))]  # past 64 s of the clock
     given = torch.from_numpy(np.stack(planes)).to(device)
     made, done = [], 0
-    for count in (1, 8, 12, 3):
+    for count in counts:
         part = slice(done, done + count)
         with torch.inference_mode(mode=count > 8):
             made.append(marker.mark_all(given[part], times_s=times_s[part]).cpu().numpy())
