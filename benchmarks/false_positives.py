@@ -33,8 +33,8 @@ from provenance.watermark import too_small
 from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.evidence import Evidence
 from provenance.watermark.inset import Insets
-from provenance.watermark.keystone import slants
 from provenance.watermark.search import KeySearch
+from provenance.watermark.slants import slants
 from provenance.watermark.sync import Folds, clipped
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, cell_size, lay_out
 

@@ -23,10 +23,10 @@ from provenance.watermark.detection import Detection, Geometry, Segment
 from provenance.watermark.evidence import FINE, Evidence, moved
 from provenance.watermark.hand import Hand
 from provenance.watermark.inset import Insets
-from provenance.watermark.keystone import slants
 from provenance.watermark.presence import PRESENT_P, presence
 from provenance.watermark.region_search import RegionSearch
 from provenance.watermark.search import KeySearch, Reach
+from provenance.watermark.slants import slants
 from provenance.watermark.spots import SpotReader
 from provenance.watermark.tile import (
     CELLS_PER_SHORT_SIDE,

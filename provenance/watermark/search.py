@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from provenance.payload import Payload
     from provenance.watermark.inset import Insets
-    from provenance.watermark.keystone import Slant
+    from provenance.watermark.slants import Slant
     from provenance.watermark.tile import Tile
 
 _USUAL_SHORT_SIDES = (

@@ -12,8 +12,8 @@ from provenance.keys import CarrierKey
 from provenance.payload import Payload, pack
 from provenance.watermark.evidence import FINE
 from provenance.watermark.inset import Insets
-from provenance.watermark.keystone import slants
 from provenance.watermark.search import KeySearch
+from provenance.watermark.slants import slants
 from provenance.watermark.sync import SIDE, Folds, clipped
 from provenance.watermark.tile import lay_out
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from provenance.watermark.keystone import slants
 from provenance.watermark.shake import moved_back, slipped, steadied
+from provenance.watermark.slants import slants
 from provenance.watermark.sync import SIDE, clipped
 
 HEIGHT, WIDTH = 240, 427
