@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from generators.bundle import DESCRIPTION, find_description, open_bundle
 from provenance.errors import (
+    DISK_FULL,
     DiskFull,
     InputForbidden,
     InputMissing,
@@ -123,6 +123,6 @@ def _writing(folder: Path) -> Iterator[None]:
             f"{folder} cannot be written: {error.strerror}", hint="choose another folder"
         ) from error
     except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno not in DISK_FULL:
             raise
         raise DiskFull(f"{folder}: the disk is full", hint="make room") from error

@@ -9,8 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from provenance.errors import DiskFull, OptionError, OutputError, OutputForbidden
-from provenance.video.output import DISK_FULL
+from provenance.errors import DISK_FULL, DiskFull, OptionError, OutputError, OutputForbidden
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

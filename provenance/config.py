@@ -17,7 +17,6 @@ to trust, what to require, or where to write is taken from a file that ``$LTX_CO
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import tomllib
@@ -26,13 +25,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from provenance.errors import DiskFull, EveryframeError, OptionError
+from provenance.errors import DISK_FULL, DiskFull, EveryframeError, OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 INTERRUPTED: Final = 130
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 CONFIG_NAME: Final = "ltx.toml"
 CONFIG_VARIABLE: Final = "LTX_CONFIG"
 SHARED: Final = frozenset({"keys", "store", "trust_settings", "trust_anchor", "no_default_trust"})
@@ -216,7 +214,7 @@ class LtxCommand(click.Command):
         except Exception as error:
             if os.environ.get("LTX_DEBUG"):
                 raise
-            if isinstance(error, OSError) and error.errno in _FULL:
+            if isinstance(error, OSError) and error.errno in DISK_FULL:
                 # Standard output may be a file, too.
                 where = error.filename or "what the result is written to"
                 full = DiskFull(f"the disk is full: {where}", hint="free some space and try again")

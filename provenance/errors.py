@@ -44,7 +44,8 @@ return: 1 (a policy not met, a mark not read back) is a result, not an error, so
 
 from __future__ import annotations
 
-from typing import ClassVar
+import errno
+from typing import ClassVar, Final
 
 from provenance.printable import printable
 
@@ -210,3 +211,7 @@ class OutputError(EveryframeError):
 
 class DiskFull(OutputError):
     code = "output.disk_full"
+
+
+DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""How the system says what :class:`DiskFull` says."""

@@ -6,7 +6,6 @@ file becomes complete: marked first, signed last, the manifest in the store befo
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from provenance import __version__
 from provenance.errors import (
+    DISK_FULL,
     DiskFull,
     EveryframeError,
     OptionError,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 Medium: TypeAlias = Literal["video", "sound"]
 
 _DRAWS = 64  # two in a row taken by chance is already one in a billion
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -376,7 +375,7 @@ def disk_errors(output: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             raise DiskFull(
                 f"the disk is full: {output} was not written", hint="free some space and try again"
             ) from error

@@ -6,7 +6,6 @@ removes an upload as soon as its result is stored (zero retention).
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import tempfile
@@ -14,7 +13,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from provenance.errors import DiskFull, InputMissing, OptionError, OutputError, PackageMissing
+from provenance.errors import (
+    DISK_FULL,
+    DiskFull,
+    InputMissing,
+    OptionError,
+    OutputError,
+    PackageMissing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,6 +195,6 @@ def _explained(where: Path) -> Iterator[None]:
 
 def as_output_error(error: OSError, where: Path) -> OutputError:
     """What a failed write means: a full disk is told apart, because it passes."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+    if error.errno in DISK_FULL:
         return DiskFull(f"no room for an upload in {where}", hint="free some space on its disk")
     return OutputError(f"cannot keep an upload in {where}: {error}", hint="check the folder")

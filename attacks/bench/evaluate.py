@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import math
 import tempfile
 import time
@@ -26,6 +25,7 @@ from attacks.catalog import find_attack, kinds
 from attacks.clip import encode, head, open_clip
 from attacks.systems.catalog import find_system
 from provenance.errors import (
+    DISK_FULL,
     DiskFull,
     EveryframeError,
     MediaTooShort,
@@ -114,7 +114,7 @@ def _check_folder(folder: Path, error: Exception) -> None:
     """Raises ``error`` if it says that the disk is full, and OSError where nothing can be written
     to ``folder``. Encoders fail at writing for other reasons too, such as a size they do not know.
     """
-    if isinstance(error, DiskFull) or getattr(error, "errno", None) == errno.ENOSPC:
+    if isinstance(error, DiskFull) or getattr(error, "errno", None) in DISK_FULL:
         raise error
     with tempfile.TemporaryFile(dir=folder) as file:
         file.write(bytes(_BLOCK))

@@ -8,14 +8,13 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from provenance.errors import DiskFull, EveryframeError, OutputError, OutputForbidden
+from provenance.errors import DISK_FULL, DiskFull, EveryframeError, OutputError, OutputForbidden
 from provenance.video.demux import reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FORBIDDEN = frozenset(
     {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
     | {errno.ENXIO, errno.ENAMETOOLONG, errno.EINVAL}

@@ -9,11 +9,10 @@ import av
 import av.error
 from av.stream import Discard
 
-from provenance.errors import DiskFull, OptionError, OutputError, OutputIsInput
+from provenance.errors import DISK_FULL, DiskFull, OptionError, OutputError, OutputIsInput
 from provenance.video.containers import CONTAINERS
 from provenance.video.demux import open_container, reading, reason, video_stream
 from provenance.video.limits import Limits
-from provenance.video.output import DISK_FULL
 from provenance.video.source import SourceFile
 
 if TYPE_CHECKING:
