@@ -153,6 +153,34 @@ def fill(
         world.say(f"{pool.layout}: {pool.filled} clips in {took:.1f} s")
 
 
+class Meter:
+    """The losses of the steps since the log's last line."""
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self.steps, self._since = 0, time.monotonic()
+        self._sums: Tensor | None = None
+        self._names: tuple[str, ...] = ()
+
+    def add(self, found: Found) -> None:
+        """Those of one step; nothing waits for the device."""
+        losses = torch.stack([part.detach() for part in found])
+        self._sums = losses if self._sums is None else self._sums + losses
+        self._names = found._fields
+        self.steps += 1
+
+    def read(self) -> tuple[dict[str, float], float]:
+        """Their means, and the seconds that a step took; begins anew."""
+        assert self._sums is not None
+        means = [round(value / self.steps, 4) for value in self._sums.tolist()]
+        took_s = (time.monotonic() - self._since) / self.steps
+        named = dict(zip(self._names, means, strict=True))
+        self._begin()
+        return named, took_s
+
+
 def train(
     run: Run[ModelT],
     pools: Sequence[tuple[Pool, float]],
@@ -173,18 +201,14 @@ def train(
     chances /= chances.sum()
     last_step = None if plan.steps is None else run.step + plan.steps
     share, step_s, render_s, owed = 0.0, 0.1, 0.0, 0.0
-    reported, at, saved = run.step, began, began
-    total: Tensor | None = None
-    names: tuple[str, ...] = ()
+    saved, meter = began, Meter()
     while True:
         if run.step % SYNC_EVERY == 0:
             share = world.agree((time.monotonic() - began) / max(1e-6, ends - began))
         if share >= 1 or (last_step is not None and run.step >= last_step):
             return
         pool = pools[int(turn.choice(len(pools), p=chances))][0]
-        found = advance(pool, rate_at(run.step, share, plan))
-        sums = torch.stack([part.detach() for part in found])
-        total, names = sums if total is None else total + sums, found._fields
+        meter.add(advance(pool, rate_at(run.step, share, plan)))
         # Rendering gets its share of the time, however long it takes; in all processes after the
         # same step, since each step waits for the last of them.
         owed += step_s * plan.render_share / (1 - plan.render_share)
@@ -196,18 +220,15 @@ def train(
             world.wait()
             render_s = world.agree(time.monotonic() - before)
             owed = 0.0
-        if run.step - reported >= LOG_EVERY:
-            steps, now = run.step - reported, time.monotonic()
-            means = [round(value / steps, 4) for value in total.tolist()]
-            step_s = world.agree((now - at) / steps * (1 - plan.render_share))
-            line = dict(zip(names, means, strict=True))
+        if meter.steps >= LOG_EVERY:
+            means, took_s = meter.read()
+            now, step_s = time.monotonic(), world.agree(took_s * (1 - plan.render_share))
+            line: dict[str, Any] = dict(means)
             line |= {"step": run.step, "s": round(now - started, 1), "step_s": round(step_s, 4)}
             line |= {"skipped": int(run.skipped), "rate": rate_at(run.step, share, plan)}
             line |= {"render_s": round(render_s, 3), "clips": sum(p.filled for p, _ in pools)}
             run.log.append(line)
             world.say(json.dumps(line))
-            reported, at = run.step, now
-            total = None
             if world.rank == 0 and now - saved > SAVE_EVERY_S:
                 save_state(plan.out, run.model, run.average, run.optimizer, run.step)
                 saved = now

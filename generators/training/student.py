@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from generators.training.samples import Decoder
+
 PRESET = "helios-1.0-small"
 TEACHER = "ltx-2.3-small"
 # Windows are longer than the cache, so that the first moment is seen from afar.
@@ -62,7 +64,8 @@ FORMATS = (
     (Format(width=112, height=192, chunks=15, window=12), 0.1),
     (Format(width=144, height=144, chunks=15, window=12), 0.1),
 )
-_SHOWN = 6  # clips on the sheet, and frames of each
+SHOWN = 6
+"""Clips on the sheet, and frames of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,24 @@ def clips_of(
         return torch.stack([next(stream) for _ in range(layout.window + 1)], dim=1)
 
 
+def write_streams(
+    folder: Path,
+    model: CausalDiT,
+    raw_text: Tensor,
+    layout: Format,
+    codec: Decoder,
+    *,
+    looks: int,
+    seed: int,
+) -> None:
+    """``samples.png`` in ``folder``: frames of streams for texts (B, bytes), a row each."""
+    made = clips_of(model, raw_text, layout, looks=looks, seed=seed)
+    with torch.inference_mode():
+        frames = codec.decode(latents_of(made, layout.height // PATCH).float())
+    shown = torch.linspace(0, frames.shape[2] - 1, SHOWN).round().int().tolist()
+    write_sheet(folder / "samples.png", [[clip[:, at] for at in shown] for clip in frames])
+
+
 def work(
     plan: Plan,
     world: World,
@@ -216,16 +237,14 @@ def _look(
     while held_out.filled < held_out.capacity:
         held_out.put(source.clips(held_out.layout, plan.render, split="held_out"))
         captions += source.captions
-    windows = held_out.first(min(_SHOWN, held_out.filled))
-    layout = held_out.layout
-    made = clips_of(model, windows.text, layout, looks=plan.looks, seed=plan.seed)
-    with torch.inference_mode():
-        frames = source.video_codec.decode(latents_of(made, layout.height // PATCH).float())
-    shown = torch.linspace(0, frames.shape[2] - 1, _SHOWN).round().int().tolist()
-    write_sheet(plan.out / "samples.png", [[clip[:, at] for at in shown] for clip in frames])
+    raw = held_out.first(min(SHOWN, held_out.filled)).text
+    write_streams(
+        plan.out, model, raw, held_out.layout, source.video_codec,
+        looks=plan.looks, seed=plan.seed,
+    )  # fmt: skip
     return {
         "held_out": held_out_losses(model, held_out, world, gap=gap),
-        "captions": captions[:_SHOWN],
+        "captions": captions[:SHOWN],
     }
 
 

@@ -28,10 +28,18 @@ import torch
 
 from generators.causal_dit import CausalDiT
 from generators.dit import DiT
-from generators.latents import PATCH, latents_of
 from generators.presets import PRESETS, STREAMING, preset, streaming_preset
 from generators.quantised import load_packed
-from generators.training.loop import Run, begin, rate_at, update
+from generators.training.loop import (
+    LOG_EVERY,
+    SAVE_EVERY_S,
+    SYNC_EVERY,
+    Meter,
+    Run,
+    begin,
+    rate_at,
+    update,
+)
 from generators.training.matching import (
     as_judged,
     follower_loss,
@@ -41,9 +49,8 @@ from generators.training.matching import (
 from generators.training.own_streams import Passage, drawn_captions, passages
 from generators.training.pool import Format
 from generators.training.scene_source import load_codecs
-from generators.training.sheet import write_sheet
 from generators.training.state import load_state, save_state
-from generators.training.student import clips_of
+from generators.training.student import SHOWN, write_streams
 from generators.training.world import World
 from provenance.programs import run_program
 
@@ -56,8 +63,6 @@ FORMATS = (
     (Format(width=112, height=192), 0.1),
     (Format(width=144, height=144), 0.1),
 )
-_SYNC_EVERY, _LOG_EVERY, _SAVE_EVERY_S = 10, 100, 150.0
-_SHOWN = 6  # clips on the sheet, and frames of each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,10 +249,9 @@ def _play(plan: Plan, world: World, players: Players, started: float) -> None:
     turn = np.random.default_rng([plan.seed, run.step, 2])  # the same in every process
     source = rolling(plan, world, players)
     last = None if plan.steps is None else run.step + plan.steps
-    share, count, at, saved = 0.0, 0, began, began
-    total: torch.Tensor | None = None
+    share, saved, meter = 0.0, began, Meter()
     for number, passage in enumerate(source):
-        if number % _SYNC_EVERY == 0:
+        if number % SYNC_EVERY == 0:
             share = world.agree((time.monotonic() - began) / max(1e-6, ends - began))
         if share >= 1 or (last is not None and run.step >= last):
             return
@@ -256,22 +260,17 @@ def _play(plan: Plan, world: World, players: Players, started: float) -> None:
         rates = rate, plan.follower_rate / plan.rate * rate
         if follower.step < plan.warm:
             rates = rate, plan.follower_rate
-        found = advance(players, passage, plan, world, rates, look)
-        sums = torch.stack(list(found))
-        total, count = sums if total is None else total + sums, count + 1
-        if count == _LOG_EVERY:
+        meter.add(advance(players, passage, plan, world, rates, look))
+        if meter.steps >= LOG_EVERY:
+            means, step_s = meter.read()
             now = time.monotonic()
-            line: dict[str, Any] = {
-                name: round(value / count, 4)
-                for name, value in zip(StepLosses._fields, total.tolist(), strict=True)
-            }
+            line: dict[str, Any] = dict(means)
             line |= {"step": run.step, "s": round(now - started, 1)}
-            line |= {"step_s": round((now - at) / count, 4), "rate": rate}
+            line |= {"step_s": round(step_s, 4), "rate": rate}
             line |= {"skipped": int(run.skipped) + int(follower.skipped)}
             run.log.append(line)
             world.say(json.dumps(line))
-            total, count, at = None, 0, now
-            if world.rank == 0 and now - saved > _SAVE_EVERY_S:
+            if world.rank == 0 and now - saved > SAVE_EVERY_S:
                 _save(plan.out, players)
                 saved = now
 
@@ -286,15 +285,10 @@ def _save(folder: Path, players: Players) -> None:
 
 def show(plan: Plan, world: World, model: CausalDiT) -> None:
     """``samples.png``: streams for captions of the training split, the same after every run."""
-    layout = FORMATS[0][0]
     size = model.config.text.max_bytes
-    raw = drawn_captions(_SHOWN, size, random.Random(2026)).to(world.device)  # noqa: S311
-    made = clips_of(model, raw, layout, looks=plan.looks, seed=plan.seed)
+    raw = drawn_captions(SHOWN, size, random.Random(2026)).to(world.device)  # noqa: S311
     codec = load_codecs(None, None, world.device)[0]
-    with torch.inference_mode():
-        frames = codec.decode(latents_of(made, layout.height // PATCH).float())
-    at = torch.linspace(0, frames.shape[2] - 1, _SHOWN).round().int().tolist()
-    write_sheet(plan.out / "samples.png", [[clip[:, index] for index in at] for clip in frames])
+    write_streams(plan.out, model, raw, FORMATS[0][0], codec, looks=plan.looks, seed=plan.seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -217,7 +217,7 @@ def plan(monkeypatch, tmp_path):
 
 
 def test_a_run_changes_the_student_and_another_goes_on_from_it(plan, monkeypatch):
-    monkeypatch.setattr(program, "_LOG_EVERY", 1)
+    monkeypatch.setattr(program, "LOG_EVERY", 1)
     world = World.join("cpu", 0)
     before = tiny_causal()
     figures = program.work(plan, world, copy.deepcopy(before).requires_grad_(), tiny_dit())
