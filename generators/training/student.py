@@ -76,7 +76,7 @@ class Plan:
     """
 
     out: Path
-    seconds: float
+    seconds: float = 540.0
     preset: str = PRESET
     batch: int = 32
     pool: int = 20_000
@@ -250,36 +250,38 @@ def _look(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m generators.training.student", description=__doc__.splitlines()[0]
+        prog="python -m generators.training.student",
+        description=__doc__.splitlines()[0],
+        argument_default=argparse.SUPPRESS,  # the plan has its own
     )
     add = parser.add_argument
     add("--out", type=Path, required=True)
-    add("--resume", type=Path, help="the folder of an earlier run")
-    add("--weights", type=Path, help="start from these, as a run exported them")
-    add("--teacher", type=Path, help="weights of the joint transformer to start from")
+    add("--resume", type=Path, help="the folder of an earlier run", default=None)
+    add("--weights", type=Path, help="start from these, as a run exported them", default=None)
+    add("--teacher", type=Path, help="weights of the joint transformer to start from", default=None)
     add("--teacher-preset", default=TEACHER)
-    add("--video-codec", type=Path, help="weights; default: the bundled ones")
-    add("--audio-codec", type=Path, help="weights; default: the bundled ones")
-    add("--device", choices=["cpu", "cuda"])
-    add("--preset", choices=sorted(STREAMING), default=PRESET)
-    add("--seconds", type=float, default=540.0, help="of the whole run")
-    add("--tail-s", type=float, default=30.0, help="kept for the end of it")
+    add("--video-codec", type=Path, help="weights; default: the bundled ones", default=None)
+    add("--audio-codec", type=Path, help="weights; default: the bundled ones", default=None)
+    add("--device", choices=["cpu", "cuda"], default=None)
+    add("--preset", choices=sorted(STREAMING))
+    add("--seconds", type=float, help="of the whole run")
+    add("--tail-s", type=float, help="kept for the end of it")
     add("--steps", type=int, help="stop after so many, if time does not")
-    add("--batch", type=int, default=32, help="clips a step, each process")
-    add("--pool", type=int, default=20_000, help="clips kept, each process")
-    add("--fill", type=int, default=1_500, help="clips rendered before training")
-    add("--fill-s", type=float, default=40.0, help="the most time for that")
-    add("--render", type=int, default=16, help="clips rendered at a time")
-    add("--render-share", type=float, default=0.2, help="of the time")
-    add("--rate", type=float, default=4e-4, help="learning rate")
-    add("--decay", type=float, default=0.0, help="last share of the time; 0: none")
-    add("--held-out", type=int, default=32, help="clips that losses are read on")
-    add("--warm", type=int, default=3000, help="steps of flow matching at first")
-    add("--halve", type=int, default=1000, help="steps after which the gap is halved")
-    add("--least", type=float, default=1 / 64, help="the smallest gap")
-    add("--read-s", type=float, default=25.0, help="to learn to read without a teacher; 0: not")
-    add("--looks", type=int, default=2, help="at noise, for each moment of the samples")
-    add("--seed", type=int, default=0)
+    add("--batch", type=int, help="clips a step, each process")
+    add("--pool", type=int, help="clips kept, each process")
+    add("--fill", type=int, help="clips rendered before training")
+    add("--fill-s", type=float, help="the most time for that")
+    add("--render", type=int, help="clips rendered at a time")
+    add("--render-share", type=float, help="of the time")
+    add("--rate", type=float, help="learning rate")
+    add("--decay", type=float, help="last share of the time; 0: none")
+    add("--held-out", type=int, help="clips that losses are read on")
+    add("--warm", type=int, help="steps of flow matching at first")
+    add("--halve", type=int, help="steps after which the gap is halved")
+    add("--least", type=float, help="the smallest gap")
+    add("--read-s", type=float, help="to learn to read without a teacher; 0: not")
+    add("--looks", type=int, help="at noise, for each moment of the samples")
+    add("--seed", type=int)
     given = vars(parser.parse_args(arguments))
     resume, device = given.pop("resume"), given.pop("device")
     weights = given.pop("weights")

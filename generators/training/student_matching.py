@@ -74,7 +74,7 @@ class Plan:
     """
 
     out: Path
-    seconds: float
+    seconds: float = 540.0
     preset: str = "helios-1.0-small"
     teacher_preset: str = "ltx-2.3-small"
     batch: int = 48
@@ -295,38 +295,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m generators.training.student_matching",
         description=__doc__.splitlines()[0],
+        argument_default=argparse.SUPPRESS,  # the plan has its own
     )
     add = parser.add_argument
     add("--out", type=Path, required=True)
     add("--student", type=Path, required=True, help="weights to start from")
     add("--teacher", type=Path, required=True, help="weights of the joint transformer")
-    add("--resume", type=Path, help="the folder of an earlier run")
-    add("--device", choices=["cpu", "cuda"])
-    add("--preset", choices=sorted(STREAMING), default="helios-1.0-small")
-    add("--teacher-preset", choices=sorted(PRESETS), default="ltx-2.3-small")
-    add("--seconds", type=float, default=540.0, help="of the whole run")
-    add("--tail-s", type=float, default=20.0, help="kept for the end of it")
+    add("--resume", type=Path, help="the folder of an earlier run", default=None)
+    add("--device", choices=["cpu", "cuda"], default=None)
+    add("--preset", choices=sorted(STREAMING))
+    add("--teacher-preset", choices=sorted(PRESETS))
+    add("--seconds", type=float, help="of the whole run")
+    add("--tail-s", type=float, help="kept for the end of it")
     add("--steps", type=int, help="stop after so many, if time does not")
-    add("--batch", type=int, default=48, help="clips a step, each process")
-    add("--rolled", type=int, default=96, help="streams at a time, a multiple of it")
-    add("--rate", type=float, default=1e-4, help="learning rate of the student")
-    add("--follower-rate", type=float, default=2e-4)
-    add("--decay", type=float, default=0.0, help="last share of the time; 0: none")
-    add("--looks", type=int, default=2, help="at noise, for each moment")
-    add("--guidance", type=float, default=2.0, help="of the teacher")
-    add("--follows", type=int, default=3, help="steps of the follower for one of the student")
-    add("--warm", type=int, default=100, help="steps of the follower alone at first")
-    add("--lasting", type=float, default=0.4, help="share of passages out of long streams")
-    add("--longest", type=int, default=18, help="passages of a long stream")
-    add("--seed", type=int, default=0)
+    add("--batch", type=int, help="clips a step, each process")
+    add("--rolled", type=int, help="streams at a time, a multiple of it")
+    add("--rate", type=float, help="learning rate of the student")
+    add("--follower-rate", type=float)
+    add("--decay", type=float, help="last share of the time; 0: none")
+    add("--looks", type=int, help="at noise, for each moment")
+    add("--guidance", type=float, help="of the teacher")
+    add("--follows", type=int, help="steps of the follower for one of the student")
+    add("--warm", type=int, help="steps of the follower alone at first")
+    add("--lasting", type=float, help="share of passages out of long streams")
+    add("--longest", type=int, help="passages of a long stream")
+    add("--seed", type=int)
     given = vars(parser.parse_args(arguments))
-    if min(given[name] for name in ("batch", "rolled", "looks", "longest")) < 1:
-        parser.error("--batch, --rolled, --looks and --longest: give at least 1")
-    if given["rolled"] % given["batch"]:
-        parser.error(f"--rolled {given['rolled']}: give a multiple of --batch {given['batch']}")
     files = given.pop("student"), given.pop("teacher")
     resume, device = given.pop("resume"), given.pop("device")
     plan = Plan(**given)
+    if min(plan.batch, plan.rolled, plan.looks, plan.longest) < 1:
+        parser.error("--batch, --rolled, --looks and --longest: give at least 1")
+    if plan.rolled % plan.batch:
+        parser.error(f"--rolled {plan.rolled}: give a multiple of --batch {plan.batch}")
     student, teacher = CausalDiT(streaming_preset(plan.preset)), DiT(preset(plan.teacher_preset))
     load_packed(files[0], student)
     load_packed(files[1], teacher)
