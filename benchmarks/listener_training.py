@@ -2,14 +2,19 @@
 
 The network gives every spot a log-likelihood ratio; those of a cell are summed as the search sums
 them, and the loss is the cross-entropy with the cell's sign. Examples weigh by one over the
-information that is heard in them, so that hard ones count as much as easy ones. A part is held
-back, on which the gain over the whitened map alone is measured.
+information that is heard in them, so that hard ones count as much as easy ones. What is kept is
+the mean of the weights over the last steps. A part is held back, on which the gain over the
+whitened map alone is measured.
 """
 
 from __future__ import annotations
 
+import copy
 import math
-from itertools import islice
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,12 +34,15 @@ from provenance.programs import run_program
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.audio import Sound
     from benchmarks.listener_examples import Example
 
 CHANNELS, LAYERS = 24, 4
 EXAMPLES, STEPS = 1500, 4400
 RATE, LEAST_RATE, WARM_UP = 3e-3, 1e-5, 40
 BATCH, PART = 8, 180  # spots of an example that a step sees
+KEPT = 0.998  # of the mean of the weights, from one step to the next
+_GROUP = 60  # examples drawn from one seed
 _HELD_BACK = 40
 _TOLD = 250  # steps from one line of the log to the next
 _LEAST_INFORMATION = 0.01  # nats a cell
@@ -59,7 +67,7 @@ class Network(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, 44, T) log-likelihood ratios of (B, 6, 88, T) ``features``."""
-        place = torch.linspace(-1, 1, HALVES).view(1, 1, HALVES, 1)
+        place = torch.linspace(-1, 1, HALVES, device=features.device).view(1, 1, HALVES, 1)
         known = torch.cat([features, place.expand(len(features), 1, -1, features.shape[3])], 1)
         heard = self.first(known)
         for each, mixed in zip(self.each, self.mixed, strict=True):
@@ -75,7 +83,7 @@ def cells_of(spots: Tensor, late_s: Tensor, count: int) -> tuple[Tensor, Tensor]
     ``late_s``: (B,) seconds between the first cell's and the first spot's beginning.
     """
     batch, rows, length = spots.shape
-    place = torch.arange(GRAIN * count)[None] - late_s[:, None] / SPOT_S
+    place = torch.arange(GRAIN * count, device=spots.device)[None] - late_s[:, None] / SPOT_S
     before = torch.floor(place)
     way = (place - before)[:, None]
     inside = ((before >= 0) & (before + 1 < length)).float()
@@ -97,43 +105,68 @@ def loss_of(cells: Tensor, signs: Tensor, whole: Tensor) -> Tensor:
     return (each * weight).sum() / weight.sum()
 
 
-def train(learned: Sequence[Example], *, steps: int, seed: int) -> Network:
-    """A network trained for ``steps`` from nothing."""
+def draw(sounds: Sequence[Sound], count: int, *, seed: int, workers: int) -> list[Example]:
+    """``count`` examples, the same for any number of ``workers``."""
+    groups = range(math.ceil(count / _GROUP))
+    sizes = [min(_GROUP, count - _GROUP * group) for group in groups]
+    one = partial(_group, sounds, seed)
+    if workers < 2:
+        return list(chain.from_iterable(map(one, groups, sizes)))
+    spawned = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=spawned) as pool:
+        return list(chain.from_iterable(pool.map(one, groups, sizes)))
+
+
+def _group(sounds: Sequence[Sound], seed: int, group: int, size: int) -> list[Example]:
+    return list(islice(examples(sounds, np.random.default_rng([seed, group])), size))
+
+
+def train(
+    learned: Sequence[Example],
+    *,
+    steps: int,
+    seed: int,
+    batch: int = BATCH,
+    device: str = "cpu",
+) -> Network:
+    """A network trained for ``steps`` from nothing, on the CPU."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    network = Network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    features = torch.from_numpy(np.stack([e.features for e in learned])).to(device)
+    signs = torch.from_numpy(np.stack([e.signs for e in learned])).to(device)
+    late_s = torch.tensor([e.late_s for e in learned], device=device)
+    network = Network().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-4)
     for step in range(steps):
         fall = 0.5 + 0.5 * math.cos(math.pi * step / steps)
         for group in optimiser.param_groups:
             group["lr"] = RATE * min(1, step / WARM_UP) * fall + LEAST_RATE
-        chosen = [learned[index] for index in rng.integers(0, len(learned), BATCH)]
-        features, signs, late_s = batch_of(chosen, rng)
-        spots = network(features.contiguous(memory_format=torch.channels_last))
-        cells, whole = cells_of(spots, late_s, signs.shape[2])
+        chosen = torch.from_numpy(rng.integers(0, len(learned), batch)).to(device)
+        first = torch.from_numpy(rng.integers(0, (SPOTS - PART) // GRAIN, batch)).to(device)
+        part = _parts(features[chosen], GRAIN * first, PART)
+        true = _parts(signs[chosen], first, PART // GRAIN - 2)
+        spots = network(part.float().contiguous(memory_format=torch.channels_last))
+        cells, whole = cells_of(spots, late_s[chosen], true.shape[2])
         optimiser.zero_grad()
-        loss = loss_of(cells, signs, whole)
+        loss = loss_of(cells, true, whole)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
+        with torch.no_grad():
+            kept = min(KEPT, step / (step + 10))
+            for slow, now in zip(mean.parameters(), network.parameters(), strict=True):
+                slow.lerp_(now, 1 - kept)
         if (step + 1) % _TOLD == 0:
             click.echo(f"step {step + 1}: {float(loss.detach()):.4f} nats a cell", err=True)
-    return network
+    return mean.cpu()
 
 
-def batch_of(chosen: Sequence[Example], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Features (B, 6, 88, 180), signs (B, 44, 88) and lateness (B,) of parts of the examples."""
-    features, signs = [], []
-    for example in chosen:
-        first = GRAIN * int(rng.integers(0, (SPOTS - PART) // GRAIN))
-        features.append(example.features[:, :, first : first + PART])
-        signs.append(example.signs[:, first // GRAIN : (first + PART) // GRAIN - 2])
-    late_s = [example.late_s for example in chosen]
-    return (
-        torch.from_numpy(np.stack(features)).float(),
-        torch.from_numpy(np.stack(signs)).float(),
-        torch.tensor(late_s),
-    )
+def _parts(whole: Tensor, first: Tensor, length: int) -> Tensor:
+    """(B, …, ``length``) of (B, …, T), each from its own place in ``first`` (B,) on."""
+    place = first[:, None] + torch.arange(length, device=first.device)
+    place = place.view(len(first), *[1] * (whole.dim() - 2), length)
+    return torch.gather(whole, -1, place.expand(*whole.shape[:-1], length))
 
 
 def strength(cells: Tensor, signs: Tensor, whole: Tensor) -> float:
@@ -172,20 +205,37 @@ def _against(spots: Tensor, signs: Tensor, late_s: Tensor) -> tuple[Tensor, Tens
     type=click.FloatRange(0, 1, min_open=True),
     help="Of it all: for a trial.",
 )
+@click.option("--examples", "count", default=EXAMPLES, type=click.IntRange(min=4))
+@click.option("--steps", default=STEPS, type=click.IntRange(min=1))
+@click.option("--batch", default=BATCH, type=click.IntRange(min=1))
 @click.option("--seed", default=1)
-def main(files: tuple[Path, ...], out: Path, share: float, seed: int) -> None:
+@click.option(
+    "--workers", default=1, type=click.IntRange(min=1), help="Processes that draw examples."
+)
+@click.option("--device", default="cpu", help="On which the network learns.")
+def main(
+    files: tuple[Path, ...],
+    out: Path,
+    share: float,
+    count: int,
+    steps: int,
+    batch: int,
+    seed: int,
+    workers: int,
+    device: str,
+) -> None:
     """Learn from speech of espeak-ng and from drawn sound; half of the examples from FILES, if any.
 
-    In one thread, so that the same seed gives the same weights.
+    On a CPU in one thread, so that the same seed gives the same weights.
     """
     torch.set_num_threads(1)
     out.parent.mkdir(parents=True, exist_ok=True)
     sounds = [load(file, 3 * SECONDS) for file in files]
-    count, steps = max(4, round(share * EXAMPLES)), max(1, round(share * STEPS))
-    drawn = list(islice(examples(sounds, np.random.default_rng(seed)), count))
+    count, steps = max(4, round(share * count)), max(1, round(share * steps))
+    drawn = draw(sounds, count, seed=seed, workers=workers)
     held, learned = drawn[: min(_HELD_BACK, count // 4)], drawn[min(_HELD_BACK, count // 4) :]
     click.echo(f"{len(drawn)} examples", err=True)
-    network = train(learned, steps=steps, seed=seed)
+    network = train(learned, steps=steps, seed=seed, batch=batch, device=device)
     part = out.with_name(out.name + ".part")
     save_file({name: t.contiguous() for name, t in network.state_dict().items()}, part)
     part.replace(out)
