@@ -79,7 +79,9 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s
             break
         search = KeySearch(lay_out(key), width, height)
         payload = (
-            search.look(maps, "any") or search.look_slanted(slanted) or search.look_small(small)
+            search.look(maps, "any", patient=True)
+            or search.look_slanted(slanted)
+            or search.look_small(small)
         )
         found += payload is not None
         tried.append(search.tried)

@@ -104,11 +104,13 @@ def decode(
     *,
     list_size: int = LIST_SIZE,
     assumed: NDArray[np.uint8] | None = None,
+    among: tuple[NDArray[np.int64], int] | None = None,
 ) -> NDArray[np.uint8]:
     """(800,) log-likelihood ratios, positive for a 0 → (≤ ``list_size``, 128) words.
 
     The likeliest comes first. ``assumed``: (n,) bits, n < 128, with which all of them begin; the
-    fewer are left, the louder noise may be.
+    fewer are left, the louder noise may be. ``among``, instead: sorted numbers and of how many bits
+    (fewer than 63) they are; all words begin with one of them.
     """
     if llr.shape != (CODED_BITS,):
         raise ValueError(f"llr must have shape ({CODED_BITS},), not {llr.shape}")
@@ -116,7 +118,7 @@ def decode(
     full = np.zeros(MOTHER_BITS, np.float32)
     full[sent] = np.nan_to_num(llr, posinf=1e3, neginf=-1e3)
     if assumed is None or not len(assumed):
-        return _ListDecoder(frozen, list_size).run(full)
+        return _ListDecoder(frozen, list_size, among).run(full)
     # The code is linear: what is known is taken out of the word, and its inputs are frozen.
     begun = np.concatenate([assumed, np.zeros(PAYLOAD_BITS - len(assumed), np.uint8)])
     full[sent] *= 1 - 2 * encode(begun).astype(np.float32)
@@ -150,10 +152,17 @@ class _ListDecoder:
     next used: until that, each keeps which of its rows the paths of now descend from.
     """
 
-    def __init__(self, frozen: NDArray[np.bool_], list_size: int) -> None:
+    def __init__(
+        self,
+        frozen: NDArray[np.bool_],
+        list_size: int,
+        among: tuple[NDArray[np.int64], int] | None = None,
+    ) -> None:
         self._tree = _tree(frozen.tobytes())
         self._list_size = list_size
         self._metric = np.zeros(1, np.float32)
+        self._among, self._open_bits = among or (np.zeros(0, np.int64), 0)
+        self._begun = np.zeros(1, np.int64)  # what each path has decided, while that is limited
         self._stack: list[tuple[NDArray[Any], NDArray[np.intp] | None]] = []
         self._forks: list[tuple[NDArray[np.intp], NDArray[np.uint8]]] = []
 
@@ -194,6 +203,17 @@ class _ListDecoder:
         held, rows = self._stack.pop()
         return held if rows is None else held[rows]
 
+    def _allowed(self, paths: int) -> NDArray[np.intp]:
+        """Which of both values of the next bit on so many paths begin something that may be."""
+        if not self._open_bits:
+            self._begun = np.zeros(0, np.int64)
+            return np.arange(2 * paths)
+        self._open_bits -= 1
+        self._begun = np.concatenate([2 * self._begun, 2 * self._begun + 1])
+        first = np.searchsorted(self._among, self._begun << self._open_bits)
+        after = np.searchsorted(self._among, (self._begun + 1) << self._open_bits)
+        return np.flatnonzero(after > first)
+
     def _fork(self, llr: NDArray[np.float32]) -> NDArray[np.float32]:
         """Try both values of an information bit on every path and keep the likeliest paths.
 
@@ -203,9 +223,12 @@ class _ListDecoder:
         against = np.add.reduce(np.minimum(llr, 0), 1)
         agreeing = np.add.reduce(llr, 1) - against
         metric = np.concatenate([self._metric - against, self._metric + agreeing])
-        keep = np.arange(2 * paths)
-        if 2 * paths > self._list_size:
-            keep = np.argpartition(metric, self._list_size - 1)[: self._list_size]
+        keep = self._allowed(paths)
+        if len(keep) > self._list_size:
+            best = np.argpartition(metric[keep], self._list_size - 1)[: self._list_size]
+            keep = keep[best]
+        if len(self._begun) == 2 * paths:
+            self._begun = self._begun[keep]
         parent = keep % paths
         self._metric = metric[keep]
         self._stack = [

@@ -21,6 +21,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -146,6 +147,22 @@ def usual(model: int = 1) -> NDArray[np.uint8]:
     body <<= _EARLY_DAY_BITS
     count = 4 + 8 + _EARLY_DAY_BITS
     return np.array([body >> (count - 1 - bit) & 1 for bit in range(count)], np.uint8)
+
+
+@lru_cache(maxsize=1)
+def beginnings() -> tuple[NDArray[np.int64], int]:
+    """What payloads can begin with, as sorted numbers, and of how many bits those are.
+
+    Any source and registered model, and a day of the years 2026 to 2030: nothing was marked before.
+    """
+    first, last = ((date(year, 1, 1) - EPOCH).days for year in (2026, 2031))
+    days = np.arange(first, last, dtype=np.int64)
+    made = [
+        (VERSION << 2 | source) << 8 | model.number
+        for source in range(len(SOURCES))
+        for model in MODELS
+    ]
+    return np.concatenate([number << 15 | days for number in sorted(made)]), 27
 
 
 def unpack(bits: NDArray[np.uint8], secret: bytes) -> Payload | None:

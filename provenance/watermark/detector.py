@@ -255,10 +255,12 @@ class ClipDetector:
         fine = self._evidence.fine_map(window).astype(np.float16)
         return replace(window, maps=(fine,)), 0
 
-    def _look(self, totals: Sequence[NDArray[np.float32]], reach: Reach) -> None:
+    def _look(
+        self, totals: Sequence[NDArray[np.float32]], reach: Reach, *, patient: bool = False
+    ) -> None:
         maps = [sync.Folds(sync.clipped(total)) for total in totals]
         for search in self._searches:
-            found = search.look(maps, reach)
+            found = search.look(maps, reach, patient=patient)
             if found is not None:
                 self._found = _Found(search, *found)
                 return
@@ -268,7 +270,8 @@ class ClipDetector:
 
         A mark that only a part of the file carries drowns in the rest.
         """
-        self._look(self._evidence.totals, self._reach)
+        # Once a file, whatever its length: patience costs words.
+        self._look(self._evidence.totals, self._reach, patient=self._reach == "any")
         seconds = _FIRST_LOOK_S
         most = self._evidence.seconds / _LEAST_REST
         while self._found is None and not self._fast and seconds <= most:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from provenance import fec
-from provenance.payload import unpack
+from provenance.payload import beginnings, unpack
 from provenance.watermark.evidence import FINE, LEVELS
 from provenance.watermark.inset import framed
 from provenance.watermark.sync import Folds, PilotSearch, Placement, cells_at, shape_of
@@ -63,6 +63,10 @@ _LIKELY_DECODES = 3
 _REPEATING_DECODES = 4
 _SWEPT_DECODES = 4
 _SMALL_DECODES = 3
+# In the end, the loudest few are decoded once more, with more words that begin as payloads can.
+_PATIENT_DECODES = 4
+_PATIENT_WORDS = 1024
+_WORTH_PATIENCE = 4.6
 _SMALL_DOUBT = 0.008
 _ALIKE = 0.008  # change of a shape, relative to its own sides, that refining makes up for
 
@@ -93,16 +97,30 @@ class KeySearch:
         count = int(np.log(high / low) / _SWEEP_STEP)
         self._every = [low * float(np.exp(i * _SWEEP_STEP)) for i in range(count)]
 
-    def look(self, maps: Sequence[Folds], reach: Reach) -> tuple[Payload, int, Placement] | None:
+    def look(
+        self, maps: Sequence[Folds], reach: Reach, *, patient: bool = False
+    ) -> tuple[Payload, int, Placement] | None:
         """The payload in ``maps`` (one a level), with the level and the placement it was read at.
 
-        ``reach`` says how far to search where the likely shapes do not verify.
+        ``reach`` says how far to search where the likely shapes do not verify. ``patient``: where
+        nothing does, the loudest placements are decoded once more with more words.
         """
+        decoded = []
         for level, placement, doubt in self._suppositions(maps, reach):
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
             payload = self._read(maps[level].soft_map, refined)
             if payload is not None:
                 return self._finest(maps, payload, level, refined)
+            decoded.append((level, refined))
+        if not patient:
+            return None
+        decoded.sort(key=lambda item: -item[1].score)
+        for level, refined in decoded[:_PATIENT_DECODES]:
+            if refined.score >= _WORTH_PATIENCE:
+                cells = cells_at(maps[level].soft_map, refined)
+                payload = self.payload_of(cells, patient=True)
+                if payload is not None:
+                    return payload, level, refined
         return None
 
     def _finest(
@@ -195,10 +213,17 @@ class KeySearch:
         """The payload at ``placement``, if its tag verifies."""
         return self.payload_of(cells_at(soft_map, placement))
 
-    def payload_of(self, cells: NDArray[np.float32]) -> Payload | None:
-        """The payload that (32, 32) folded ``cells`` say, if its tag verifies."""
+    def payload_of(self, cells: NDArray[np.float32], *, patient: bool = False) -> Payload | None:
+        """The payload that (32, 32) folded ``cells`` say, if its tag verifies.
+
+        ``patient``: eight times as many words are looked at, of those that begin as payloads can.
+        """
         llr = self.tile.payload_llr(cells)
-        for word in fec.decode(llr):
+        if patient:
+            words = fec.decode(llr, list_size=_PATIENT_WORDS, among=beginnings())
+        else:
+            words = fec.decode(llr)
+        for word in words:
             self.tried += 1
             payload = unpack(word, self.tile.key.secret)
             if payload is not None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from provenance import fec
-from provenance.payload import PAYLOAD_BITS, Payload, pack, unpack
+from provenance.payload import PAYLOAD_BITS, Payload, beginnings, pack, unpack
 
 SECRET = b"s" * 32
 
@@ -104,6 +104,26 @@ def test_a_wrong_assumption_finds_nothing():
     llr = (8 * (1.0 - 2.0 * fec.encode(bits))).astype(np.float32)
     assert not (fec.decode(llr, assumed=1 - bits[:3]) == bits).all(1).any()
     assert (fec.decode(llr, assumed=bits[:0])[0] == bits).all()
+
+
+def test_words_among_what_payloads_begin_with_are_found_in_more_noise():
+    rng = np.random.default_rng(9)
+    numbers, count = beginnings()
+    plain = helped = 0
+    for index in range(12):
+        payload = Payload(model=3, day=date(2027, 3, 24), content_id=index, source="edited")
+        bits = pack(payload, SECRET)
+        llr = received(bits, 0.21, rng)
+        words = fec.decode(llr, list_size=1024, among=(numbers, count))
+        begun = words[:, :count].astype(np.int64) @ (1 << np.arange(count)[::-1])
+        assert np.isin(begun, numbers).all()
+        helped += bool((words == bits).all(1).any())
+        plain += bool((fec.decode(llr) == bits).all(1).any())
+    assert helped >= plain + 2
+    early = pack(Payload(model=3, day=date(2025, 3, 24), content_id=7), SECRET)
+    llr = received(early, 2.0, rng)
+    assert (fec.decode(llr)[0] == early).all()
+    assert not (fec.decode(llr, among=(numbers, count)) == early).all(1).any()
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -np.inf])

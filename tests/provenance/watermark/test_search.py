@@ -44,9 +44,9 @@ def turned(degrees):
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def search(maps, reach="any", *, key=KEY):
+def search(maps, reach="any", *, key=KEY, patient=False):
     asked = KeySearch(lay_out(key), 1280, 720)
-    return asked.look(maps, reach), asked.tried
+    return asked.look(maps, reach, patient=patient), asked.tried
 
 
 def test_as_marked_is_found_at_once_and_without_a_sweep():
@@ -164,7 +164,10 @@ def test_nothing_is_found_in_noise_or_under_another_key():
     for maps, key in ((levels(np.eye(2), amplitude=0), KEY), (levels(turned(5)), OTHER)):
         found, tried = search(maps, key=key)
         assert found is None
-        assert 0 < tried < 4000
+        assert 0 < tried <= 11 * 128
+        found, more = search(maps, key=key, patient=True)
+        assert found is None
+        assert tried < more <= tried + 4 * 1024  # every word is counted
 
 
 def test_lattices_are_looked_for_once_whatever_the_number_of_keys(monkeypatch):
