@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from provenance.video.picture import Picture
 
 
-_AHEAD = min(4, os.cpu_count() or 1)  # frames that may wait to be marked, and as many to be encoded
+_AHEAD = min(4, os.cpu_count() or 1)  # frames whose colours are turned before they are marked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +171,7 @@ class ProvenanceWriter:
                 media = opened.enter_context(
                     MediaWriter(place, video=video, settings=how, audio=audio, live=live)
                 )
-                colours = opened.enter_context(ThreadPoolExecutor(_AHEAD, "everyframe-colour"))
-                marking = opened.enter_context(ThreadPoolExecutor(1, "everyframe-marking"))
+                pool = opened.enter_context(ThreadPoolExecutor(_AHEAD, "everyframe-colour"))
                 return _Line(
                     sealing=sealing,
                     marker=marker,
@@ -180,8 +179,7 @@ class ProvenanceWriter:
                     opened=opened.pop_all(),
                     sound=sound,
                     taker=PrintTaker(video.rate),
-                    colours=colours,
-                    marking=marking,
+                    pool=pool,
                 )
 
         self._begin = begin
@@ -257,16 +255,12 @@ class ProvenanceWriter:
             time = (first + index) / self._video.rate
             return picture_from_rgb(block[index], time=time, spec=self._video)
 
-        def marked(picture: Picture) -> Picture:
-            time = float(picture.time)
-            luma = line.marker.mark(picture.luma, time_s=time, bits=picture.bits)
-            self._quality.add(picture.luma, luma, bits=picture.bits)
-            line.taker.see(luma, time, bits=picture.bits)
-            return picture.with_luma(luma)
-
-        pictures = in_order(line.colours, converted, range(len(block)), ahead=_AHEAD)
-        for picture in in_order(line.marking, marked, pictures, ahead=_AHEAD):
-            line.media.write(picture)
+        for picture in in_order(line.pool, converted, range(len(block)), ahead=_AHEAD):
+            time = self._frames / self._video.rate
+            marked = line.marker.mark(picture.luma, time_s=float(time), bits=picture.bits)
+            self._quality.add(picture.luma, marked, bits=picture.bits)
+            line.taker.see(marked, float(time), bits=picture.bits)
+            line.media.write(picture.with_luma(marked))
             self._frames += 1
         if samples is not None and line.sound is not None:
             self._write_sound(line, line.sound.push(samples))
@@ -323,8 +317,7 @@ class _Line:
     opened: ExitStack
     sound: SoundMarker | None
     taker: PrintTaker
-    colours: Executor  # turns colours into luma and chroma, while
-    marking: Executor  # frames before are marked, while those before them are encoded
+    pool: Executor  # turns colours into luma and chroma, while frames before are marked and encoded
     broken: bool = False
 
 
