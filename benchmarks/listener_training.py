@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from benchmarks.listener_examples import Example
 
 CHANNELS, LAYERS = 24, 4
-EXAMPLES, STEPS = 1500, 4400
+EXAMPLES, STEPS = 7000, 8000
 RATE, LEAST_RATE, WARM_UP = 3e-3, 1e-5, 40
-BATCH, PART = 8, 180  # spots of an example that a step sees
+BATCH, PART = 32, 180  # spots of an example that a step sees
 KEPT = 0.998  # of the mean of the weights, from one step to the next
 _GROUP = 60  # examples drawn from one seed
 _HELD_BACK = 40
