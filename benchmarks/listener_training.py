@@ -199,12 +199,6 @@ def _against(spots: Tensor, signs: Tensor, late_s: Tensor) -> tuple[Tensor, Tens
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
-@click.option(
-    "--share",
-    default=1.0,
-    type=click.FloatRange(0, 1, min_open=True),
-    help="Of it all: for a trial.",
-)
 @click.option("--examples", "count", default=EXAMPLES, type=click.IntRange(min=4))
 @click.option("--steps", default=STEPS, type=click.IntRange(min=1))
 @click.option("--batch", default=BATCH, type=click.IntRange(min=1))
@@ -216,7 +210,6 @@ def _against(spots: Tensor, signs: Tensor, late_s: Tensor) -> tuple[Tensor, Tens
 def main(
     files: tuple[Path, ...],
     out: Path,
-    share: float,
     count: int,
     steps: int,
     batch: int,
@@ -231,7 +224,6 @@ def main(
     torch.set_num_threads(1)
     out.parent.mkdir(parents=True, exist_ok=True)
     sounds = [load(file, 3 * SECONDS) for file in files]
-    count, steps = max(4, round(share * count)), max(1, round(share * steps))
     drawn = draw(sounds, count, seed=seed, workers=workers)
     held, learned = drawn[: min(_HELD_BACK, count // 4)], drawn[min(_HELD_BACK, count // 4) :]
     click.echo(f"{len(drawn)} examples", err=True)

@@ -103,29 +103,19 @@ def decode(
     llr: NDArray[np.float32],
     *,
     list_size: int = LIST_SIZE,
-    assumed: NDArray[np.uint8] | None = None,
     among: tuple[NDArray[np.int64], int] | None = None,
 ) -> NDArray[np.uint8]:
     """(800,) log-likelihood ratios, positive for a 0 → (≤ ``list_size``, 128) words.
 
-    The likeliest comes first. ``assumed``: (n,) bits, n < 128, with which all of them begin; the
-    fewer are left, the louder noise may be. ``among``, instead: sorted numbers and of how many bits
-    (fewer than 63) they are; all words begin with one of them.
+    The likeliest comes first. ``among``: sorted numbers and of how many bits (fewer than 63) they
+    are; all words begin with one of them. The fewer they are, the louder noise may be.
     """
     if llr.shape != (CODED_BITS,):
         raise ValueError(f"llr must have shape ({CODED_BITS},), not {llr.shape}")
     frozen, sent = _construct(MOTHER_BITS, CODED_BITS, PAYLOAD_BITS)
     full = np.zeros(MOTHER_BITS, np.float32)
     full[sent] = np.nan_to_num(llr, posinf=1e3, neginf=-1e3)
-    if assumed is None or not len(assumed):
-        return _ListDecoder(frozen, list_size, among).run(full)
-    # The code is linear: what is known is taken out of the word, and its inputs are frozen.
-    begun = np.concatenate([assumed, np.zeros(PAYLOAD_BITS - len(assumed), np.uint8)])
-    full[sent] *= 1 - 2 * encode(begun).astype(np.float32)
-    known = frozen.copy()
-    known[np.flatnonzero(~frozen)[: len(assumed)]] = True
-    rest = _ListDecoder(known, list_size).run(full)
-    return np.concatenate([np.tile(assumed, (len(rest), 1)), rest], axis=1)
+    return _ListDecoder(frozen, list_size, among).run(full)
 
 
 _FROZEN, _REPEATED = "frozen", "repeated"

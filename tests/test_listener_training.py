@@ -62,7 +62,7 @@ def test_one_command_makes_weights_from_nothing_and_always_the_same(tmp_path):
     made = []
     for name in ("a", "b"):
         out = tmp_path / name / "listener.safetensors"
-        options = ["--share", "0.0005", "--out", str(out)]
+        options = ["--examples", "4", "--steps", "2", "--out", str(out)]
         result = CliRunner().invoke(main, options)
         assert result.exit_code == 0, result.output
         assert "times the whitened map" in result.output

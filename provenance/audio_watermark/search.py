@@ -24,7 +24,7 @@ from provenance.audio_watermark.softmap import (
     folded,
 )
 from provenance.audio_watermark.tile import ROWS
-from provenance.payload import unpack, usual
+from provenance.payload import beginnings, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -254,13 +254,13 @@ class SoundSearch:
         """The payload of (44, 64) ``cells``, if one of the likeliest words has a right tag.
 
         ``patience``: how many more words are looked at if none has, and how many if none of those
-        has. They begin as most payloads do.
+        has. They begin as payloads can.
         """
         llr = self.tile.payload_llr(cells)
         payload = self._picked(fec.decode(llr))
         for words in patience:
             if payload is None:
-                payload = self._picked(fec.decode(llr, list_size=words, assumed=usual()))
+                payload = self._picked(fec.decode(llr, list_size=words, among=beginnings()))
         return payload
 
     def _picked(self, words: NDArray[np.uint8]) -> Payload | None:

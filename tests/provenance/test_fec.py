@@ -59,6 +59,10 @@ def test_noise_at_the_design_point_is_corrected():
     assert found(0.4, 10) >= 9
 
 
+def begun_with(bits):
+    return np.array([int("0" + "".join(map(str, bits)), 2)]), len(bits)
+
+
 def test_a_longer_list_finds_more():
     assert found(0.3, 20, list_size=1) < found(0.3, 20)
 
@@ -84,13 +88,13 @@ def test_words_of_a_list_differ():
     assert len(np.unique(words, axis=0)) == len(words)
 
 
-def test_what_is_assumed_begins_every_word_and_helps_in_noise():
+def test_what_is_known_begins_every_word_and_helps_in_noise():
     rng = np.random.default_rng(7)
     plain = helped = 0
     for _ in range(12):
         bits = random_bits(rng)
         llr = received(bits, 0.22, rng)
-        words = fec.decode(llr, assumed=bits[:40])
+        words = fec.decode(llr, among=begun_with(bits[:40]))
         assert words.shape == (fec.LIST_SIZE, PAYLOAD_BITS)
         assert (words[:, :40] == bits[:40]).all()
         assert len(np.unique(words, axis=0)) == len(words)
@@ -102,8 +106,8 @@ def test_what_is_assumed_begins_every_word_and_helps_in_noise():
 def test_a_wrong_assumption_finds_nothing():
     bits = random_bits(np.random.default_rng(8))
     llr = (8 * (1.0 - 2.0 * fec.encode(bits))).astype(np.float32)
-    assert not (fec.decode(llr, assumed=1 - bits[:3]) == bits).all(1).any()
-    assert (fec.decode(llr, assumed=bits[:0])[0] == bits).all()
+    assert not (fec.decode(llr, among=begun_with(1 - bits[:3])) == bits).all(1).any()
+    assert (fec.decode(llr, among=begun_with(bits[:0]))[0] == bits).all()
 
 
 def test_words_among_what_payloads_begin_with_are_found_in_more_noise():

@@ -20,12 +20,12 @@ from provenance.payload import (
     PAYLOAD_BITS,
     SOURCES,
     Payload,
+    beginnings,
     model_by_key,
     model_by_number,
     new_content_id,
     pack,
     unpack,
-    usual,
 )
 
 SECRET = b"s" * 32
@@ -139,11 +139,19 @@ def test_models_are_found_by_number_key_and_alias():
         model_by_number(254)
 
 
+@pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("model", [1, 2, 255])
-def test_what_is_usual_begins_what_is_generated_these_years(model):
-    expected = usual(model)
-    for day in (EPOCH, date(2031, 3, 19)):
-        bits = pack(Payload(model=model, day=day, content_id=(1 << 53) - 1), b"k" * 32)
-        assert (bits[: len(expected)] == expected).all()
-    late = Payload(model=model, day=date(2031, 3, 20), content_id=0)
-    assert (pack(late, b"k" * 32)[: len(expected)] != expected).any()
+def test_beginnings_are_those_of_what_is_marked_these_years(model, source):
+    numbers, count = beginnings()
+    assert (np.diff(numbers) > 0).all()
+
+    def begins(day, number=model):
+        payload = Payload(model=number, day=day, content_id=(1 << 53) - 1, source=source)
+        bits = pack(payload, b"k" * 32)
+        return int("".join(map(str, bits[:count])), 2) in numbers
+
+    assert begins(date(2026, 1, 1))
+    assert begins(date(2030, 12, 31))
+    assert not begins(date(2025, 12, 31))
+    assert not begins(date(2031, 1, 1))
+    assert not begins(date(2027, 1, 1), number=254)
