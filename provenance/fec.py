@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CODED_BITS = 800
 MOTHER_BITS = 1024
 LIST_SIZE = 128
+_NO_NUMBER = np.iinfo(np.int64).max
 _DESIGN_GAMMA = 0.4  # mean² / variance of a cell at which the code is built: just above its limit
 
 
@@ -151,7 +152,8 @@ class _ListDecoder:
         self._tree = _tree(frozen.tobytes())
         self._list_size = list_size
         self._metric = np.zeros(1, np.float32)
-        self._among, self._open_bits = among or (np.zeros(0, np.int64), 0)
+        numbers, self._open_bits = among or ((), 0)
+        self._among = np.append(numbers, _NO_NUMBER).astype(np.int64)
         self._begun = np.zeros(1, np.int64)  # what each path has decided, while that is limited
         self._stack: list[tuple[NDArray[Any], NDArray[np.intp] | None]] = []
         self._forks: list[tuple[NDArray[np.intp], NDArray[np.uint8]]] = []
@@ -200,9 +202,8 @@ class _ListDecoder:
             return np.arange(2 * paths)
         self._open_bits -= 1
         self._begun = np.concatenate([2 * self._begun, 2 * self._begun + 1])
-        first = np.searchsorted(self._among, self._begun << self._open_bits)
-        after = np.searchsorted(self._among, (self._begun + 1) << self._open_bits)
-        return np.flatnonzero(after > first)
+        next_one = self._among[np.searchsorted(self._among, self._begun << self._open_bits)]
+        return np.flatnonzero(next_one >> self._open_bits == self._begun)
 
     def _fork(self, llr: NDArray[np.float32]) -> NDArray[np.float32]:
         """Try both values of an information bit on every path and keep the likeliest paths.

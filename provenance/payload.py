@@ -140,11 +140,12 @@ def pack(payload: Payload, secret: bytes) -> NDArray[np.uint8]:
     return np.unpackbits(np.frombuffer(raw + _tag(raw, secret), np.uint8))
 
 
-@lru_cache(maxsize=1)
-def beginnings() -> tuple[NDArray[np.int64], int]:
+@lru_cache(maxsize=2)
+def beginnings(*, prompt: bool = True) -> tuple[NDArray[np.int64], int]:
     """What payloads can begin with, as sorted numbers, and of how many bits those are.
 
     Any source and registered model, and a day of the years 2026 to 2030: nothing was marked before.
+    Without a ``prompt`` the bits of its prefix are known as well: they are 0.
     """
     first, last = ((date(year, 1, 1) - EPOCH).days for year in (2026, 2031))
     days = np.arange(first, last, dtype=np.int64)
@@ -153,7 +154,8 @@ def beginnings() -> tuple[NDArray[np.int64], int]:
         for source in range(len(SOURCES))
         for model in MODELS
     ]
-    return np.concatenate([number << 15 | days for number in sorted(made)]), 27
+    numbers = np.concatenate([number << 15 | days for number in sorted(made)])
+    return (numbers, 27) if prompt else (numbers << PREFIX_BITS, 27 + PREFIX_BITS)
 
 
 def unpack(bits: NDArray[np.uint8], secret: bytes) -> Payload | None:

@@ -216,13 +216,21 @@ class KeySearch:
     def payload_of(self, cells: NDArray[np.float32], *, patient: bool = False) -> Payload | None:
         """The payload that (32, 32) folded ``cells`` say, if its tag verifies.
 
-        ``patient``: eight times as many words are looked at, of those that begin as payloads can.
+        ``patient``: eight times as many words are looked at, of those that begin as payloads can,
+        and then as many of those that begin as payloads without a prompt do.
         """
         llr = self.tile.payload_llr(cells)
-        if patient:
-            words = fec.decode(llr, list_size=_PATIENT_WORDS, among=beginnings())
-        else:
-            words = fec.decode(llr)
+        if not patient:
+            return self._verified(fec.decode(llr))
+        for prompt in (True, False):
+            among = beginnings(prompt=prompt)
+            payload = self._verified(fec.decode(llr, list_size=_PATIENT_WORDS, among=among))
+            if payload is not None:
+                return payload
+        return None
+
+    def _verified(self, words: NDArray[np.uint8]) -> Payload | None:
+        """The first of ``words`` whose tag is right, if one is."""
         for word in words:
             self.tried += 1
             payload = unpack(word, self.tile.key.secret)

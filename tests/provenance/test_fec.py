@@ -124,6 +124,13 @@ def test_words_among_what_payloads_begin_with_are_found_in_more_noise():
         helped += bool((words == bits).all(1).any())
         plain += bool((fec.decode(llr) == bits).all(1).any())
     assert helped >= plain + 2
+    unprompted, longer = beginnings(prompt=False)
+    quieter = received(
+        pack(Payload(model=3, day=date(2027, 3, 24), content_id=7), SECRET), 0.1, rng
+    )
+    words = fec.decode(quieter, list_size=1024, among=(unprompted, longer))
+    begun = words[:, :longer].astype(np.int64) @ (1 << np.arange(longer)[::-1])
+    assert np.isin(begun, unprompted).all()
     early = pack(Payload(model=3, day=date(2025, 3, 24), content_id=7), SECRET)
     llr = received(early, 2.0, rng)
     assert (fec.decode(llr)[0] == early).all()

@@ -155,3 +155,12 @@ def test_beginnings_are_those_of_what_is_marked_these_years(model, source):
     assert not begins(date(2025, 12, 31))
     assert not begins(date(2031, 1, 1))
     assert not begins(date(2027, 1, 1), number=254)
+
+
+def test_beginnings_without_a_prompt_are_those_of_what_was_marked_without_one():
+    numbers, count = beginnings(prompt=False)
+    nonce = (1 << NONCE_BITS) - 1
+    for content_id, expected in ((nonce, True), (nonce + 1, False)):
+        bits = pack(Payload(model=2, day=date(2026, 5, 1), content_id=content_id), SECRET)
+        assert (int("".join(map(str, bits[:count])), 2) in numbers) is expected
+    assert len(numbers) == len(beginnings()[0])
