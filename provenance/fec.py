@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CODED_BITS = 800
 MOTHER_BITS = 1024
 LIST_SIZE = 128
-_NO_NUMBER = np.iinfo(np.int64).max
+_NO_NUMBER = np.int64(2**63 - 1)
 _DESIGN_GAMMA = 0.4  # mean² / variance of a cell at which the code is built: just above its limit
 
 
@@ -152,8 +152,8 @@ class _ListDecoder:
         self._tree = _tree(frozen.tobytes())
         self._list_size = list_size
         self._metric = np.zeros(1, np.float32)
-        numbers, self._open_bits = among or ((), 0)
-        self._among = np.append(numbers, _NO_NUMBER).astype(np.int64)
+        numbers, self._open_bits = among or (np.zeros(0, np.int64), 0)
+        self._among = np.append(numbers, _NO_NUMBER)
         self._begun = np.zeros(1, np.int64)  # what each path has decided, while that is limited
         self._stack: list[tuple[NDArray[Any], NDArray[np.intp] | None]] = []
         self._forks: list[tuple[NDArray[np.intp], NDArray[np.uint8]]] = []
