@@ -9,6 +9,7 @@ grow with the number of files.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -157,6 +158,18 @@ def leg(command: list[str], results: Path, kill_at: int | None) -> Leg:
     return Leg(code=code, seconds=seconds, memory=memory, left=left)
 
 
+def answered(results: Path) -> list[bytes]:
+    """The lines that count: those that the journal beside them knows.
+
+    A program that is killed after a line and before its entry answers once more.
+    """
+    journal = results.with_name(f"{results.name}.journal")
+    whole = [line for line in journal.read_bytes().splitlines(keepends=True) if b"\n" in line]
+    known = {json.loads(line)["line"] for line in whole}
+    found = results.read_bytes().splitlines(keepends=True)
+    return [line for line in found if hashlib.sha256(line).hexdigest() in known]
+
+
 def lines(path: Path) -> int:
     """Whole lines in a file that may not be there yet."""
     return path.read_bytes().count(b"\n") if path.exists() else 0
@@ -208,7 +221,7 @@ def measure(
     command += [str(folder / "gone"), "--jobs", str(jobs), "--resume", "--format", "jsonl"]
     command += ["-o", str(results), "--keys", str(folder / "clips" / "keys"), "--quiet", *options]
     first = leg(command, results, max(1, round(kill_at * count)))
-    before = [line for line in results.read_bytes().splitlines(keepends=True) if b"\n" in line]
+    before = answered(results)
     second = leg(command, results, None)
     third = leg(command, results, None)
     after = results.read_bytes().splitlines(keepends=True)
