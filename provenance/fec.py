@@ -21,10 +21,12 @@ from provenance.payload import PAYLOAD_BITS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from provenance.payload import Beginnings
+
 CODED_BITS = 800
 MOTHER_BITS = 1024
 LIST_SIZE = 128
-_NO_NUMBER = np.int64(2**63 - 1)
+_NO_NUMBER = np.int64(2**63 - 1)  # larger than any with which a word may begin
 _DESIGN_GAMMA = 0.4  # mean² / variance of a cell at which the code is built: just above its limit
 
 
@@ -104,12 +106,12 @@ def decode(
     llr: NDArray[np.float32],
     *,
     list_size: int = LIST_SIZE,
-    among: tuple[NDArray[np.int64], int] | None = None,
+    among: Beginnings | None = None,
 ) -> NDArray[np.uint8]:
     """(800,) log-likelihood ratios, positive for a 0 → (≤ ``list_size``, 128) words.
 
-    The likeliest comes first. ``among``: sorted numbers and of how many bits (fewer than 63) they
-    are; all words begin with one of them. The fewer they are, the louder noise may be.
+    The likeliest comes first. All words begin with one of ``among``, where that is given: the fewer
+    those are, the louder noise may be. Raises ValueError for ``llr`` of another shape.
     """
     if llr.shape != (CODED_BITS,):
         raise ValueError(f"llr must have shape ({CODED_BITS},), not {llr.shape}")
@@ -147,14 +149,15 @@ class _ListDecoder:
         self,
         frozen: NDArray[np.bool_],
         list_size: int,
-        among: tuple[NDArray[np.int64], int] | None = None,
+        among: Beginnings | None = None,
     ) -> None:
         self._tree = _tree(frozen.tobytes())
         self._list_size = list_size
         self._metric = np.zeros(1, np.float32)
-        numbers, self._open_bits = among or (np.zeros(0, np.int64), 0)
+        numbers = np.zeros(0, np.int64) if among is None else among.numbers
         self._among = np.append(numbers, _NO_NUMBER)
-        self._begun = np.zeros(1, np.int64)  # what each path has decided, while that is limited
+        self._limited_bits = 0 if among is None else among.bits  # those that are still to come
+        self._begun = np.zeros(1, np.int64)  # the number of the limited bits that each path decided
         self._stack: list[tuple[NDArray[Any], NDArray[np.intp] | None]] = []
         self._forks: list[tuple[NDArray[np.intp], NDArray[np.uint8]]] = []
 
@@ -195,15 +198,10 @@ class _ListDecoder:
         held, rows = self._stack.pop()
         return held if rows is None else held[rows]
 
-    def _allowed(self, paths: int) -> NDArray[np.intp]:
-        """Which of both values of the next bit on so many paths begin something that may be."""
-        if not self._open_bits:
-            self._begun = np.zeros(0, np.int64)
-            return np.arange(2 * paths)
-        self._open_bits -= 1
-        self._begun = np.concatenate([2 * self._begun, 2 * self._begun + 1])
-        next_one = self._among[np.searchsorted(self._among, self._begun << self._open_bits)]
-        return np.flatnonzero(next_one >> self._open_bits == self._begun)
+    def _may_begin(self, begun: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(n,) whether any of the numbers begins as each of (n,) ``begun`` does."""
+        nearest = self._among[np.searchsorted(self._among, begun << self._limited_bits)]
+        return np.asarray(nearest >> self._limited_bits == begun)
 
     def _fork(self, llr: NDArray[np.float32]) -> NDArray[np.float32]:
         """Try both values of an information bit on every path and keep the likeliest paths.
@@ -214,12 +212,17 @@ class _ListDecoder:
         against = np.add.reduce(np.minimum(llr, 0), 1)
         agreeing = np.add.reduce(llr, 1) - against
         metric = np.concatenate([self._metric - against, self._metric + agreeing])
-        keep = self._allowed(paths)
+        keep = np.arange(2 * paths)
+        begun = None
+        if self._limited_bits:
+            self._limited_bits -= 1
+            begun = np.concatenate([2 * self._begun, 2 * self._begun + 1])
+            keep = np.flatnonzero(self._may_begin(begun))
         if len(keep) > self._list_size:
             best = np.argpartition(metric[keep], self._list_size - 1)[: self._list_size]
             keep = keep[best]
-        if len(self._begun) == 2 * paths:
-            self._begun = self._begun[keep]
+        if begun is not None:
+            self._begun = begun[keep]
         parent = keep % paths
         self._metric = metric[keep]
         self._stack = [

@@ -140,22 +140,36 @@ def pack(payload: Payload, secret: bytes) -> NDArray[np.uint8]:
     return np.unpackbits(np.frombuffer(raw + _tag(raw, secret), np.uint8))
 
 
-@lru_cache(maxsize=2)
-def beginnings(*, prompt: bool = True) -> tuple[NDArray[np.int64], int]:
-    """What payloads can begin with, as sorted numbers, and of how many bits those are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginnings:
+    """What words can begin with: ``bits`` bits, fewer than 63, that say one of ``numbers``.
 
-    Any source and registered model, and a day of the years 2026 to 2030: nothing was marked before.
-    Without a ``prompt`` the bits of its prefix are known as well: they are 0.
+    ``numbers``: (n,), rising, the first bit of the word being the highest of the number.
     """
-    first, last = ((date(year, 1, 1) - EPOCH).days for year in (2026, 2031))
-    days = np.arange(first, last, dtype=np.int64)
-    made = [
+
+    numbers: NDArray[np.int64]
+    bits: int
+
+
+@lru_cache(maxsize=2)
+def beginnings(*, prompt: bool = True) -> Beginnings:
+    """What payloads can begin with: version, any source, a registered model, a day of 2026 to 2030.
+
+    Nothing was marked before. Without a ``prompt`` the bits of its prefix are known to be 0 as
+    well, and count among those of the beginning.
+    """
+    first, end = ((date(year, 1, 1) - EPOCH).days for year in (2026, 2031))
+    days = np.arange(first, end, dtype=np.int64)
+    makers = sorted(
         (VERSION << 2 | source) << 8 | model.number
         for source in range(len(SOURCES))
         for model in MODELS
-    ]
-    numbers = np.concatenate([number << 15 | days for number in sorted(made)])
-    return (numbers, 27) if prompt else (numbers << PREFIX_BITS, 27 + PREFIX_BITS)
+    )
+    numbers = np.concatenate([maker << 15 | days for maker in makers])
+    bits = BODY_BITS - PREFIX_BITS - NONCE_BITS
+    if prompt:
+        return Beginnings(numbers=numbers, bits=bits)
+    return Beginnings(numbers=numbers << PREFIX_BITS, bits=bits + PREFIX_BITS)
 
 
 def unpack(bits: NDArray[np.uint8], secret: bytes) -> Payload | None:

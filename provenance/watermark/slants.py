@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SLANTS = 2  # ways to take a keystone out that are followed, of each kind
-_MOMENTS = (8, 4)  # maps in which a hand hardly moves, and fewer
-_MOST_MOMENTS = 10  # sums of so many maps
+_SLANTS = 2  # keystones that are followed, of each kind
+_MOMENTS = (8, 4)  # maps summed, in which a hand hardly moves: two seconds, and one
+_MOST_MOMENTS = 10  # such sums, at most
 _BETTER = 1.1  # times the coherence of the whole: following a hand has to be worth it
 _SAME = 1.0  # pixels a tile
 _COHERENT = 1.5  # energy of the sum of all tiles over that of the tiles
@@ -125,11 +125,11 @@ def _supposed(
 ) -> Iterator[Keystone]:
     """Keystones in the sum of all ``maps``, and in sums over a second or two."""
     parts = Parts([small])
-    yield from upright_keystones(parts, SLANTS)
-    yield from keystones(parts, SLANTS)
+    yield from upright_keystones(parts, _SLANTS)
+    yield from keystones(parts, _SLANTS)
     for together in _MOMENTS:
         if len(maps) > together:
-            yield from upright_keystones(Parts(_summed(maps, together)), SLANTS)
+            yield from upright_keystones(Parts(_summed(maps, together)), _SLANTS)
 
 
 def _shrunk(soft_map: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from provenance import fec
-from provenance.payload import PAYLOAD_BITS, Payload, beginnings, pack, unpack
+from provenance.payload import PAYLOAD_BITS, Beginnings, Payload, beginnings, pack, unpack
 
 SECRET = b"s" * 32
 
@@ -60,7 +60,14 @@ def test_noise_at_the_design_point_is_corrected():
 
 
 def begun_with(bits):
-    return np.array([int("0" + "".join(map(str, bits)), 2)]), len(bits)
+    """What begins with ``bits``, and with nothing else."""
+    number = int("0" + "".join(map(str, bits)), 2)
+    return Beginnings(numbers=np.array([number]), bits=len(bits))
+
+
+def beginning_of(words, bits):
+    """The numbers that the first ``bits`` bits of (n, 128) ``words`` say."""
+    return words[:, :bits].astype(np.int64) @ (1 << np.arange(bits)[::-1])
 
 
 def test_a_longer_list_finds_more():
@@ -103,7 +110,7 @@ def test_what_is_known_begins_every_word_and_helps_in_noise():
     assert helped >= plain + 4
 
 
-def test_a_wrong_assumption_finds_nothing():
+def test_a_wrong_beginning_finds_nothing():
     bits = random_bits(np.random.default_rng(8))
     llr = (8 * (1.0 - 2.0 * fec.encode(bits))).astype(np.float32)
     assert not (fec.decode(llr, among=begun_with(1 - bits[:3])) == bits).all(1).any()
@@ -112,29 +119,25 @@ def test_a_wrong_assumption_finds_nothing():
 
 def test_words_among_what_payloads_begin_with_are_found_in_more_noise():
     rng = np.random.default_rng(9)
-    numbers, count = beginnings()
+    among = beginnings()
     plain = helped = 0
     for index in range(12):
         payload = Payload(model=3, day=date(2027, 3, 24), content_id=index, source="edited")
         bits = pack(payload, SECRET)
         llr = received(bits, 0.21, rng)
-        words = fec.decode(llr, list_size=1024, among=(numbers, count))
-        begun = words[:, :count].astype(np.int64) @ (1 << np.arange(count)[::-1])
-        assert np.isin(begun, numbers).all()
+        words = fec.decode(llr, list_size=1024, among=among)
+        assert np.isin(beginning_of(words, among.bits), among.numbers).all()
         helped += bool((words == bits).all(1).any())
         plain += bool((fec.decode(llr) == bits).all(1).any())
     assert helped >= plain + 2
-    unprompted, longer = beginnings(prompt=False)
-    quieter = received(
-        pack(Payload(model=3, day=date(2027, 3, 24), content_id=7), SECRET), 0.1, rng
-    )
-    words = fec.decode(quieter, list_size=1024, among=(unprompted, longer))
-    begun = words[:, :longer].astype(np.int64) @ (1 << np.arange(longer)[::-1])
-    assert np.isin(begun, unprompted).all()
+    unprompted = beginnings(prompt=False)
+    bits = pack(Payload(model=3, day=date(2027, 3, 24), content_id=7), SECRET)
+    words = fec.decode(received(bits, 0.1, rng), list_size=1024, among=unprompted)
+    assert np.isin(beginning_of(words, unprompted.bits), unprompted.numbers).all()
     early = pack(Payload(model=3, day=date(2025, 3, 24), content_id=7), SECRET)
     llr = received(early, 2.0, rng)
     assert (fec.decode(llr)[0] == early).all()
-    assert not (fec.decode(llr, among=(numbers, count)) == early).all(1).any()
+    assert not (fec.decode(llr, among=among) == early).all(1).any()
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan, np.inf, -np.inf])

@@ -142,13 +142,13 @@ def test_models_are_found_by_number_key_and_alias():
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("model", [1, 2, 255])
 def test_beginnings_are_those_of_what_is_marked_these_years(model, source):
-    numbers, count = beginnings()
-    assert (np.diff(numbers) > 0).all()
+    among = beginnings()
+    assert (np.diff(among.numbers) > 0).all()
 
     def begins(day, number=model):
         payload = Payload(model=number, day=day, content_id=(1 << 53) - 1, source=source)
         bits = pack(payload, b"k" * 32)
-        return int("".join(map(str, bits[:count])), 2) in numbers
+        return int("".join(map(str, bits[: among.bits])), 2) in among.numbers
 
     assert begins(date(2026, 1, 1))
     assert begins(date(2030, 12, 31))
@@ -158,9 +158,10 @@ def test_beginnings_are_those_of_what_is_marked_these_years(model, source):
 
 
 def test_beginnings_without_a_prompt_are_those_of_what_was_marked_without_one():
-    numbers, count = beginnings(prompt=False)
+    among = beginnings(prompt=False)
     nonce = (1 << NONCE_BITS) - 1
     for content_id, expected in ((nonce, True), (nonce + 1, False)):
         bits = pack(Payload(model=2, day=date(2026, 5, 1), content_id=content_id), SECRET)
-        assert (int("".join(map(str, bits[:count])), 2) in numbers) is expected
-    assert len(numbers) == len(beginnings()[0])
+        begun = int("".join(map(str, bits[: among.bits])), 2)
+        assert (begun in among.numbers) is expected
+    assert len(among.numbers) == len(beginnings().numbers)

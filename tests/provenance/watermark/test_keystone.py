@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from provenance.watermark.keystone import Parts, keystones, upright_keystones
+from provenance.watermark.keystone import keystones, upright_keystones
+from provenance.watermark.repeats import Parts
 
 SIDE = 64
 HEIGHT, WIDTH = 240, 427
