@@ -1,16 +1,18 @@
 """Which code for the payload: share of words that come back, over the noise of the cells.
 
-γ is mean² over variance of a cell. 128 bits in 800 cells. "polar n": the project's code
-with a list of n (the keyed tag picks the word out of it, so that a list of n costs log₂ n bits of
-the tag). "convolutional": rate 1/3, K = 9, sent twice, soft Viterbi. "bound": the normal
-approximation of what the best code of this length can do (Polyanskiy, Poor and Verdú 2010,
-doi:10.1109/TIT.2010.2043769).
+γ is mean² over variance of a cell. 128 bits in 800 cells; the words begin as payloads without a
+prompt do. "polar n": the project's code with a list of n (the keyed tag picks the word out of it,
+so that a list of n costs log₂ n bits of the tag); "payloads": a list of words that begin as
+payloads can, "no prompt": as those without a prompt can. "convolutional": rate 1/3, K = 9, sent
+twice, soft Viterbi. "bound": the normal approximation of what the best code of this length can do
+that is told no beginning (Polyanskiy, Poor and Verdú 2010, doi:10.1109/TIT.2010.2043769).
 """
 
 from __future__ import annotations
 
 import math
 import time
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -18,11 +20,23 @@ import numpy as np
 from benchmarks import convolutional
 from benchmarks.tables import markdown
 from provenance import fec
-from provenance.payload import PAYLOAD_BITS
+from provenance.payload import PAYLOAD_BITS, beginnings
 from provenance.programs import run_program
 
-GAMMAS = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
-LISTS = (1, 8, 32, 128)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from provenance.payload import Beginnings
+
+GAMMAS = (0.15, 0.2, 0.23, 0.25, 0.3, 0.35, 0.4, 0.5)
+POLAR = {
+    "polar 1": (1, None),
+    "8": (8, None),
+    "32": (32, None),
+    "128": (128, None),
+    "1,024, payloads": (1024, beginnings()),
+    "1,024, no prompt": (1024, beginnings(prompt=False)),
+}
 
 
 def approximation(gamma: float, *, info: int = PAYLOAD_BITS, coded: int = fec.CODED_BITS) -> float:
@@ -38,27 +52,36 @@ def approximation(gamma: float, *, info: int = PAYLOAD_BITS, coded: int = fec.CO
     return 0.5 * math.erfc(-margin / math.sqrt(2))
 
 
+def drawn(count: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """(count, 128) words that begin as payloads without a prompt do."""
+    among = beginnings(prompt=False)
+    begun = rng.choice(among.numbers, count)
+    bits = rng.integers(0, 2, (count, PAYLOAD_BITS), dtype=np.uint8)
+    bits[:, : among.bits] = begun[:, None] >> np.arange(among.bits)[::-1] & 1
+    return bits
+
+
 def _polar(
-    bits: np.ndarray[tuple[int, int], np.dtype[np.uint8]],
-    noise: np.ndarray[tuple[int, int], np.dtype[np.float64]],
+    bits: NDArray[np.uint8],
+    noise: NDArray[np.float64],
     gamma: float,
     list_size: int,
+    among: Beginnings | None,
 ) -> tuple[float, float]:
     """(share that came back, seconds a word)."""
     hits, spent = 0, 0.0
     for word, disturbance in zip(bits, noise, strict=True):
         values = 1 - 2.0 * fec.encode(word) + disturbance
         started = time.perf_counter()
-        listed = fec.decode((2 * gamma * values).astype(np.float32), list_size=list_size)
+        llr = (2 * gamma * values).astype(np.float32)
+        listed = fec.decode(llr, list_size=list_size, among=among)
         spent += time.perf_counter() - started
         hits += bool((listed == word).all(1).any())
     return hits / len(bits), spent / len(bits)
 
 
 def _convolutional(
-    bits: np.ndarray[tuple[int, int], np.dtype[np.uint8]],
-    noise: np.ndarray[tuple[int, int], np.dtype[np.float64]],
-    gamma: float,
+    bits: NDArray[np.uint8], noise: NDArray[np.float64], gamma: float
 ) -> tuple[float, float]:
     values = 1 - 2.0 * convolutional.encode(bits, fec.CODED_BITS) + noise
     started = time.perf_counter()
@@ -75,16 +98,16 @@ def main(trials: int, seed: int) -> None:
     for gamma in GAMMAS:
         # The same words and noise for every code.
         rng = np.random.default_rng(seed)
-        bits = rng.integers(0, 2, (trials, PAYLOAD_BITS), dtype=np.uint8)
+        bits = drawn(trials, rng)
         noise = rng.normal(0, 1 / math.sqrt(gamma), (trials, fec.CODED_BITS))
         results = [_convolutional(bits, noise, gamma)]
-        results += [_polar(bits, noise, gamma, size) for size in LISTS]
+        results += [_polar(bits, noise, gamma, *code) for code in POLAR.values()]
         rows.append([f"γ = {gamma}", *(f"{share:.1%}" for share, _ in results)])
         rows[-1].append(f"{approximation(gamma):.1%}")
         times.append([spent for _, spent in results])
     milliseconds = [f"{1000 * t:.1f}" for t in np.median(times, axis=0)]
     rows.append(["ms a word", *milliseconds, ""])
-    header = ["", "convolutional", *(f"polar {size}" for size in LISTS), "bound"]
+    header = ["", "convolutional", *POLAR, "bound"]
     click.echo(markdown(header, rows))
 
 
