@@ -1,6 +1,6 @@
 """Telling people that AI made a video: a snippet for a web page, and the credentials beside it.
 
-The page is the article's: a ``<track>`` of metadata and a link that say where the credentials are.
+The page has a ``<track>`` of metadata and a link that say where the credentials are.
 Three files are made for ``demo.mp4``: ``demo.c2pa``, the signed credentials themselves;
 ``demo.c2pa.json``, a rendering of them for people and programs, which proves nothing and says so;
 and ``demo.html`` with the snippet.

@@ -32,7 +32,7 @@ _ACTION_TONES = {"allow": "good", "label": "ai", "review": "conflict", "block": 
 
 
 def verdict(result: Result, heading: str) -> Markup:
-    """What the file is, why, and the article's five facts."""
+    """What the file is, why, and the five facts that a report as text begins with."""
     reasons = (tag("li", text(_sentence(reason))) for reason in result.reasons)
     changed = tag("span", "Tampered with", class_="tag bad") if result.tampered else ""
     parts = [
