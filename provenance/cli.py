@@ -58,7 +58,8 @@ class _Day(click.DateTime):
 @click.option(
     "--model",
     metavar="NAME",
-    help="Model that made it: ltx-2.3, helios-1.0. Required, but for --edit of marked input.",
+    help="Model that made it: ltx-2.3, helios-1.0, ltx-video, ltx-2, wan, helios-14b; other is any "
+    "else. Required, but for --edit of marked input.",
 )
 @click.option(
     "--edit",

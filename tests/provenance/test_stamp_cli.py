@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from provenance.cli import main
 from provenance.keys import carrier_keys, create_carrier_key
+from provenance.payload import MODELS
 from provenance.prompt import prompt_digest
 from provenance.quality import SAMPLED_EVERY
 from provenance.store import open_store
@@ -371,3 +372,9 @@ def test_a_video_that_is_called_sound_is_refused_by_the_names_that_were_given(cl
     assert result.exit_code == 2
     assert ".out-" not in result.output  # the hidden name of what is not complete yet
     assert "use one of .mp4" in result.output
+
+
+def test_the_help_names_every_model():
+    told = CliRunner().invoke(main, ["--help"], terminal_width=200).output
+    words = set(re.findall(r"[\w.-]*\w", told[told.index("--model") : told.index("--edit")]))
+    assert {model.key for model in MODELS} <= words
