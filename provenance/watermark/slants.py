@@ -70,8 +70,9 @@ def slants(
     ``maps``: the usual ones (H, W, outliers cut off), one for each quarter of a second or so; in
     them the shapes are looked for, as their parts hold enough to repeat: in the sum of all and, of
     what was held in the hand, in sums over a second or two. ``fine_map``: the finer map of all,
-    outliers cut off; ``finer`` makes one of the maps' slips (n, 2). ``ratio``: size of a cell as
-    marked over the usual one; where it is larger, the search is made in maps so much smaller.
+    outliers cut off; ``finer`` makes it anew of moments that are moved back by the slips (n, 2),
+    outliers and all. ``ratio``: size of a cell as marked over the usual one; where it is larger,
+    the search is made in maps so much smaller.
     """
     height, width = maps[0].shape
     size = (round(width / ratio), round(height / ratio))

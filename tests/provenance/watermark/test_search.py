@@ -170,6 +170,27 @@ def test_nothing_is_found_in_noise_or_under_another_key():
         assert tried < more <= tried + 4 * 2 * 1024  # every word is counted
 
 
+def test_with_patience_a_fainter_mark_is_read():
+    maps = levels(np.eye(2), amplitude=0.055, seed=4)
+    found, tried = search(maps)
+    assert found is None
+    (payload, level, _), more = search(maps, patient=True)
+    assert (payload, level) == (PAYLOAD, 0)
+    assert more > tried
+
+
+def test_what_has_no_prompt_is_looked_for_by_itself():
+    unprompted = Payload(model=1, day=date(2026, 3, 24), content_id=0x1234567)
+    pattern = LAYOUT.pattern(pack(unprompted, KEY.secret), 0)
+    noise = np.random.default_rng(6).normal(size=pattern.shape)
+    cells = np.asarray(pattern + noise / np.sqrt(0.2), np.float32)
+    asked = KeySearch(LAYOUT, 1280, 720)
+    assert asked.payload_of(cells) is None
+    assert asked.tried == 128
+    assert asked.payload_of(cells, patient=True) == unprompted
+    assert asked.tried > 128 + 1024  # not among the words that may have a prompt
+
+
 def test_lattices_are_looked_for_once_whatever_the_number_of_keys(monkeypatch):
     maps = levels(turned(5))
     first, _ = search(maps, key=OTHER)
