@@ -21,15 +21,17 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.audio import load
 from benchmarks.listener_examples import SECONDS, SPOTS, examples
+from generators.devices import choose_device
 from provenance.audio_watermark.bands import FEATURES, HALVES
 from provenance.audio_watermark.softmap import GRAIN, SPOT_S
-from provenance.programs import run_program
+from provenance.errors import MediaTooShort
+from provenance.programs import ready_folder, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -202,7 +204,7 @@ def _against(spots: Tensor, signs: Tensor, late_s: Tensor) -> tuple[Tensor, Tens
 @click.option("--examples", "count", default=EXAMPLES, type=click.IntRange(min=4))
 @click.option("--steps", default=STEPS, type=click.IntRange(min=1))
 @click.option("--batch", default=BATCH, type=click.IntRange(min=1))
-@click.option("--seed", default=1)
+@click.option("--seed", default=1, type=click.IntRange(min=0))
 @click.option(
     "--workers", default=1, type=click.IntRange(min=1), help="Processes that draw examples."
 )
@@ -222,16 +224,26 @@ def main(
     On a CPU in one thread, so that the same seed gives the same weights.
     """
     torch.set_num_threads(1)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    sounds = [load(file, 3 * SECONDS) for file in files]
+    choose_device(device)  # or say before all else that it is not there
+    ready_folder(out.parent)
+    sounds = [_long_enough(load(file, 3 * SECONDS), file) for file in files]
     drawn = draw(sounds, count, seed=seed, workers=workers)
     held, learned = drawn[: min(_HELD_BACK, count // 4)], drawn[min(_HELD_BACK, count // 4) :]
     click.echo(f"{len(drawn)} examples", err=True)
     network = train(learned, steps=steps, seed=seed, batch=batch, device=device)
     part = out.with_name(out.name + ".part")
-    save_file({name: t.contiguous() for name, t in network.state_dict().items()}, part)
+    part.write_bytes(save({name: t.contiguous() for name, t in network.state_dict().items()}))
     part.replace(out)
     click.echo(f"{gain(network, held):.2f} times the whitened map, held back")
+
+
+def _long_enough(sound: Sound, file: Path) -> Sound:
+    if sound.seconds < SECONDS:
+        raise MediaTooShort(
+            f"{file} lasts {sound.seconds:.1f} s, and an example {SECONDS:g} s",
+            hint="leave it out, or give a longer one",
+        )
+    return sound
 
 
 if __name__ == "__main__":

@@ -144,7 +144,8 @@ def open_generator(model: str, device: str | None = None) -> Generator:
     from generators.bundle import open_bundle
 
     bundle = open_bundle(model)
-    from generators.ltx import LtxGenerator, choose_device
+    from generators.devices import choose_device
+    from generators.ltx import LtxGenerator
     from generators.presets import streams
 
     if streams(bundle.size):
@@ -168,8 +169,8 @@ def open_streaming(
     from generators.bundle import open_bundle
 
     bundle = open_bundle(model)
+    from generators.devices import choose_device
     from generators.helios import HeliosGenerator
-    from generators.ltx import choose_device
     from generators.presets import streams
 
     if not streams(bundle.size):

@@ -35,7 +35,7 @@ from generators.text import encode_bytes, unknown_words, unread_text
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import load_weights
 from provenance.clip import AudioSpec, Chunk, VideoSpec
-from provenance.errors import DeviceFull, DeviceMissing, EveryframeError
+from provenance.errors import DeviceFull, EveryframeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,27 +162,6 @@ class LtxGenerator:
 def grid_for(width: int, height: int) -> tuple[int, int]:
     """Rows and columns of tokens whose shape is nearest to that of the picture."""
     return min(GRIDS, key=lambda grid: abs(np.log(grid[1] / grid[0] * height / width)))
-
-
-def choose_device(name: str | None) -> torch.device:
-    """``cpu``, ``cuda``, ``cuda:1``, or for None a GPU where there is one.
-
-    Raises :class:`~provenance.errors.DeviceMissing`.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise DeviceMissing(f"no device {name!r}", hint="cpu, cuda or cuda:0") from error
-    if device.type not in {"cpu", "cuda"}:
-        raise DeviceMissing(f"no device {name!r}", hint="cpu, cuda or cuda:0")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise DeviceMissing(
-            f"no GPU {name!r} here: {torch.cuda.device_count()} found",
-            hint="use --device cpu, or install a PyTorch that knows the GPU",
-        )
-    return device
 
 
 @contextmanager

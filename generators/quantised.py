@@ -58,7 +58,7 @@ def unpack(packed: dict[str, Tensor]) -> dict[str, Tensor]:
 def save_packed(path: Path, model: nn.Module) -> None:
     """Write the weights of ``model`` to ``path``, complete or not at all."""
     part = path.with_name(path.name + ".part")
-    safetensors.torch.save_file(pack(model.state_dict()), part)
+    part.write_bytes(safetensors.torch.save(pack(model.state_dict())))  # for all to read
     os.replace(part, path)  # noqa: PTH105  the rename that cannot half happen
 
 

@@ -21,7 +21,7 @@ def save_weights(path: Path, net: nn.Module) -> None:
         for name, tensor in net.state_dict().items()
     }
     part = path.with_name(path.name + ".part")
-    safetensors.torch.save_file(state, part)
+    part.write_bytes(safetensors.torch.save(state))  # save_file lets nobody else read it
     os.replace(part, path)  # noqa: PTH105  the rename that cannot half happen
 
 

@@ -17,7 +17,8 @@ from benchmarks.spoken import spoken
 from provenance.audio_watermark.bands import FEATURES, HALVES
 from provenance.audio_watermark.listener import assembled
 from provenance.audio_watermark.tile import ROWS
-from provenance.errors import PackageMissing
+from provenance.errors import MediaTooShort, PackageMissing
+from tests.drawn_sound import float_wav
 
 
 @pytest.fixture(autouse=True)
@@ -70,10 +71,21 @@ def test_one_command_makes_weights_from_nothing_and_always_the_same(tmp_path, mo
         assert "times the whitened map" in result.output
         made.append(load_file(out))
         assert [path.name for path in out.parent.iterdir()] == [out.name]
+    (tmp_path / "usual").touch()
+    assert out.stat().st_mode == (tmp_path / "usual").stat().st_mode
     assert made[0].keys() == made[1].keys()
     assert all(np.array_equal(made[0][name], made[1][name]) for name in made[0])
     heard = np.random.default_rng(0).standard_normal((FEATURES, HALVES, 40)).astype(np.float32)
     assert assembled(made[0]).listen(heard).shape == (ROWS, 40)
+
+
+def test_a_file_shorter_than_an_example_is_refused(tmp_path):
+    """Nothing can be learned from it: half of the examples would never come."""
+    short = float_wav(tmp_path / "short.wav", np.zeros((16_000, 1), np.float32), rate=16_000)
+    options = [str(short), "--out", str(tmp_path / "out"), "--examples", "4"]
+    refused = CliRunner().invoke(main, options)
+    assert isinstance(refused.exception, MediaTooShort)
+    assert "short.wav lasts 1.0 s" in str(refused.exception)
 
 
 def test_voices_differ_and_who_has_none_is_told_where_they_come_from(monkeypatch):

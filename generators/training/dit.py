@@ -38,7 +38,7 @@ from generators.training.samples import draw_clips, write_samples
 from generators.training.scene_source import SceneSource
 from generators.training.state import save_state
 from generators.training.world import World
-from provenance.programs import run_program
+from provenance.programs import ready_folder, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,7 +201,6 @@ def work(
         "last": run.log[-1] if run.log else None,
     }
     if world.rank == 0:
-        plan.out.mkdir(parents=True, exist_ok=True)
         save_state(plan.out, run.model, run.average, run.optimizer, run.step)
         source.rng = np.random.default_rng(2026)  # the same scenes after every run
         held_out = Pool(FORMATS[0][0], plan.held_out)
@@ -265,6 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     files = given.pop("video_codec"), given.pop("audio_codec")
     plan = Plan(**given)
     world = World.join(device, plan.seed)
+    ready_folder(plan.out)
     text = preset(plan.preset).text
     source = SceneSource.open(*files, world=world, max_bytes=text.max_bytes, seed=plan.seed)
     figures = work(plan, world, source, resume, weights)

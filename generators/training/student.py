@@ -46,7 +46,7 @@ from generators.training.student_objective import (
     student_losses,
 )
 from generators.training.world import World
-from provenance.programs import run_program
+from provenance.programs import ready_folder, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -219,7 +219,6 @@ def work(
         "last": run.log[-1] if run.log else None,
     }
     if world.rank == 0:
-        plan.out.mkdir(parents=True, exist_ok=True)
         save_state(plan.out, run.model, run.average, run.optimizer, run.step)
         figures |= _look(run.average, plan, world, source, gap)
         figures["total_s"] = round(time.monotonic() - started, 1)
@@ -293,6 +292,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         teacher = DiT(preset(size))
         load_packed(taught, teacher)
     world = World.join(device, plan.seed)
+    ready_folder(plan.out)
     text = streaming_preset(plan.preset).text
     source = SceneSource.open(*files, world=world, max_bytes=text.max_bytes, seed=plan.seed)
     figures = work(plan, world, source, resume, weights, teacher)

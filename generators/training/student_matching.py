@@ -52,7 +52,7 @@ from generators.training.scene_source import load_codecs
 from generators.training.state import load_state, save_state
 from generators.training.student import SHOWN, write_streams
 from generators.training.world import World
-from provenance.programs import run_program
+from provenance.programs import ready_folder, run_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -291,6 +291,19 @@ def show(plan: Plan, world: World, model: CausalDiT) -> None:
     write_streams(plan.out, model, raw, FORMATS[0][0], codec, looks=plan.looks, seed=plan.seed)
 
 
+def _check(plan: Plan, parser: argparse.ArgumentParser) -> None:
+    if min(plan.batch, plan.rolled, plan.looks, plan.longest) < 1:
+        parser.error("--batch, --rolled, --looks and --longest: give at least 1")
+    if plan.follows < 1 <= plan.warm:
+        parser.error(f"--follows {plan.follows}: --warm {plan.warm} steps would never be made")
+    if not (plan.rate > 0 and plan.follower_rate > 0):
+        parser.error("--rate and --follower-rate: give more than 0")
+    if not 0 <= plan.lasting <= 1:
+        parser.error(f"--lasting {plan.lasting}: give a share, 0 to 1")
+    if plan.rolled % plan.batch:
+        parser.error(f"--rolled {plan.rolled}: give a multiple of --batch {plan.batch}")
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m generators.training.student_matching",
@@ -324,14 +337,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     files = given.pop("student"), given.pop("teacher")
     resume, device = given.pop("resume"), given.pop("device")
     plan = Plan(**given)
-    if min(plan.batch, plan.rolled, plan.looks, plan.longest) < 1:
-        parser.error("--batch, --rolled, --looks and --longest: give at least 1")
-    if plan.rolled % plan.batch:
-        parser.error(f"--rolled {plan.rolled}: give a multiple of --batch {plan.batch}")
+    _check(plan, parser)
+    world = World.join(device, plan.seed)
     student, teacher = CausalDiT(streaming_preset(plan.preset)), DiT(preset(plan.teacher_preset))
     load_packed(files[0], student)
     load_packed(files[1], teacher)
-    world = World.join(device, plan.seed)
+    ready_folder(plan.out)
     figures = work(plan, world, student, teacher, resume)
     if world.rank == 0:
         weights = CausalDiT(streaming_preset(plan.preset))

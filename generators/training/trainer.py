@@ -20,8 +20,10 @@ import torch
 import torch._dynamo
 from torch import Tensor, nn
 
+from generators.devices import choose_device
 from generators.training.checkpoint import load_state, save_state
 from generators.weight_file import save_weights
+from provenance.programs import ready_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -74,7 +76,6 @@ def parse_run(
 ) -> tuple[Run, argparse.Namespace]:
     """The options that all training programs share, and the program's own."""
     parser = argparse.ArgumentParser(prog=f"python -m generators.training.{program}")
-    gpu = torch.cuda.is_available()
     parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
     parser.add_argument("--resume", action="store_true", help="go on from what is in --out")
     parser.add_argument(
@@ -87,12 +88,12 @@ def parse_run(
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--rate", type=float, default=rate, help="largest learning rate")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--device", default="cuda" if gpu else "cpu")
+    parser.add_argument("--device", help="default: a GPU where there is one")
     parser.add_argument("--renew", type=float, default=0.25, help="share of time to draw data in")
     parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
     extra(parser)
     options = parser.parse_args(given)
-    device = torch.device(options.device)
+    device = choose_device(options.device)
     if device.type == "cuda":
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.allow_tf32 = True
@@ -110,7 +111,7 @@ def parse_run(
         compiled=device.type == "cuda" and not options.no_compile,
         started_s=time.monotonic(),
     )
-    run.out.mkdir(parents=True, exist_ok=True)
+    ready_folder(run.out)
     return run, options
 
 

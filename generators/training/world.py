@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Self
 import torch
 import torch.distributed as dist
 
+from generators.devices import choose_device
+from provenance.errors import OptionError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
@@ -31,11 +34,17 @@ class World:
     def join(cls, device: str | None, seed: int) -> Self:
         """By the variables that ``torchrun`` sets; alone without them. ``device``: default a GPU
         where there is one.
+
+        Raises :class:`~provenance.errors.DeviceMissing`, and
+        :class:`~provenance.errors.OptionError` for a seed below 0.
         """
+        if seed < 0:
+            raise OptionError(f"--seed {seed} is below 0", hint="give 0 or more")
         rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         local = int(os.environ.get("LOCAL_RANK", "0"))
-        kind = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        own = torch.device(kind, local) if kind == "cuda" else torch.device(kind)
+        own = choose_device(device)
+        if own.type == "cuda":
+            own = choose_device(f"cuda:{local}")
         if own.type == "cuda":
             torch.cuda.set_device(own)
             torch.backends.cuda.matmul.allow_tf32 = True

@@ -9,8 +9,9 @@ import torch
 from generators.base import GuideImage, Request, Watch, as_frames
 from generators.bundle import open_bundle
 from generators.decoding import cover
+from generators.devices import choose_device
 from generators.latents import sound_latents_before
-from generators.ltx import LtxGenerator, choose_device, grid_for
+from generators.ltx import LtxGenerator, grid_for
 from generators.sampling import noise_levels
 from generators.streaming import plan_windows
 from provenance.errors import DeviceFull, DeviceMissing

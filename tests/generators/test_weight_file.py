@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from generators.quantised import save_packed
 from generators.weight_file import load_weights, save_weights
 from provenance.errors import InputMissing, UnreadableMedia
 
@@ -14,6 +15,15 @@ def test_weights_come_back_as_half_precision(tmp_path):
     load_weights(tmp_path / "w", other)
     assert torch.equal(other.weight, net.weight.half().float())
     assert [path.name for path in tmp_path.iterdir()] == ["w"]
+
+
+def test_whoever_may_read_new_files_may_read_weights(tmp_path):
+    """A service runs as another user than training did."""
+    (tmp_path / "usual").touch()
+    usual = (tmp_path / "usual").stat().st_mode
+    for name, save in (("a", save_weights), ("b", save_packed)):
+        save(tmp_path / name, nn.Linear(3, 2))
+        assert (tmp_path / name).stat().st_mode == usual
 
 
 def test_what_cannot_be_used_is_said(tmp_path):

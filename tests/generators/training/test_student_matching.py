@@ -253,7 +253,18 @@ def test_without_a_step_the_student_is_exported_as_it_was(plan):
     ).read_bytes()
 
 
-@pytest.mark.parametrize("options", [["--rolled", "50"], ["--batch", "0"], ["--looks", "0"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--rolled", "50"],
+        ["--batch", "0"],
+        ["--looks", "0"],
+        ["--follows", "0"],  # the follower's first steps would never be over
+        ["--rate", "0"],
+        ["--follower-rate", "nan"],
+        ["--lasting", "2"],
+    ],
+)
 def test_what_cannot_be_rolled_is_refused_before_anything_is_read(options, tmp_path, capsys):
     nowhere = str(tmp_path / "none")
     with pytest.raises(SystemExit) as refused:
