@@ -119,7 +119,8 @@ class CoarseMaps:
         at += (sums[below + 1] - at) * (place - below)[:, None]
         width = np.maximum(np.diff(np.clip(edges, 0, size // 2 + 1)), _LEAST_BINS)
         bands = (at[1:] - at[:-1]) / width[:, None]
-        return np.asarray(bands[:, 1:] - bands[:, :-1], np.float32)
+        # Beside a hum, what is left of a difference of sums may be less than nothing.
+        return np.asarray(np.maximum(bands[:, 1:] - bands[:, :-1], 0), np.float32)
 
     def _sums(self, size: int) -> NDArray[np.float64]:
         """(bins + 1, frames + 1) power below each bin and before each frame.

@@ -19,6 +19,7 @@ from provenance.audio_watermark.section import Section
 from provenance.audio_watermark.softmap import cells_of, folded
 from provenance.audio_watermark.tile import lay_out
 from provenance.audio_watermark.track import Followed, Follower, joined
+from provenance.downmix import Downmix
 from provenance.errors import FrameError, OptionError
 from provenance.payload import TAG_BITS, pack
 from provenance.watermark.detection import Detection
@@ -67,7 +68,8 @@ class _Read(NamedTuple):
 class SoundDetector:
     """Takes in (N, channels) float32 blocks of a file's sound and says which mark they carry.
 
-    ``keys`` are tried one after the other; ``rate`` in samples a second. Channels are averaged.
+    ``keys`` are tried one after the other; ``rate`` in samples a second. Channels are mixed
+    (:class:`~provenance.downmix.Downmix`).
     With ``fast`` the search stops at the first verified tag and ``decided`` turns true; nothing is
     said about segments then. ``reach`` "straight" looks for sound that was neither stretched nor
     changed in pitch. How the sound is cut into blocks changes nothing. Every word whose tag was
@@ -93,6 +95,7 @@ class SoundDetector:
         self._reach: Reach = reach
         self._searches = [SoundSearch(lay_out(key)) for key in keys]
         self._peaks = [Peak(0.0, 0) for _ in keys]
+        self._mix = Downmix(rate)
         self._waiting: list[NDArray[np.float32]] = []
         self._count = 0  # samples waiting
         self._start = 0  # number of the first of them
@@ -112,8 +115,11 @@ class SoundDetector:
             raise FrameError(f"sound of shape {samples.shape}", hint="give (N, channels) samples")
         if self.decided or not len(samples):
             return
-        self._waiting.append(samples.mean(1, dtype=np.float32))
-        self._count += len(samples)
+        self._take(self._mix.push(samples))
+
+    def _take(self, mono: NDArray[np.float32]) -> None:
+        self._waiting.append(mono)
+        self._count += len(mono)
         section = round(SECTION_S * self._rate)
         # Half a section is left over, so that the last one is never too short to be read.
         while self._count >= section + section // 2:
@@ -121,6 +127,7 @@ class SoundDetector:
 
     def finish(self) -> SoundDetection:
         """The result over all sound taken in."""
+        self._take(self._mix.finish())
         if self._count >= _SHORTEST_S * self._rate and not self.decided:
             self._section(self._count)
         seconds = (self._start + self._count) / self._rate

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from provenance.downmix import Downmix
 from provenance.errors import FrameError
 from provenance.fingerprint.packing import unpacked
 
@@ -89,6 +90,7 @@ class SoundFingerprinter:
 
     rate: int
     _rest: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    _mix: Downmix = field(init=False)
     _begin: int = 0  # of _rest, in samples
     _samples: int = 0
     _bands: list[NDArray[np.float32]] = field(default_factory=list)
@@ -100,10 +102,13 @@ class SoundFingerprinter:
                 f"{self.rate} samples a second are too few for a fingerprint",
                 hint=f"sound needs at least {LOWEST_RATE}",
             )
+        self._mix = Downmix(self.rate)
 
     def add(self, samples: NDArray[np.float32]) -> None:
         """``samples``: (N,) or (N, channels) in −1…1; channels are mixed."""
-        mono = samples if samples.ndim == 1 else samples.mean(1)
+        self._hear(samples if samples.ndim == 1 else self._mix.push(samples))
+
+    def _hear(self, mono: NDArray[np.float32]) -> None:
         self._rest = np.concatenate([self._rest, np.asarray(mono, np.float32)])
         self._samples += len(mono)
         self._take(self._rest, self._begin)
@@ -113,6 +118,7 @@ class SoundFingerprinter:
 
     def finish(self) -> SoundFingerprint:
         """The fingerprint of what was added, to the last whole second or, once, less."""
+        self._hear(self._mix.finish())
         duration_s = self._samples / self.rate
         if not self._bands and self._samples:
             self.add(np.zeros(round(_WINDOW_S * self.rate), np.float32))

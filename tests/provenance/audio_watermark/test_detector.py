@@ -65,6 +65,20 @@ def test_blocks_change_nothing(spoken, block):
     assert detected(spoken, block=block) == detected(spoken)
 
 
+def test_a_channel_upside_down_does_not_cancel_the_mark(spoken):
+    stereo = spoken * np.float32([1, -1])
+    for sound in (stereo, np.concatenate([stereo, 0 * spoken], axis=1)):
+        assert detected(sound).mark.payload == PAYLOAD
+    assert detected(stereo) == detected(stereo, block=321)
+
+
+def test_a_hum_beside_silence_says_nothing():
+    hum = 0.5 * np.sin(2 * np.pi * 60 * np.arange(12 * RATE) / RATE)[:, None].astype(np.float32)
+    mark = detected(hum).mark
+    assert not mark.detected
+    assert mark.presence_p > 1e-3
+
+
 def test_without_a_mark_or_its_key_nothing_is_found(talk, spoken):
     for sound, key in ((talk, DEFAULT_CARRIER_KEY), (spoken, PRIVATE)):
         mark = detected(sound, keys=(key,)).mark
