@@ -39,6 +39,7 @@ from benchmarks.full_size import (
 from benchmarks.showing import Showing
 from generators.base import parse_rate, parse_size
 from generators.blocks import Block
+from generators.devices import choose_device
 from generators.dit import AudioTokens, DiT, DiTConfig, VideoTokens, parameter_count
 from generators.float8 import to_float8
 from generators.latents import CHUNK, key_times_s, place_grid, sound_times_s
@@ -225,14 +226,14 @@ def sounds_in(seconds: float) -> int:
 @half_option
 @attention_option
 @output_option
-@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+@click.option("--device", help="Default: a GPU where there is one.")
 def main(
     name: str, size: str, rate: str, seconds: float, runs: int, offload: bool, compiled: bool,
-    float8: bool | None, half: bool | None, attention: str, output: Path | None, device: str,
+    float8: bool | None, half: bool | None, attention: str, output: Path | None, device: str | None,
 ) -> None:  # fmt: skip
     if output is not None:
         check_output(output)
-    target = torch.device(device)
+    target = choose_device(device)
     on_gpu = target.type == "cuda"
     if on_gpu:
         torch.backends.cudnn.benchmark = True

@@ -17,6 +17,7 @@ import torch
 from benchmarks.drawn import natural_luma
 from benchmarks.footage import KEY, PAYLOAD
 from benchmarks.tables import markdown
+from generators.devices import choose_device
 from provenance.programs import run_program
 from provenance.watermark import ClipMarker
 from provenance.watermark.torch_marker import TorchClipMarker
@@ -44,9 +45,9 @@ def _timed(marker: TorchClipMarker, frames: torch.Tensor, count: int, first: int
 @click.option("--height", default=2160, show_default=True)
 @click.option("--frames", default=480, show_default=True, help="Frames in a run.")
 @click.option("--runs", default=5, show_default=True)
-@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-def main(width: int, height: int, frames: int, runs: int, device: str) -> None:
-    target = torch.device(device)
+@click.option("--device", help="Default: a GPU where there is one.")
+def main(width: int, height: int, frames: int, runs: int, device: str | None) -> None:
+    target = choose_device(device)
     planes = natural_luma(_DISTINCT, height, width)
     torch_marker = TorchClipMarker(
         payload=PAYLOAD, key=KEY, width=width, height=height, device=target

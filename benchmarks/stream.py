@@ -49,6 +49,7 @@ from benchmarks.showing import Showing
 from generators.base import parse_rate, parse_size
 from generators.causal_dit import CausalBlock, CausalConfig, CausalDiT
 from generators.context_parallel import HeadsAcross, spread
+from generators.devices import choose_device
 from generators.dit import parameter_count
 from generators.float8 import to_float8
 from generators.latents import CHUNK
@@ -233,20 +234,21 @@ def stream_once(
 @half_option
 @attention_option
 @output_option
-@click.option("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+@click.option("--device", help="Default: a GPU where there is one.")
 @click.option("--show-on", help="Another device, to decode and mark on.")
 def main(
     name: str, size: str, rate: str, seconds: float, steps: int, offload: bool,
     compiled: bool | None, recorded: bool | None, float8: bool | None, half: bool | None,
-    attention: str, output: Path | None, device: str, show_on: str | None,
+    attention: str, output: Path | None, device: str | None, show_on: str | None,
 ) -> None:  # fmt: skip
     if output is not None:
         check_output(output)
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    target = torch.device(device)
+    target = choose_device(device)
     on_gpu = target.type == "cuda"
     if on_gpu:
-        target = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        if target == torch.device("cuda"):  # none by its number
+            target = choose_device(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
         torch.cuda.set_device(target)
         torch.backends.cudnn.benchmark = True
     if processes > 1:
@@ -261,7 +263,7 @@ def main(
     config = streaming_preset(name)
     frame_rate = parse_rate(rate)
     wanted = Wanted(parse_size(size), frame_rate, max(1, round(seconds * frame_rate)), steps)
-    shown_on = target if show_on is None else torch.device(show_on)
+    shown_on = target if show_on is None else choose_device(show_on)
     with torch.inference_mode(), attention_by(attention):
         measured = measure(config, wanted, ways, target, shown_on, processes, output)
     if measured is not None:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
+from generators.devices import choose_device
 from generators.dit import DiT
 from generators.latents import CHUNK, SOUND_RATE, latents_of, sound_latents_of
 from generators.metrics.attributes import agreement, load_reader, read_attributes
@@ -229,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--audio-codec", type=Path, help="weights; default: the bundled ones")
     parser.add_argument("--reader", type=Path, help="weights of the attribute reader; likewise")
     parser.add_argument("--preset", choices=sorted(PRESETS), default="ltx-2.3-small")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", help="default: a GPU where there is one")
     parser.add_argument("--clips", type=int, default=256)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=20)
@@ -240,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--sheet", type=Path, help="a contact sheet of held-out captions")
     parser.add_argument("--sync-plot", type=Path, help="an SVG of how far sounds are off")
     given = parser.parse_args(arguments)
-    device = torch.device(given.device)
+    device = choose_device(given.device)
     dit = DiT(preset(given.preset))
     load_packed(given.dit, dit)
     settings = SamplingSettings(

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from generators.causal_dit import CausalDiT
+from generators.devices import choose_device
 from generators.dit import DiT
 from generators.latents import CHUNK, latents_of
 from generators.metrics.attributes import agreement, load_reader, read_attributes
@@ -181,14 +182,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--video-codec", type=Path, help="weights; default: the bundled ones")
     add("--audio-codec", type=Path, help="weights; default: the bundled ones")
     add("--reader", type=Path, help="weights of the attribute reader; likewise")
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--device", help="default: a GPU where there is one")
     add("--looks", type=int, nargs="+", default=[1, 2, 4])
     add("--clips", type=int, default=256)
     add("--batch", type=int, default=32)
     add("--long-s", type=float, default=60.0, help="length of the streams that may drift")
     add("--long-clips", type=int, default=8)
     given = parser.parse_args(arguments)
-    device = torch.device(given.device)
+    device = choose_device(given.device)
     codecs = load_codecs(given.video_codec, given.audio_codec, device)
     model = CausalDiT(streaming_preset(given.preset))
     load_packed(given.dit, model)

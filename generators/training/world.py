@@ -43,7 +43,7 @@ class World:
         rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
         local = int(os.environ.get("LOCAL_RANK", "0"))
         own = choose_device(device)
-        if own.type == "cuda":
+        if own == torch.device("cuda"):  # none by its number
             own = choose_device(f"cuda:{local}")
         if own.type == "cuda":
             torch.cuda.set_device(own)

@@ -9,12 +9,11 @@ import torch
 from generators.base import GuideImage, Request, Watch, as_frames
 from generators.bundle import open_bundle
 from generators.decoding import cover
-from generators.devices import choose_device
 from generators.latents import sound_latents_before
 from generators.ltx import LtxGenerator, grid_for
 from generators.sampling import noise_levels
 from generators.streaming import plan_windows
-from provenance.errors import DeviceFull, DeviceMissing
+from provenance.errors import DeviceFull
 from tests.generators.untrained import untrained_model
 
 CPU = torch.device("cpu")
@@ -134,13 +133,6 @@ def test_covering_keeps_the_middle():
     picture[..., 10:20] = 1
     assert cover(picture, height=10, width=10).min() == 1
     assert cover(picture, height=20, width=20).shape == (1, 3, 20, 20)
-
-
-def test_a_device_that_is_not_there_is_named():
-    assert choose_device("cpu") == CPU
-    for name in ("cuda:99", "abacus", "meta"):
-        with pytest.raises(DeviceMissing):
-            choose_device(name)
 
 
 def test_memory_that_runs_out_is_said_in_words(generator, monkeypatch):
