@@ -7,8 +7,9 @@ import threading
 import time
 from collections import defaultdict
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 import torch
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
+
+    from provenance.clip import AudioSpec
 
 PROMPT = "a red ball bounces on a beach, waves breaking, film look"
 _FLOAT8_FROM = (9, 0)  # compute capability: Hopper
@@ -101,19 +105,27 @@ class Encoding:
     """
 
     def __init__(
-        self, output: Path, size: tuple[int, int], rate: Fraction, *, model: str = "ltx-2.3"
+        self,
+        output: Path,
+        size: tuple[int, int],
+        rate: Fraction,
+        *,
+        model: str = "ltx-2.3",
+        audio: AudioSpec | None = None,
     ) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self._model = model
-        self._queue: queue.Queue[NDArray[np.uint8] | None] = queue.Queue(1)
+        self._audio = audio
+        self._queue: queue.Queue[_Piece | None] = queue.Queue(1)
         self._error: BaseException | None = None
         # A generator that fails ends the program, whatever is encoded then.
         self._thread = threading.Thread(target=self._run, args=(output, size, rate), daemon=True)
         self._thread.start()
 
-    def put(self, frames: NDArray[np.uint8]) -> None:
-        """The next frames (T, H, W, 3)."""
-        self._queue.put(frames)
+    def put(self, frames: Tensor, sound: NDArray[np.float32] | None = None) -> None:
+        """The next frames (T, H, W, 3), marked where they are, with their sound (N, channels)."""
+        made = torch.cuda.current_stream(frames.device).record_event() if frames.is_cuda else None
+        self._queue.put(_Piece(frames, made, sound))
 
     def finish(self) -> None:
         """Waits for the file; raises what its writer raised."""
@@ -137,11 +149,37 @@ class Encoding:
         spec = VideoSpec(width=size[0], height=size[1], rate=rate)
         settings = EncodeSettings(preset="veryfast")
         with ProvenanceWriter(
-            output, spec, model=self._model, prompt=PROMPT, settings=settings
+            output, spec, model=self._model, prompt=PROMPT, audio=self._audio, settings=settings
         ) as writer:
-            while (frames := self._queue.get()) is not None:
+            while (coming := self._queue.get()) is not None:
                 before = time.perf_counter()
-                writer.write(frames)
+                with _beside(coming) as frames:
+                    writer.write(frames, audio=coming.sound)
                 self.seconds["marking and encoding"] += time.perf_counter() - before
             before = time.perf_counter()
         self.seconds["closing and signing"] += time.perf_counter() - before
+
+
+class _Piece(NamedTuple):
+    frames: Tensor
+    made: torch.cuda.Event | None  # when the frames are there
+    sound: NDArray[np.float32] | None
+
+
+@contextmanager
+def _beside(piece: _Piece) -> Iterator[Tensor]:
+    """What is done with the frames, beside what makes the next ones."""
+    frames = piece.frames
+    if piece.made is None:
+        yield frames
+        return
+    stream = _stream_beside(frames.device)
+    stream.wait_event(piece.made)
+    frames.record_stream(stream)
+    with torch.cuda.stream(stream):
+        yield frames
+
+
+@cache
+def _stream_beside(device: torch.device) -> torch.cuda.Stream:
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]

@@ -6,7 +6,8 @@ the pixels, two at half of the sides, and twice the sides by convolutional super
 GPU the work is compiled, layers are of 8-bit floating point numbers, and pictures are decoded in
 bfloat16 while the last ones go to the host; --no-compile, --no-float8 and --no-half leave one of
 these out. With --offload the blocks wait in the memory of the host as 8-bit integers. With --output
-the frames are marked, encoded and signed too, while the next ones are decoded.
+the frames and their sound are marked, encoded and signed too, while the next ones are decoded;
+--footage gives the encoder pictures of a clip in place of what was decoded, as noise is no footage.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import json
 import time
 from collections import deque
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import cv2
+import numpy as np
 import torch
 from torch.nn import functional
 
@@ -36,7 +40,8 @@ from benchmarks.full_size import (
     offload_option,
     output_option,
 )
-from benchmarks.showing import Showing
+from benchmarks.showing import Showing, Sounding
+from generators.audio_codec import SAMPLE_RATE, AudioCodec, AudioCodecConfig
 from generators.base import parse_rate, parse_size
 from generators.blocks import Block
 from generators.devices import choose_device
@@ -49,20 +54,22 @@ from generators.quantised import pack
 from generators.sampling import noise_levels
 from generators.superres import SuperResolution
 from generators.text import encode_bytes
-from generators.to_host import HostCopies
 from generators.video_codec import VideoCodec, VideoCodecConfig
+from provenance.clip import AudioSpec
 from provenance.programs import run_program
 from provenance.sealing import check_output
+from provenance.to_host import HostCopies
+from provenance.video import open_media, rgb_from_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from fractions import Fraction
-    from pathlib import Path
 
     from torch import Tensor
 
 TOKEN = 32  # pixels a side of a token: 2×2 latents of the codec
 SOUND_TOKENS_PER_S = 6.25
+_SOUND_HZ = 2 * SAMPLE_RATE
 
 
 def build(config: DiTConfig, device: torch.device, *, offload: bool) -> DiT:
@@ -128,12 +135,14 @@ def steps(
 def request(
     model: DiT,
     showing: Showing,
+    sounding: Sounding,
     *,
     size: tuple[int, int],
     rate: Fraction,
     seconds: float,
     stages: Stages,
     output: Path | None,
+    footage: Tensor | None,
 ) -> dict[str, Any]:
     """One clip; returns what was made and how many tokens that took."""
     device = stages.device
@@ -161,31 +170,49 @@ def request(
         video = wide.permute(0, 2, 3, 4, 1).flatten(2, 3)
         places = positions(keys, *high, rate=rate, sounds=sounds, device=device)
         video, audio = steps(model, (video, audio), places, levels[4:], text)
-    encoding = None if output is None else Encoding(output, size, rate)
+    with stages.stage("sound"):
+        sound = sounding.samples(audio, _samples_in(frames, rate))
+    encoding = None
+    if output is not None:
+        heard = AudioSpec(sample_rate=_SOUND_HZ, channels=2)
+        encoding = Encoding(output, size, rate, audio=heard)
     made, copies = 0, HostCopies(device)
     on_the_way: deque[Callable[[], list[Tensor]]] = deque()
-
-    def arrive() -> None:
-        here = on_the_way.popleft()()[0].numpy()
-        if encoding is not None:
-            encoding.put(here)
-
     with stages.stage("decoding and super-resolution"):
         showing.begin()
         for tokens in video.unbind(1):
             shown = showing.levels(tokens)[: frames - made].permute(0, 2, 3, 1)
-            made += len(shown)
+            first, made = made, made + len(shown)
+            if encoding is not None:
+                if footage is not None:
+                    shown = footage[torch.arange(first, made) % len(footage)]
+                part = slice(_samples_in(first, rate), _samples_in(made, rate))
+                encoding.put(shown, sound[part])
+                continue
             on_the_way.append(copies.send([shown]))
             if len(on_the_way) > 1:
-                arrive()
+                on_the_way.popleft()()
         while on_the_way:
-            arrive()
+            on_the_way.popleft()()
     if encoding is not None:
         with stages.stage("waiting for the encoder"):
             encoding.finish()
         for name, spent in encoding.seconds.items():
             stages.seconds[f"({name}, beside)"] += spent
     return {"frames": made, "tokens": [keys * low[0] * low[1], keys * high[0] * high[1]]}
+
+
+def _samples_in(frames: int, rate: Fraction) -> int:
+    return round(frames / rate * _SOUND_HZ)
+
+
+def pictures_of(clip: Path, size: tuple[int, int], device: torch.device) -> Tensor:
+    """(T, H, W, 3) uint8 of the first five seconds, in ``size``."""
+    with open_media(clip) as media:
+        count = round(5 * media.info.video.rate)
+        shown = [rgb_from_picture(picture) for picture in islice(media.pictures(), count)]
+    fitted = [cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in shown]
+    return torch.from_numpy(np.stack(fitted)).to(device)
 
 
 def grid_of(size: tuple[int, int]) -> tuple[int, int]:
@@ -226,10 +253,16 @@ def sounds_in(seconds: float) -> int:
 @half_option
 @attention_option
 @output_option
+@click.option(
+    "--footage",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A clip whose pictures are encoded.",
+)
 @click.option("--device", help="Default: a GPU where there is one.")
 def main(
     name: str, size: str, rate: str, seconds: float, runs: int, offload: bool, compiled: bool,
-    float8: bool | None, half: bool | None, attention: str, output: Path | None, device: str | None,
+    float8: bool | None, half: bool | None, attention: str, output: Path | None,
+    footage: Path | None, device: str | None,
 ) -> None:  # fmt: skip
     if output is not None:
         check_output(output)
@@ -258,6 +291,8 @@ def main(
     showing = Showing(
         codec, upscaler, pixels, grid_of(pixels)[0], half=half, compiled=compiled and on_gpu
     )
+    sounding = Sounding(AudioCodec(AudioCodecConfig()).to(target).eval())
+    encoded = None if footage is None else pictures_of(footage, pixels, target)
     built_s = time.perf_counter() - began
     stages = Stages(target)
     facts: dict[str, Any] = {}
@@ -268,8 +303,8 @@ def main(
                 torch.cuda.reset_peak_memory_stats(target)
             before = time.perf_counter()
             facts = request(
-                model, showing, size=pixels, rate=frame_rate, seconds=seconds, stages=stages,
-                output=output,
+                model, showing, sounding, size=pixels, rate=frame_rate, seconds=seconds,
+                stages=stages, output=output, footage=encoded,
             )  # fmt: skip
             facts["total_s"] = round(time.perf_counter() - before, 3)
     with torch.device("meta"):

@@ -49,11 +49,9 @@ def _timed(marker: TorchClipMarker, frames: torch.Tensor, count: int, first: int
 def main(width: int, height: int, frames: int, runs: int, device: str | None) -> None:
     target = choose_device(device)
     planes = natural_luma(_DISTINCT, height, width)
-    torch_marker = TorchClipMarker(
-        payload=PAYLOAD, key=KEY, width=width, height=height, device=target
-    )
-    on_device = torch.from_numpy(np.stack(planes)).to(target)
     numpy_marker = ClipMarker(payload=PAYLOAD, key=KEY, width=width, height=height)
+    torch_marker = TorchClipMarker(numpy_marker, device=target)
+    on_device = torch.from_numpy(np.stack(planes)).to(target)
     unlike, largest, started = 0.0, 0, time.perf_counter()
     for index in range(_COMPARED):
         luma = planes[index % len(planes)]

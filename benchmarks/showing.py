@@ -1,17 +1,21 @@
-"""From latents to pictures of the full size, for the benchmarks of the full-size presets."""
+"""From latents to pictures of the full size and to sound, for benchmarks of full-size presets."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
+from scipy.signal import resample_poly
 from torch.nn import functional
 
-from generators.colour import planes_of
+from provenance.video.torch_planes import planes_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
+    from generators.audio_codec import AudioCodec
     from generators.superres import SuperResolution, UpscalerState
     from generators.video_codec import VideoCodec
     from generators.video_codec_nets import Look
@@ -57,7 +61,7 @@ class Showing:
         return made
 
     def planes(self, levels: Tensor) -> tuple[Tensor, Tensor]:
-        """See :func:`generators.colour.planes_of`."""
+        """See :func:`provenance.video.torch_planes.planes_of`."""
         return self._split(levels)
 
     def _show(self, tokens: Tensor, past: _Past | None) -> tuple[Tensor, _Past]:
@@ -70,3 +74,17 @@ class Showing:
         cut = large[0, :, :, : self._size[1], : self._size[0]].clamp(-1, 1).transpose(0, 1)
         levels = ((cut + 1) * 127.5).round().byte().contiguous()
         return levels, _Past(look, kept)
+
+
+class Sounding:
+    """Sound of a clip, from the tokens (1, S, 1, C) of its transformer: a few latents each."""
+
+    def __init__(self, codec: AudioCodec) -> None:
+        self._codec = codec
+
+    def samples(self, tokens: Tensor, count: int) -> NDArray[np.float32]:
+        """(count, 2) float32 in −1…1 at twice the rate of the codec, as what ships makes it."""
+        latents = tokens.float().reshape(1, -1, self._codec.config.latent).transpose(1, 2)
+        made = self._codec.decode(latents.clamp(-3, 3))[0].T.cpu().numpy()
+        wide = np.asarray(resample_poly(made, 2, 1, axis=0), np.float32).clip(-1, 1)[:count]
+        return np.pad(wide, ((0, count - len(wide)), (0, 0)))

@@ -60,10 +60,11 @@ from generators.recorded import RecordedSteps
 from generators.rollout import Stage, Streaming, roll
 from generators.superres import SuperResolution
 from generators.text import encode_bytes
-from generators.to_host import HostCopies
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from provenance.programs import run_program
 from provenance.sealing import check_output
+from provenance.to_host import HostCopies
+from provenance.watermark import ClipMarker
 from provenance.watermark.torch_marker import TorchClipMarker
 
 if TYPE_CHECKING:
@@ -169,9 +170,9 @@ def stream_once(
     """One stream; returns seconds from the request to the first frame on the host, and to the last.
     ``stages``: where given, the device is waited for after each.
     """
-    marker = TorchClipMarker(
-        payload=PAYLOAD, key=KEY, width=wanted.size[0], height=wanted.size[1], device=nets.shown_on
-    )
+    width, height = wanted.size
+    plan = ClipMarker(payload=PAYLOAD, key=KEY, width=width, height=height)
+    marker = TorchClipMarker(plan, device=nets.shown_on)
 
     def stage(name: str) -> Any:
         return nullcontext() if stages is None else stages.stage(name)
@@ -186,8 +187,6 @@ def stream_once(
         here = on_the_way.popleft()()
         done += len(here[0])
         first_s = first_s or time.perf_counter() - started
-        if encoding is not None:
-            encoding.put(here[0].numpy())
 
     def show(step: Tensor) -> None:
         nonlocal sent
@@ -196,13 +195,14 @@ def stream_once(
             luma, chroma = nets.showing.planes(levels)
         fresh = range(sent, min(sent + len(levels), wanted.frames))
         sent = fresh.stop
+        if encoding is not None:  # a writer of files marks for itself, and takes colours
+            encoding.put(levels[: len(fresh)].permute(0, 2, 3, 1))
+            return
         with stage("mark"):
             times_s = [float(number / wanted.rate) for number in fresh]
             marked = marker.mark_all(luma[: len(fresh)], times_s=times_s)
         with stage("to the host"):
-            # A writer of files marks for itself, and takes colours.
-            form = [levels.permute(0, 2, 3, 1)] if encoding else [marked, chroma]
-            on_the_way.append(nets.copies.send([one[: len(fresh)] for one in form]))
+            on_the_way.append(nets.copies.send([one[: len(fresh)] for one in (marked, chroma)]))
             while len(on_the_way) > (1 if done and stages is None else 0):
                 arrive()
 

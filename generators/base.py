@@ -223,8 +223,9 @@ def largest_fitting(pixels: int) -> str:
     return max(fitting, key=lambda name: NAMED_SIZES[name][0], default="360p")
 
 
-def as_frames(pictures: Any) -> NDArray[np.uint8]:
-    """(T, 3, H, W) in −1…1, a tensor → (T, H, W, 3) uint8 sRGB."""
-    levels = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte()
-    frames: NDArray[np.uint8] = levels.permute(0, 2, 3, 1).cpu().numpy()
-    return frames
+def as_frames(pictures: Any) -> Any:
+    """(T, 3, H, W) in −1…1, a tensor → (T, H, W, 3) uint8 sRGB: a tensor on a GPU, where the writer
+    marks it, else numpy.
+    """
+    levels = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+    return levels if levels.device.type == "cuda" else levels.cpu().numpy()

@@ -32,10 +32,10 @@ def pictures(
     codec: VideoCodec,
     upscalers: SuperResolution | None,
     size: tuple[int, int],
-) -> Iterator[NDArray[np.uint8]]:
-    """Frames (T, H, W, 3) uint8 of ``size`` (W, H) for latents (1, C, h, w) step by step: one for
-    the first, eight for each other. No step is asked for before those of the last were given out,
-    and memory does not grow.
+) -> Iterator[Any]:
+    """Frames (T, H, W, 3) uint8 of ``size`` (W, H), as :func:`as_frames` gives them, for latents
+    (1, C, h, w) step by step: one for the first, eight for each other. No step is asked for before
+    those of the last were given out, and memory does not grow.
     """
     coming = iter(steps)
     first = next(coming, None)

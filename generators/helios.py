@@ -9,7 +9,7 @@ came before it.
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -30,9 +30,6 @@ from provenance.errors import OptionError, UnreadableMedia
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from generators.base import Request, Watch
     from generators.bundle import Bundle
@@ -114,7 +111,7 @@ class HeliosGenerator:
             watch.report("streaming", done / request.frames)
             yield chunk
 
-    def _pictures(self, request: Request, prompt: Callable[[], str]) -> Iterator[NDArray[np.uint8]]:
+    def _pictures(self, request: Request, prompt: Callable[[], str]) -> Iterator[Any]:
         rows, columns = grid_for(request.width, request.height)
         looks = self._dit.config.video.parts[0]
         images = {

@@ -150,9 +150,7 @@ class LtxGenerator:
         missing = max(0, count - len(wide))
         return np.pad(wide[:count], ((0, missing), (0, 0)))
 
-    def _pictures(
-        self, made: Made, rows: int, request: Request
-    ) -> Iterator[np.ndarray[Any, np.dtype[np.uint8]]]:
+    def _pictures(self, made: Made, rows: int, request: Request) -> Iterator[Any]:
         """(T, H, W, 3) uint8 in the size that was asked for, a chunk at a time."""
         steps = latents_of(made.video, rows).unbind(2)
         size = request.width, request.height

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from provenance.audio_watermark import SoundMarker
+from provenance.behind import Behind
 from provenance.errors import FrameError, OutputError
 from provenance.fingerprint import PrintTaker
-from provenance.in_order import in_order
 from provenance.keys import default_keys_directory, ensure_identity
+from provenance.marking import AHEAD, as_array, marking_for, on_gpu
 from provenance.payload import model_by_key
 from provenance.quality import SAMPLED_EVERY, LumaQuality
 from provenance.sealing import Sealing, check_output, state
 from provenance.store import default_store_path, open_store
-from provenance.video import MediaWriter, picture_from_rgb, remux
+from provenance.video import MediaWriter, remux
 from provenance.video.live import check_live, live_settings
 from provenance.video.sound import check_audio_spec, check_samples
 from provenance.watermark import ClipMarker
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from provenance.clip import AudioSpec, VideoSpec
     from provenance.keys import Identity
+    from provenance.marking import FrameMarking
     from provenance.payload import Source
     from provenance.quality import Quality
     from provenance.sealing import Sealed
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
     from provenance.video.picture import Picture
 
 
-_AHEAD = min(4, os.cpu_count() or 1)  # frames whose colours are turned before they are marked
+_BEHIND = 12  # frames that are encoded, and not looked at yet for quality and fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +173,8 @@ class ProvenanceWriter:
                 media = opened.enter_context(
                     MediaWriter(place, video=video, settings=how, audio=audio, live=live)
                 )
-                pool = opened.enter_context(ThreadPoolExecutor(_AHEAD, "everyframe-colour"))
+                pool = opened.enter_context(ThreadPoolExecutor(AHEAD, "everyframe-colour"))
+                looking = opened.enter_context(Behind(_BEHIND, "everyframe-looking"))
                 return _Line(
                     sealing=sealing,
                     marker=marker,
@@ -180,6 +183,7 @@ class ProvenanceWriter:
                     sound=sound,
                     taker=PrintTaker(video.rate),
                     pool=pool,
+                    looking=looking,
                 )
 
         self._begin = begin
@@ -213,6 +217,7 @@ class ProvenanceWriter:
             if line.sound is not None:
                 self._write_sound(line, line.sound.finish())
             line.media.close()
+            line.looking.finish()
             if line.media.path != line.sealing.unsigned:
                 remux(line.media.path, line.sealing.unsigned)
             duration_s = float(self._frames / self._video.rate)
@@ -238,44 +243,44 @@ class ProvenanceWriter:
 
     def write(self, frames: Any, *, audio: Any = None) -> None:
         """Append ``frames`` (T, H, W, 3) uint8 sRGB, numpy or torch on any device, and ``audio``
-        (N, channels) float32 in −1…1 of the same stretch of time, or None.
+        (N, channels) float32 in −1…1 of the same stretch of time, or None. What lies on a GPU when
+        the first frames come is marked there.
         """
         line = self._line
         if line is None:
             raise FrameError(
                 "the file is not open", hint="write inside: with ProvenanceWriter(…) as writer"
             )
-        block = _array(frames)
-        samples = None if audio is None else _array(audio)
+        block = frames if on_gpu(frames) else as_array(frames)
+        samples = None if audio is None else as_array(audio)
         self._check(block, samples)
         line.broken = True  # until all of this stands in the file
-        first = self._frames
-
-        def converted(index: int) -> Picture:
-            time = (first + index) / self._video.rate
-            return picture_from_rgb(block[index], time=time, spec=self._video)
-
-        for picture in in_order(line.pool, converted, range(len(block)), ahead=_AHEAD):
-            time = self._frames / self._video.rate
-            marked = line.marker.mark(picture.luma, time_s=float(time), bits=picture.bits)
-            self._quality.add(picture.luma, marked, bits=picture.bits)
-            line.taker.see(marked, float(time), bits=picture.bits)
-            line.media.write(picture.with_luma(marked))
+        if line.marking is None and len(block):
+            line.marking = marking_for(block, marker=line.marker, spec=self._video, pool=line.pool)
+        ready = () if line.marking is None else line.marking.marked(block, first=self._frames)
+        for picture, original in ready:
+            line.media.write(picture)
+            line.looking.do(partial(self._look, line, picture, original))
             self._frames += 1
         if samples is not None and line.sound is not None:
             self._write_sound(line, line.sound.push(samples))
         line.broken = False
+
+    def _look(self, line: _Line, picture: Picture, original: NDArray[Any]) -> None:
+        self._quality.add(original, picture.luma, bits=picture.bits)
+        line.taker.see(picture.luma, float(picture.time), bits=picture.bits)
 
     def _write_sound(self, line: _Line, marked: NDArray[np.float32]) -> None:
         assert self._audio is not None
         line.taker.hear(marked, self._audio.sample_rate)
         line.media.write_audio(marked)
 
-    def _check(self, block: NDArray[Any], samples: NDArray[Any] | None) -> None:
+    def _check(self, block: Any, samples: NDArray[Any] | None) -> None:
         """Both before either is written: half a block cannot be taken back."""
-        if block.ndim != 4 or block.dtype != np.uint8 or block.shape[1:] != self._shape:
+        kind = str(block.dtype).removeprefix("torch.")
+        if block.ndim != 4 or kind != "uint8" or block.shape[1:] != self._shape:
             raise FrameError(
-                f"frames of shape {block.shape} and type {block.dtype}",
+                f"frames of shape {tuple(block.shape)} and type {kind}",
                 hint=f"give (T, {', '.join(map(str, self._shape))}) uint8 sRGB",
             )
         if samples is None:
@@ -317,17 +322,7 @@ class _Line:
     opened: ExitStack
     sound: SoundMarker | None
     taker: PrintTaker
-    pool: Executor  # turns colours into luma and chroma, while frames before are marked and encoded
+    pool: Executor
+    looking: Behind
+    marking: FrameMarking | None = None  # the first frames tell where
     broken: bool = False
-
-
-def _array(values: Any) -> NDArray[Any]:
-    """Numpy from numpy or torch, wherever it lives, without importing torch."""
-    try:
-        if hasattr(values, "detach"):
-            values = values.detach().cpu().numpy()
-        return np.asarray(values)
-    except (TypeError, ValueError) as error:  # bfloat16, lists of uneven length
-        raise FrameError(
-            f"frames or sound that are no array: {error}", hint="give numpy or torch arrays"
-        ) from error

@@ -23,8 +23,8 @@ def up_to(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple
 
 
-def frames_of(pictures: Any) -> NDArray[np.uint8]:
-    """(1, 3, T, H, W) in −1…1, a tensor → (T, H, W, 3) uint8 sRGB."""
+def frames_of(pictures: Any) -> Any:
+    """(1, 3, T, H, W) in −1…1, a tensor → frames as :func:`as_frames` gives them."""
     return as_frames(pictures[0].float().permute(1, 0, 2, 3))
 
 

@@ -106,7 +106,7 @@ class LtxPipelinesGenerator:
 
 
 def _blocks(pictures: Any) -> Iterator[Any]:
-    """(T, H, W, 3) uint8, of a tensor or an iterator of such tensors."""
+    """(T, H, W, 3) uint8 where they were made, of a tensor or an iterator of such tensors."""
     pieces = iter([pictures] if isinstance(pictures, torch.Tensor) else pictures)
     while True:
         with torch.inference_mode():
@@ -115,5 +115,4 @@ def _blocks(pictures: Any) -> Iterator[Any]:
                 return
             if piece.is_floating_point():
                 piece = (piece.clamp(0, 1) * 255).round().byte()
-            frames = piece.cpu().numpy()
-        yield frames
+        yield piece

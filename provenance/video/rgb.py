@@ -31,6 +31,7 @@ SWS_MATRIX = {
     10: Colorspace.BT2020,
 }
 HD_HEIGHT = 576
+BT709 = 1  # H.273
 
 
 def picture_from_rgb(frame: NDArray[np.uint8], *, time: Fraction, spec: VideoSpec) -> Picture:
@@ -58,10 +59,24 @@ def picture_from_rgb(frame: NDArray[np.uint8], *, time: Fraction, spec: VideoSpe
         interpolation=Interpolation.AREA | Interpolation.ACCURATE_RND,
         threads=1,
     )
-    converted.colorspace = spec.matrix
-    converted.color_primaries = spec.primaries
-    converted.color_trc = spec.transfer
-    return Picture(converted, time)
+    return _described(converted, time, spec)
+
+
+def picture_from_planes(planes: NDArray[np.uint8], *, time: Fraction, spec: VideoSpec) -> Picture:
+    """A picture of (W·H·3/2,) uint8, the samples of 4:2:0 plane by plane, in limited range, at
+    ``time`` seconds: looked at where they are. ``spec`` has even sides and 8 bits.
+    """
+    shaped = planes.reshape(spec.height * 3 // 2, spec.width)
+    frame = av.VideoFrame.from_numpy_buffer(shaped, format=Layout("420", 8).name)
+    frame.color_range = ColorRange.MPEG
+    return _described(frame, time, spec)
+
+
+def _described(frame: av.VideoFrame, time: Fraction, spec: VideoSpec) -> Picture:
+    frame.colorspace = spec.matrix
+    frame.color_primaries = spec.primaries
+    frame.color_trc = spec.transfer
+    return Picture(frame, time)
 
 
 def rgb_from_picture(picture: Picture) -> NDArray[np.uint8]:

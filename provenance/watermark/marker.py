@@ -94,7 +94,7 @@ class ClipMarker:
         self._shift = shift
         self.levels = strength * _loudness(cell_size(width, height))
         self._embedder: Embedder = embedder or SpreadSpectrumEmbedder()
-        self._size = (width, height)
+        self.size = (width, height)
         self.pixels_per_cell = self._embedder.pixels_per_cell
         scale = self.pixels_per_cell / cell_size(width, height)
         self.working = (round(width * scale), round(height * scale))
@@ -109,7 +109,7 @@ class ClipMarker:
         ``time_s`` is the frame's time in the original, 0 for the first. Raises :class:`FrameError`
         for another shape or type than the clip's.
         """
-        width, height = self._size
+        width, height = self.size
         wanted = np.uint8 if bits == 8 else np.uint16
         if luma.shape != (height, width) or luma.dtype != wanted:
             raise FrameError(
@@ -135,7 +135,7 @@ class ClipMarker:
         unit = float(1 << (bits - 8))
         small /= unit
         residual = self._embedder.residual(small, self.pattern(slot), self._previous)
-        drawn = cv2.resize(residual, self._size, interpolation=cv2.INTER_CUBIC)
+        drawn = cv2.resize(residual, self.size, interpolation=cv2.INTER_CUBIC)
         full = np.asarray(drawn, np.float32)
         levels = self.levels
         if self.psnr is not None:

@@ -24,7 +24,7 @@ from torch.nn import functional
 from provenance.errors import FrameError
 from provenance.watermark import perception
 from provenance.watermark.carrier import PATTERN_SIGMA
-from provenance.watermark.marker import ClipMarker, louder_until, moment_of
+from provenance.watermark.marker import louder_until, moment_of
 from provenance.watermark.tile import TILE
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from provenance.keys import CarrierKey
-    from provenance.payload import Payload
+    from provenance.watermark.marker import ClipMarker
 
 _SLOTS = 64  # seconds of the clock whose tiles go to the device at once
 
@@ -62,34 +61,15 @@ class _Memory(NamedTuple):
 
 
 class TorchClipMarker:
-    """Marks the luma of one clip on ``device``, frame by frame, in display order.
+    """Marks the luma of one clip on ``device``, frame by frame, in display order, 8 bits a sample.
 
-    As :class:`~provenance.watermark.marker.ClipMarker` with its usual embedder, and
-    with the same errors; 8 bits a sample. Its memory is its own: hold it until the device has
-    marked what it was given.
+    ``plan`` says how, a marker with the usual embedder that has marked nothing. Its memory is its
+    own: hold it until the device has marked what it was given.
     """
 
-    def __init__(
-        self,
-        *,
-        payload: Payload,
-        key: CarrierKey,
-        width: int,
-        height: int,
-        device: torch.device,
-        strength: float = 1.0,
-        psnr: float | None = None,
-        shift: tuple[int, int] = (0, 0),
-    ) -> None:
-        self._plan = ClipMarker(
-            payload=payload,
-            key=key,
-            width=width,
-            height=height,
-            strength=strength,
-            psnr=psnr,
-            shift=shift,
-        )
+    def __init__(self, plan: ClipMarker, *, device: torch.device) -> None:
+        self._plan = plan
+        width, height = plan.size
         self._size, self._device = (height, width), device
         columns, rows = self._plan.working
         # OpenCV rounds what it makes of bytes: halves to the even level, but up where it halves.

@@ -12,15 +12,15 @@ import torch
 from torch._dynamo.utils import counters
 
 from benchmarks.showing import Showing
-from generators.colour import planes_of
 from generators.float8 import Float8Linear, to_float8
 from generators.recorded import RecordedSteps
 from generators.rollout import Stage, roll
 from generators.superres import SuperResolution, upscale
-from generators.to_host import HostCopies
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from provenance.clip import VideoSpec
+from provenance.to_host import HostCopies
 from provenance.video import picture_from_rgb
+from provenance.video.torch_planes import planes_of
 from tests.generators.streaming import CAUSAL, tiny_causal
 
 DEEP = replace(CAUSAL, blocks=9)  # more than dynamo compiles anew

@@ -22,7 +22,8 @@ GPU = pytest.param(
 
 def both(width, height, **options):
     common = {"payload": PAYLOAD, "key": KEY, "width": width, "height": height, **options}
-    return ClipMarker(**common), TorchClipMarker(**common, device=CPU)
+    plan = ClipMarker(**common)
+    return plan, TorchClipMarker(plan, device=CPU)
 
 
 @pytest.mark.parametrize("size", [(320, 180), (426, 240), (300, 402), (640, 1000)])
@@ -47,9 +48,7 @@ def test_batches_are_marked_as_their_frames_are(options, device, counts):
     width, height = 426, 240
     planes = natural_luma(24, height, width)
     wanted, _ = both(width, height, **options)
-    marker = TorchClipMarker(
-        payload=PAYLOAD, key=KEY, width=width, height=height, device=device, **options
-    )
+    marker = TorchClipMarker(wanted, device=device)
     times_s = [62.9 + index / RATE for index in range(len(planes))]  # past 64 s of the clock
     given = torch.from_numpy(np.stack(planes)).to(device)
     made, done = [], 0
@@ -80,9 +79,8 @@ def test_another_clip_begins_without_the_past_of_the_one_before():
 @pytest.mark.parametrize("options", [{}, {"psnr": 44.0}])
 def test_nothing_asks_the_device_for_a_value(options):
     nowhere = torch.device("meta")  # holds none, and raises when asked
-    marker = TorchClipMarker(
-        payload=PAYLOAD, key=KEY, width=426, height=240, device=nowhere, **options
-    )
+    plan, _ = both(426, 240, **options)
+    marker = TorchClipMarker(plan, device=nowhere)
     frames = torch.zeros((8, 240, 426), dtype=torch.uint8, device=nowhere)
     marked = marker.mark_all(frames, times_s=[index / RATE for index in range(8)])
     assert marked.shape == frames.shape
