@@ -215,7 +215,7 @@ class ProvenanceWriter:
             if not self._frames:
                 raise FrameError("no frame was written", hint="write frames before closing")
             if line.sound is not None:
-                self._write_sound(line, line.sound.finish())
+                line.media.write_audio(self._heard(line, line.sound.finish))
             line.media.close()
             line.looking.finish()
             if line.media.path != line.sealing.unsigned:
@@ -257,23 +257,28 @@ class ProvenanceWriter:
         line.broken = True  # until all of this stands in the file
         if line.marking is None and len(block):
             line.marking = marking_for(block, marker=line.marker, spec=self._video, pool=line.pool)
+        heard = None
+        if samples is not None and line.sound is not None:  # marked beside the pictures
+            heard = line.pool.submit(self._heard, line, partial(line.sound.push, samples))
         ready = () if line.marking is None else line.marking.marked(block, first=self._frames)
         for picture, original in ready:
             line.media.write(picture)
             line.looking.do(partial(self._look, line, picture, original))
             self._frames += 1
-        if samples is not None and line.sound is not None:
-            self._write_sound(line, line.sound.push(samples))
+        if heard is not None:
+            line.media.write_audio(heard.result())
         line.broken = False
 
     def _look(self, line: _Line, picture: Picture, original: NDArray[Any]) -> None:
         self._quality.add(original, picture.luma, bits=picture.bits)
         line.taker.see(picture.luma, float(picture.time), bits=picture.bits)
 
-    def _write_sound(self, line: _Line, marked: NDArray[np.float32]) -> None:
+    def _heard(self, line: _Line, come: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The sound that comes marked, once its fingerprint is taken."""
         assert self._audio is not None
+        marked = come()
         line.taker.hear(marked, self._audio.sample_rate)
-        line.media.write_audio(marked)
+        return marked
 
     def _check(self, block: Any, samples: NDArray[Any] | None) -> None:
         """Both before either is written: half a block cannot be taken back."""
@@ -322,7 +327,7 @@ class _Line:
     opened: ExitStack
     sound: SoundMarker | None
     taker: PrintTaker
-    pool: Executor
+    pool: Executor  # turns colours into luma and chroma, and marks sound
     looking: Behind
     marking: FrameMarking | None = None  # the first frames tell where
     broken: bool = False
