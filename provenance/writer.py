@@ -31,7 +31,7 @@ from provenance.watermark import ClipMarker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
     from types import TracebackType
 
     from numpy.typing import NDArray
@@ -215,7 +215,7 @@ class ProvenanceWriter:
             if not self._frames:
                 raise FrameError("no frame was written", hint="write frames before closing")
             if line.sound is not None:
-                line.media.write_audio(self._heard(line, line.sound.finish))
+                self._hear(line, None)()
             line.media.close()
             line.looking.finish()
             if line.media.path != line.sealing.unsigned:
@@ -257,28 +257,33 @@ class ProvenanceWriter:
         line.broken = True  # until all of this stands in the file
         if line.marking is None and len(block):
             line.marking = marking_for(block, marker=line.marker, spec=self._video, pool=line.pool)
-        heard = None
-        if samples is not None and line.sound is not None:  # marked beside the pictures
-            heard = line.pool.submit(self._heard, line, partial(line.sound.push, samples))
+        heard: Future[Callable[[], None]] | None = None
         ready = () if line.marking is None else line.marking.marked(block, first=self._frames)
         for picture, original in ready:
             line.media.write(picture)
             line.looking.do(partial(self._look, line, picture, original))
             self._frames += 1
+            if heard is None and samples is not None:  # beside the other pictures
+                heard = line.pool.submit(self._hear, line, samples)
         if heard is not None:
-            line.media.write_audio(heard.result())
+            heard.result()()
+        elif samples is not None:
+            self._hear(line, samples)()
         line.broken = False
 
     def _look(self, line: _Line, picture: Picture, original: NDArray[Any]) -> None:
         self._quality.add(original, picture.luma, bits=picture.bits)
         line.taker.see(picture.luma, float(picture.time), bits=picture.bits)
 
-    def _heard(self, line: _Line, come: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
-        """The sound that comes marked, once its fingerprint is taken."""
+    def _hear(self, line: _Line, samples: NDArray[np.float32] | None) -> Callable[[], None]:
+        """Marks and encodes the next sound, or what the marker still holds; what is returned writes
+        it.
+        """
         assert self._audio is not None
-        marked = come()
+        assert line.sound is not None
+        marked = line.sound.finish() if samples is None else line.sound.push(samples)
         line.taker.hear(marked, self._audio.sample_rate)
-        return marked
+        return line.media.encode_audio(marked)
 
     def _check(self, block: Any, samples: NDArray[Any] | None) -> None:
         """Both before either is written: half a block cannot be taken back."""
@@ -327,7 +332,7 @@ class _Line:
     opened: ExitStack
     sound: SoundMarker | None
     taker: PrintTaker
-    pool: Executor  # turns colours into luma and chroma, and marks sound
+    pool: Executor  # turns colours into luma and chroma, and marks and encodes sound
     looking: Behind
     marking: FrameMarking | None = None  # the first frames tell where
     broken: bool = False

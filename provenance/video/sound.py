@@ -253,6 +253,8 @@ class GeneratedSound:
         self._stream = new_sound_stream(output, codec, rate, channels, settings.bitrate)
         if sample_type is not None:
             self._stream.codec_context.format = sample_type
+        # Else the file's beginning, which pictures may bring while sound is encoded, opens it.
+        self._stream.codec_context.open(strict=False)
         self._count = 0
 
     def encode(self, samples: NDArray[np.float32]) -> list[Packet[Any]]:

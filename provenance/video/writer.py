@@ -181,26 +181,40 @@ class MediaWriter:
             self._output.mux(self._stream.encode(frame))
 
     def write_audio(self, samples: NDArray[np.float32]) -> None:
-        """Encodes the next ``samples``, (N, channels) float32 in −1…1.
+        """Encodes and writes the next ``samples``, (N, channels) float32 in −1…1.
 
         Write pictures and sound side by side: what comes before the first picture is kept in
         memory, at most 30 seconds.
+        """
+        self.encode_audio(samples)()
+
+    def encode_audio(self, samples: NDArray[np.float32]) -> Callable[[], None]:
+        """Half of :meth:`write_audio`; what is returned does the other half, and writes them.
+
+        After the first picture, one thread may do this half while another writes pictures.
         """
         if self._audio is None:
             message = f"{self.path.name} was opened without sound"
             raise FrameError(message, hint="give MediaWriter an AudioSpec")
         check_samples(samples, self._audio)
+        packets: list[Packet[Any]] = []
+
+        def write() -> None:
+            with writing(self.path):
+                self._output.mux(packets)
+
         if not len(samples):
-            return
+            return write
         if self._generated is None:
             self._early_sound.append(samples)
             seconds = sum(map(len, self._early_sound)) / self._audio.sample_rate
             if seconds > MAX_SOUND_AHEAD_S:
                 message = f"{seconds:.0f} s of sound came before the first picture"
                 raise FrameError(message, hint="write pictures and sound side by side")
-            return
+            return write
         with writing(self.path):
-            self._output.mux(self._generated.encode(samples))
+            packets += self._generated.encode(samples)
+        return write
 
     def close(self) -> None:
         """Finishes the file; on an error it is removed. Without a picture it is an error."""

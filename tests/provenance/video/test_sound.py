@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,15 @@ from provenance.clip import AudioSpec, VideoSpec
 from provenance.errors import FrameError, OptionError, UnreadableMedia, UnsupportedMedia
 from provenance.video import EncodeSettings, MediaWriter, open_media, picture_from_rgb
 from provenance.video.sound import Resampler
-from tests.drawn import SOUND_RATE, draw_clip, moving_frames, tone, write_raw, yuv_frame
+from tests.drawn import (
+    SOUND_RATE,
+    draw_clip,
+    moving_frames,
+    one_picture,
+    tone,
+    write_raw,
+    yuv_frame,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -314,6 +323,31 @@ def test_sound_that_does_not_fit(tmp_path: Path) -> None:
         MediaWriter(tmp_path / "clip.mp4", video=video, settings=FAST) as writer,
     ):
         writer.write_audio(good)
+
+
+def test_sound_is_encoded_beside_the_pictures(tmp_path: Path) -> None:
+    """By another thread, which gives the file that one thread writes."""
+    video = VideoSpec(width=128, height=96, rate=Fraction(24))
+    audio = AudioSpec(sample_rate=48_000, channels=2)
+    samples, made = tone(2), []
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}.mp4"
+        with (
+            ThreadPoolExecutor(1) as pool,
+            MediaWriter(path, video=video, settings=FAST, audio=audio) as writer,
+        ):
+            for first in range(0, 48, 8):
+                part = samples[first * 2000 : (first + 8) * 2000]
+                writer.write(one_picture(first, video))
+                coming = pool.submit(writer.encode_audio, part) if name == "two" else None
+                for index in range(first + 1, first + 8):
+                    writer.write(one_picture(index, video))
+                if coming is None:
+                    writer.write_audio(part)
+                else:
+                    coming.result()()
+        made.append(path.read_bytes())
+    assert made[0] == made[1]
 
 
 def test_sound_is_written_or_copied_not_both(tmp_path: Path) -> None:
