@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.audio import load
 from benchmarks.listener_examples import SECONDS, SPOTS, examples
 from generators.devices import choose_device
+from generators.weight_file import write_tensors
 from provenance.audio_watermark.bands import FEATURES, HALVES
 from provenance.audio_watermark.softmap import GRAIN, SPOT_S
 from provenance.errors import MediaTooShort
@@ -231,9 +231,7 @@ def main(
     held, learned = drawn[: min(_HELD_BACK, count // 4)], drawn[min(_HELD_BACK, count // 4) :]
     click.echo(f"{len(drawn)} examples", err=True)
     network = train(learned, steps=steps, seed=seed, batch=batch, device=device)
-    part = out.with_name(out.name + ".part")
-    part.write_bytes(save({name: t.contiguous() for name, t in network.state_dict().items()}))
-    part.replace(out)
+    write_tensors(out, {name: t.contiguous() for name, t in network.state_dict().items()})
     click.echo(f"{gain(network, held):.2f} times the whitened map, held back")
 
 

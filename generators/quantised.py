@@ -7,7 +7,6 @@ of float32, so that a model may have twice the parameters of one that is kept as
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import safetensors.torch
@@ -15,6 +14,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from generators.weight_file import check_fit, write_tensors
 from provenance.errors import InputMissing, UnreadableMedia
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ def unpack(packed: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def save_packed(path: Path, model: nn.Module) -> None:
     """Write the weights of ``model`` to ``path``, complete or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(safetensors.torch.save(pack(model.state_dict())))  # for all to read
-    os.replace(part, path)  # noqa: PTH105  the rename that cannot half happen
+    write_tensors(path, pack(model.state_dict()))
 
 
 def load_packed(path: Path, model: nn.Module) -> None:
@@ -71,9 +69,11 @@ def load_packed(path: Path, model: nn.Module) -> None:
     if not path.is_file():
         raise InputMissing(f"{path}: no weights", hint="ltx-download brings them")
     try:
-        model.load_state_dict(unpack(safetensors.torch.load_file(path)))
+        state = unpack(safetensors.torch.load_file(path))
     except (SafetensorError, RuntimeError, OSError) as error:
         raise UnreadableMedia(
             f"{path}: these weights cannot be used ({error})",
-            hint="they are damaged or of a model of another size: ltx-download brings them again",
+            hint="they are damaged: ltx-download brings them again",
         ) from error
+    check_fit(path, state, model)
+    model.load_state_dict(state)

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-import os
 from importlib import resources
 from pathlib import Path
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 
 from provenance.errors import InputMissing, UnreadableMedia
+
+
+def write_tensors(
+    path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str] | None = None
+) -> None:
+    """Complete or not at all, for whoever may read new files: what safetensors writes by itself,
+    nobody else may.
+
+    Raises DiskFull and OutputError.
+    """
+    from provenance.sealing import disk_errors
+
+    part = path.with_name(path.name + ".part")
+    with disk_errors(path):
+        try:
+            part.write_bytes(safetensors.torch.save(tensors, metadata))
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def save_weights(path: Path, net: nn.Module) -> None:
@@ -20,9 +38,7 @@ def save_weights(path: Path, net: nn.Module) -> None:
         name: (tensor.half() if tensor.is_floating_point() else tensor).detach().cpu().contiguous()
         for name, tensor in net.state_dict().items()
     }
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(safetensors.torch.save(state))  # save_file lets nobody else read it
-    os.replace(part, path)  # noqa: PTH105  the rename that cannot half happen
+    write_tensors(path, state)
 
 
 def load_weights(path: Path, net: nn.Module) -> None:
@@ -39,6 +55,16 @@ def load_weights(path: Path, net: nn.Module) -> None:
         raise UnreadableMedia(
             f"{path}: these weights cannot be read ({error})", hint="install the package anew"
         ) from error
+    check_fit(path, state, net)
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
+        raise UnreadableMedia(
+            f"{path}: these weights are not all finite", hint="install the package anew"
+        )
+    net.load_state_dict(state)
+
+
+def check_fit(path: Path, state: dict[str, Tensor], net: nn.Module) -> None:
+    """Raises UnreadableMedia where ``state``, out of ``path``, is that of another net."""
     want = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
     have = {name: tuple(tensor.shape) for name, tensor in state.items()}
     wrong = sorted(name for name in want | have if want.get(name) != have.get(name))
@@ -48,11 +74,6 @@ def load_weights(path: Path, net: nn.Module) -> None:
             f"{wrong[0]} is {have.get(wrong[0])} and should be {want.get(wrong[0])}",
             hint="use the weights that were trained with this configuration",
         )
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
-        raise UnreadableMedia(
-            f"{path}: these weights are not all finite", hint="install the package anew"
-        )
-    net.load_state_dict(state)
 
 
 def bundled(name: str) -> Path:

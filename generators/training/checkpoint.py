@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import safetensors
@@ -11,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from generators.weight_file import load_weights
+from generators.weight_file import load_weights, write_tensors
 from provenance.errors import InputMissing, UnreadableMedia
 
 if TYPE_CHECKING:
@@ -26,9 +25,7 @@ def save_state(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer, ste
     for index, moments in optimizer.state_dict()["state"].items():
         for name in _MOMENTS:
             state[f"moment.{index}.{name}"] = _portable(moments[name]).bfloat16()
-    part = path.with_name(path.name + ".part")
-    safetensors.torch.save_file(state, part, metadata={"step": str(step)})
-    os.replace(part, path)  # noqa: PTH105  the rename that cannot half happen
+    write_tensors(path, state, metadata={"step": str(step)})
 
 
 def load_state(

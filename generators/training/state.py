@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from generators.quantised import load_packed, pack, save_packed, unpack
+from generators.weight_file import write_tensors
 from provenance.errors import InputMissing, UnreadableMedia
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ _STEP = "step"
 def save_state(
     folder: Path, model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, step: int
 ) -> None:
-    """Write the weights to ship and everything to go on from into ``folder``."""
+    """Write the weights to ship and everything to go on from into ``folder``.
+
+    Raises DiskFull and OutputError; what an earlier call wrote is still there then.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    save_packed(_beside(folder / EXPORT), average)
     tensors = {f"weight.{name}": value.half() for name, value in model.state_dict().items()}
     first: dict[str, Tensor] = {}
     for name, weight in model.named_parameters():
@@ -39,23 +42,25 @@ def save_state(
             tensors[f"second.{name}"] = moments["exp_avg_sq"].bfloat16()
     tensors |= pack(first)
     tensors[_STEP] = torch.tensor(step)
-    files: list[Path] = []
-
-    def write() -> None:
-        files.append(folder / f"state-{len(files)}.safetensors")
-        safetensors.torch.save_file(batch, _beside(files[-1]))
-
-    batch: dict[str, Tensor] = {}
+    batches: list[dict[str, Tensor]] = [{}]
     size = 0
     for name, value in tensors.items():
         bytes_more = value.numel() * value.element_size()
-        if batch and size + bytes_more > FILE_BYTES:
-            write()
-            batch, size = {}, 0
-        batch[name] = value.detach().cpu().contiguous()
+        if batches[-1] and size + bytes_more > FILE_BYTES:
+            batches.append({})
+            size = 0
+        batches[-1][name] = value.detach().cpu().contiguous()
         size += bytes_more
-    write()
+    files = [folder / f"state-{number}.safetensors" for number in range(len(batches))]
     # All of it is there before any of the last one goes.
+    try:
+        save_packed(_beside(folder / EXPORT), average)
+        for file, batch in zip(files, batches, strict=True):
+            write_tensors(_beside(file), batch)
+    except BaseException:
+        for file in (folder / EXPORT, *files):
+            _beside(file).unlink(missing_ok=True)
+        raise
     for file in (folder / EXPORT, *files):
         _beside(file).replace(file)
     for stale in set(folder.glob("state-*.safetensors")) - set(files):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from generators.quantised import save_packed
+from generators.quantised import load_packed, save_packed
 from generators.weight_file import load_weights, save_weights
 from provenance.errors import InputMissing, UnreadableMedia
 
@@ -36,6 +36,8 @@ def test_what_cannot_be_used_is_said(tmp_path):
     save_weights(tmp_path / "other", nn.Linear(4, 2))
     with pytest.raises(UnreadableMedia, match=r"weight is \(2, 4\) and should be \(2, 3\)"):
         load_weights(tmp_path / "other", net)
+    with pytest.raises(UnreadableMedia, match=r"weight is \(2, 4\) and should be \(2, 3\)"):
+        load_packed(tmp_path / "other", net)
     nn.init.constant_(net.bias, float("nan"))
     save_weights(tmp_path / "nan", net)
     with pytest.raises(UnreadableMedia, match="finite"):

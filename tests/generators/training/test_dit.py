@@ -19,9 +19,10 @@ from generators.training.objective import losses
 from generators.training.pool import Encoded, Format, Pool, encode_clips
 from generators.training.reading import draw_lesson, learn_to_read
 from generators.training.scene_source import SceneSource
-from generators.training.state import load_state
+from generators.training.state import load_state, save_state
 from generators.training.world import World
-from provenance.errors import UnreadableMedia
+from provenance.errors import DiskFull, UnreadableMedia
+from tests.full_disk import full_disk
 from tests.generators.tiny import CONFIG, FoldingAudioCodec, FoldingVideoCodec, tiny_dit
 
 LAYOUT = Format(width=48, height=32, chunks=6, window=3)
@@ -194,6 +195,18 @@ def test_a_damaged_state_is_refused(tiny_program):
     (tiny_program.out / "state-0.safetensors").write_bytes(b"no tensors")
     with pytest.raises(UnreadableMedia):
         program.work(tiny_program, world, DrawnSource(), tiny_program.out)
+
+
+def test_a_disk_that_is_full_leaves_the_earlier_state_whole(tiny_program):
+    world = World.join("cpu", 0)
+    program.work(tiny_program, world, DrawnSource(), None)
+    before = {path.name: path.read_bytes() for path in tiny_program.out.iterdir()}
+    largest = max(len(data) for name, data in before.items() if name.startswith("state-"))
+    run = program.start_run(tiny_program, world)
+    load_state(tiny_program.out, run.model, run.average, run.optimizer)
+    with full_disk(largest - 1), pytest.raises(DiskFull, match="state-"):
+        save_state(tiny_program.out, run.model, run.average, run.optimizer, 7)
+    assert {path.name: path.read_bytes() for path in tiny_program.out.iterdir()} == before
 
 
 def test_a_step_without_a_finite_gradient_changes_nothing(tiny_program):
