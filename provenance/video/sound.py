@@ -42,6 +42,7 @@ OPUS_RATE = 48_000
 OPUS_MOST_A_CHANNEL = 256_000
 PREROLL_S = Fraction(1, 10)
 MAX_GAP_S = 60
+LOWEST_RATE, HIGHEST_RATE = 1000, 768_000
 LOUDEST = 1e6
 """Of a sample, where the loudest that can be played is 1. Files of floats may hold anything."""
 
@@ -126,9 +127,12 @@ class Resampler:
 
 
 def audible(container: InputContainer) -> list[AudioStream]:
-    """The sound tracks that can be decoded."""
-    streams = container.streams.audio
-    return [s for s in streams if s.codec_context is not None and s.sample_rate and s.channels]
+    """The sound tracks that can be decoded, at rates that sound has: a second is held in memory."""
+    return [
+        one
+        for one in container.streams.audio
+        if one.codec_context is not None and 0 < one.sample_rate <= HIGHEST_RATE and one.channels
+    ]
 
 
 def sound_streams(container: InputContainer) -> list[AudioStream]:
@@ -280,5 +284,5 @@ def check_audio_spec(spec: AudioSpec) -> None:
     """Raises :class:`~provenance.errors.OptionError` for sound that cannot be encoded."""
     if spec.channels not in LAYOUT_NAMES:
         raise OptionError(f"{spec.channels} channels of sound", hint="1 to 8 are possible")
-    if not 1000 <= spec.sample_rate <= 768_000:
+    if not LOWEST_RATE <= spec.sample_rate <= HIGHEST_RATE:
         raise OptionError(f"a sample rate of {spec.sample_rate} Hz", hint="common is 48000")

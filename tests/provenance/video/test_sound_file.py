@@ -111,6 +111,10 @@ def test_what_holds_no_sound_is_refused(tmp_path):
     silent = draw_clip(tmp_path / "silent.mp4", frames=5, width=96, height=64, channels=None)
     with pytest.raises(NoVideo):
         open_sound(silent)
+    # A head may state any rate; what looks at a second of it would need gigabytes.
+    fast = float_wav(tmp_path / "fast.wav", np.zeros((4000, 1), np.float32), rate=2**28)
+    with pytest.raises(NoVideo):
+        open_sound(fast)
     text = tmp_path / "list.wav"
     text.write_text("ffconcat version 1.0\nfile other.wav\n")
     with pytest.raises(UnsupportedMedia, match=r"neither sound nor video.*ffconcat") as caught:
