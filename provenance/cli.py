@@ -301,7 +301,7 @@ def _warnings(stamped: Stamped) -> list[str]:
             + (
                 "picture to carry it (too short, too small or too flat)"
                 if stamped.carried.frames
-                else "sound to carry it (too short, too silent or too pure)"
+                else "sound to carry it (too short, silent or pure), or it was marked before"
             )
         )
     if stamped.carried.sound_damaged:

@@ -95,7 +95,7 @@ def stamp_sound(path: Path, target: Path, how: Stamping) -> Stamped:
                 width=0,
                 height=0,
                 duration_s=duration_s,
-                origin=origin_of(path, kept),
+                origin=origin_of(path, kept, present.payload),
                 prints=taker.finish(),
                 warnings=(f"{path}: {OPEN_ENDED}",) if media.source.is_open_ended() else (),
             )

@@ -119,10 +119,15 @@ def sealing_of(
     )
 
 
-def origin_of(path: Path, kept: Payload | None) -> Origin:
-    """What is kept as it is was made elsewhere, whether that left credentials or not."""
+def origin_of(path: Path, kept: Payload | None, present: Payload | None) -> Origin:
+    """What is kept as it is was made elsewhere, whether that left credentials or not.
+
+    A mark that is ``present`` and is not kept stays beside the new one and is as likely to be read:
+    it is named, as that of a piece is.
+    """
     parent = path if kept is not None or has_manifest(path) else None
-    return Origin(parent=parent, encoded=kept is None)
+    beside = () if kept is not None or present is None else (present.content_id_hex,)
+    return Origin(parent=parent, encoded=kept is None, kept_ids=beside)
 
 
 def medium_of(path: Path) -> Medium:

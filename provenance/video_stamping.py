@@ -119,7 +119,7 @@ def stamp_video(path: Path, target: Path, how: Stamping, asked: PictureStamping)
                 width=video.width,
                 height=video.height,
                 duration_s=carried.duration_s,
-                origin=origin_of(path, kept),
+                origin=origin_of(path, kept, present.payload),
                 prints=taker.finish(),
                 warnings=() if kept is not None else not_carried([media]),
             )

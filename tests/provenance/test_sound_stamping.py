@@ -96,6 +96,11 @@ def test_a_second_mark_is_added(tmp_path, desk, once):
     added = stamped(desk, path, tmp_path / "added.wav", if_marked="add")
     assert not added.kept
     assert added.sealed.payload.content_id != first.sealed.payload.content_id
+    # Whichever is read, if one is: the credentials name both.
+    result = verify(added.sealed.path, keys=desk[0].directory, store=desk[1])
+    assert result.manifest.content_id == added.sealed.payload.content_id_hex
+    assert result.manifest.piece_ids == (first.sealed.payload.content_id_hex,)
+    assert (result.verdict, result.tampered) == ("ai_generated", False)
 
 
 def test_what_is_marked_in_part_is_not_signed_as_marked(tmp_path, desk, spoken):

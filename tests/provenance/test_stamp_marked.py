@@ -135,9 +135,12 @@ class TestMarkedAlready:
         )
         assert facts["kept"] is False
         assert facts["model"] == "helios-1.0"
-        assert facts["content_id"] != desk.verified(marked)["watermark"]["content_id"]
+        earlier = desk.verified(marked)["watermark"]["content_id"]
+        assert facts["content_id"] != earlier
         assert facts["readable"] is True
-        assert desk.verified(out)["watermark"]["detected"] is True
+        verified = desk.verified(out)
+        assert verified["watermark"]["detected"] is True
+        assert verified["manifest"]["piece_ids"] == [earlier]
 
 
 def test_signed_input_without_a_mark_becomes_the_parent(desk):
