@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,7 +27,8 @@ from generators.metrics.attributes import (
     read_attributes,
 )
 from generators.scenes import SceneSpec, Split, attributes, draw_scene, render_video
-from generators.training.trainer import Figures, finish, parse_run, save, say, start, work
+from generators.training.trainer import Figures, close, finish, parse_run, say, start, work
+from generators.weight_file import load_weights
 from provenance.programs import run_program
 
 if TYPE_CHECKING:
@@ -41,9 +43,11 @@ _TEST_SEED = 987_654
 
 def main() -> None:
     run, options = parse_run("classifier", batch=48, rate=2e-3, extra=_options)
-    training = start(AttributeReader(), run)
-    # A run that goes on sees new scenes.
-    rng = random.Random(f"{run.seed}-{training.step}")  # noqa: S311
+    new = AttributeReader()
+    if options.weights is not None:
+        load_weights(options.weights, new)
+    training = start(new, run)
+    rng = random.Random(run.data_seed(training.step))  # noqa: S311
     pool = LabelledPool(rng, size=options.pool, device=run.device, share=options.renew)
     say(f"{options.pool} clips drawn")
 
@@ -53,7 +57,8 @@ def main() -> None:
         return loss_of(net, video, asked)
 
     work(training, run, objective)
-    save(training, run)
+    if not close(training, run):
+        return
     metrics: dict[str, float] = {}
     reader = training.average
     assert isinstance(reader, AttributeReader)
@@ -204,6 +209,7 @@ def _directions(name: str, features: Tensor) -> Tensor:
 
 
 def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", type=Path, help="to begin with, of an earlier run")
     parser.add_argument("--pool", type=int, default=2048, help="clips that are kept")
     parser.add_argument("--test", type=int, default=512, help="scenes to be examined on")
 

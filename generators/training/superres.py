@@ -19,7 +19,7 @@ from generators.scenes import draw_scene, render_video
 from generators.superres import SuperResolution, Upscaler, enlarge
 from generators.training.clips import RATES
 from generators.training.superres_eval import evaluate
-from generators.training.trainer import Figures, finish, parse_run, save, say, start, work
+from generators.training.trainer import Figures, close, finish, parse_run, say, start, work
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import load_weights
 from provenance.programs import run_program
@@ -166,12 +166,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training = start(nets, run)
     pool = StagePool(
         size=options.pool, frames=options.frames, width=options.width, height=options.height,
-        seed=run.seed + training.step, device=run.device, codec=codec,
+        seed=run.data_seed(training.step), device=run.device, codec=codec,
         first=cast("SuperResolution", training.average).first, share=options.renew,
     )  # fmt: skip
     say(f"{options.pool} scenes drawn")
     work(training, run, lambda net, _: objective(net, pool, run.batch), whole=Both(nets))
-    save(training, run)
+    if not close(training, run):
+        return
     shipped = SuperResolution().to(run.device).eval()
     load_weights(run.out / "average.safetensors", shipped)  # measured on what ships
     metrics = evaluate(

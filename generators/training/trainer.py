@@ -1,7 +1,8 @@
 """One training run within a budget of seconds: steps, averages, checkpoints.
 
 A run stops when its seconds are used up and its learning rate has fallen to nearly nothing by then;
-``--resume`` goes on from where an earlier one stopped, with a new budget and a new fall.
+``--resume`` goes on from where an earlier one stopped, with a new budget and a new fall. Under
+``torchrun`` each process draws data of its own, and their gradients are averaged.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import torch
 import torch._dynamo
 from torch import Tensor, nn
 
-from generators.devices import choose_device
 from generators.training.checkpoint import load_state, save_state
+from generators.training.world import World
 from generators.weight_file import save_weights
 from provenance.programs import ready_folder
 
@@ -33,6 +34,7 @@ _SAVE_EVERY_S = 150.0
 _WARM = 150  # steps in which the learning rate rises; by steps, for compiling takes long
 _TAIL = 0.02  # what is left of the learning rate at the end
 _KEEP = 0.998  # of the average, a step
+_APART = 7_919  # from the seed of a process's data to the next one's
 _LARGEST_SKIP = 50  # steps in a row that gave no finite gradient
 
 Figures = dict[str, Tensor]
@@ -49,9 +51,17 @@ class Run:
     batch: int
     rate: float
     seed: int
-    device: torch.device
+    world: World
     compiled: bool
     started_s: float
+
+    @property
+    def device(self) -> torch.device:
+        return self.world.device
+
+    def data_seed(self, step: int) -> int:
+        """Of what this process draws from ``step`` on: a run that goes on sees new data."""
+        return self.seed + step + _APART * self.world.rank
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,12 +103,8 @@ def parse_run(
     parser.add_argument("--no-compile", action="store_true", help="do not use torch.compile")
     extra(parser)
     options = parser.parse_args(given)
-    device = choose_device(options.device)
-    if device.type == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = True
-        torch.backends.cudnn.allow_tf32 = True
-        torch.backends.cudnn.benchmark = True
-    torch.manual_seed(options.seed)
+    world = World.join(options.device, options.seed)
+    torch.manual_seed(options.seed)  # all processes begin with the same weights
     run = Run(
         out=options.out,
         resume=options.resume,
@@ -107,8 +113,8 @@ def parse_run(
         batch=options.batch,
         rate=options.rate,
         seed=options.seed,
-        device=device,
-        compiled=device.type == "cuda" and not options.no_compile,
+        world=world,
+        compiled=world.device.type == "cuda" and not options.no_compile,
         started_s=time.monotonic(),
     )
     ready_folder(run.out)
@@ -129,6 +135,7 @@ def start(net: nn.Module, run: Run) -> Training:
     training = Training(net=net, average=average, optimizer=optimizer)
     if run.resume:
         training.step = load_state(run.out / "state.safetensors", net, average, optimizer)
+    torch.manual_seed(run.data_seed(training.step))
     return training
 
 
@@ -163,12 +170,13 @@ def work(
         share = (now - started) / budget
         if run.steps:
             share = max(share, done / run.steps)
+        share = run.world.agree(share)
         if share >= 1:
             break
         for group in training.optimizer.param_groups:
             group["lr"] = rate_at(share, done, run.rate)
         try:
-            loss, figures = _advance(training, net, objective, share)
+            loss, figures = _advance(training, net, objective, share, run.world)
         except Exception as error:
             if not (first and run.compiled):
                 raise
@@ -187,16 +195,25 @@ def work(
             line |= {name: round(float(value), 5) for name, value in figures.items()}
             line |= {"skipped": training.skipped}
             training.log.append(line)
-            say(json.dumps(line))
+            run.world.say(json.dumps(line))
             logged = now
         if now - saved >= _SAVE_EVERY_S:
             save(training, run)
             saved = now
-    say(f"{done} steps in {time.monotonic() - started:.0f} s")
+    run.world.say(f"{done} steps in {time.monotonic() - started:.0f} s")
+
+
+def close(training: Training, run: Run) -> bool:
+    """Save it, and leave the other processes; whether this is the one that measures it."""
+    save(training, run)
+    run.world.leave()
+    return run.world.rank == 0
 
 
 def save(training: Training, run: Run) -> None:
-    """The state to go on from, the averaged weights that ship, and the log."""
+    """The state to go on from, the averaged weights that ship, and the log: by the first one."""
+    if run.world.rank:
+        return
     save_state(run.out / "state.safetensors", training.net, training.optimizer, training.step)
     save_weights(run.out / "average.safetensors", training.average)
     text = "".join(json.dumps(line) + "\n" for line in training.log)
@@ -237,13 +254,17 @@ def _advance(
     net: nn.Module,
     objective: Callable[[nn.Module, float], tuple[Tensor, Figures]],
     share: float,
+    world: World,
 ) -> tuple[Tensor, Figures]:
     training.net.train()
     training.optimizer.zero_grad(set_to_none=True)
     loss, figures = objective(net, share)
     loss.backward()  # type: ignore[no-untyped-call]
+    gradients = [w.grad for w in training.net.parameters() if w.grad is not None]
+    loss = loss.detach()
+    world.average([*gradients, loss])
     norm = torch.nn.utils.clip_grad_norm_(training.net.parameters(), 1.0)
-    if bool(torch.isfinite(norm + loss.detach())):
+    if bool(torch.isfinite(norm + loss)):
         training.optimizer.step()
         training.step += 1
         _follow(
@@ -257,7 +278,7 @@ def _advance(
             training.net.load_state_dict(training.average.state_dict())
             training.optimizer.state.clear()
             training.skipped = 0
-    return loss.detach(), {**figures, "norm": norm.detach()}
+    return loss, {**figures, "norm": norm.detach()}
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from torch.nn import functional
 from generators.metrics.psnr import pooled_psnr_db
 from generators.residual import Residual
 from generators.training.clips import PairPool
-from generators.training.trainer import Figures, finish, parse_run, save, say, start, work
+from generators.training.trainer import Figures, close, finish, parse_run, say, start, work
 from generators.training.video_codec_eval import evaluate
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.video_codec_nets import CHUNK
@@ -152,7 +152,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training = start(VideoCodec(VideoCodecConfig()), run)
     pool = PairPool(
         size=options.pool, frames=options.frames, width=options.width, height=options.height,
-        seed=run.seed + training.step, device=run.device, share=options.renew,
+        seed=run.data_seed(training.step), device=run.device, share=options.renew,
     )  # fmt: skip
     say(f"{options.pool} clips drawn")
     turn = 0
@@ -169,7 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return loss, figures | still
 
     work(training, run, step, blocks=Residual)
-    save(training, run)
+    if not close(training, run):
+        return
     codec = VideoCodec(VideoCodecConfig()).to(run.device).eval()
     load_weights(run.out / "average.safetensors", codec)  # measured on what ships
     metrics = evaluate(

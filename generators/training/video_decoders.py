@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from generators.metrics.psnr import pooled_psnr_db
 from generators.residual import Residual
 from generators.training.clips import PairPool
-from generators.training.trainer import Figures, finish, parse_run, save, say, start, work
+from generators.training.trainer import Figures, close, finish, parse_run, say, start, work
 from generators.training.video_codec import add_clip_options, alignment, edge_error
 from generators.training.video_codec_eval import evaluate
 from generators.video_codec import VideoCodec, VideoCodecConfig
@@ -128,11 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     training = start(net, run)
     pool = PairPool(
         size=options.pool, frames=options.frames, width=options.width, height=options.height,
-        seed=run.seed + training.step, device=run.device, share=options.renew,
+        seed=run.data_seed(training.step), device=run.device, share=options.renew,
     )  # fmt: skip
     say(f"{options.pool} clips drawn")
     work(training, run, lambda net, _share: objective(net, pool, run.batch), blocks=Residual)
-    save(training, run)
+    if not close(training, run):
+        return
     codec = VideoCodec(VideoCodecConfig()).to(run.device).eval()
     load_weights(run.out / "average.safetensors", codec)  # measured on what ships
     metrics = evaluate(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as processes
 from torch import nn
 
 from generators.residual import Down, Residual, stack
-from generators.training.trainer import Run, compile_blocks, rate_at, save, start, work
+from generators.training.trainer import Run, close, compile_blocks, rate_at, save, start, work
+from generators.training.world import World
 from provenance.errors import InputMissing
 
 if TYPE_CHECKING:
@@ -27,7 +32,7 @@ def run_in(folder: Path, *, steps: int, resume: bool = False) -> Run:
         batch=1,
         rate=0.05,
         seed=1,
-        device=torch.device("cpu"),
+        world=World.join("cpu", 1),
         compiled=False,
         started_s=0.0,
     )
@@ -114,3 +119,39 @@ def test_the_programs_need_no_package_of_the_media_side(tmp_path):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def far(net: nn.Module, share: float) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Each process wants its own number; what both want together is the middle."""
+    del share
+    aim = 2.0 + 6.0 * dist.get_rank()
+    return (net(torch.ones(1, 3)) - aim).square().mean(), {}
+
+
+def one_of_two(rank: int, port: int, folder: Path) -> None:
+    os.environ |= {
+        "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+    }  # fmt: skip
+    run = run_in(folder, steps=600)
+    torch.manual_seed(run.seed)
+    training = start(nn.Linear(3, 1), run)
+    work(training, run, far)
+    said = training.net(torch.ones(1, 3)).detach()
+    torch.save((rank, said, torch.rand(2)), folder / f"{rank}.pt")
+    if close(training, run):
+        (folder / "first").write_text(str(rank))
+
+
+def test_two_processes_follow_the_mean_of_their_gradients(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    processes.spawn(one_of_two, (port, tmp_path), nprocs=2)
+    ranks, said, drawn = zip(*(torch.load(tmp_path / f"{n}.pt") for n in (0, 1)), strict=True)
+    assert ranks == (0, 1)
+    assert torch.equal(*said)
+    assert float(said[0]) == pytest.approx(5, abs=0.3)
+    assert not torch.equal(*drawn)
+    assert (tmp_path / "first").read_text() == "0"
+    assert (tmp_path / "average.safetensors").exists()
