@@ -12,6 +12,7 @@ from provenance.marking import Marked
 from provenance.to_host import HostCopies
 from provenance.video.rgb import BT709, picture_from_planes
 from provenance.video.torch_planes import planes_of
+from provenance.watermark.shots import Shots, glance
 from provenance.watermark.torch_marker import TorchClipMarker
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class TorchMarking:
         self._marker = TorchClipMarker(marker, device=device)
         self._spec, self._device = spec, device
         self._copies = HostCopies(device)
+        self._shots = Shots()
         self._batch = max(1, _AT_ONCE // (spec.width * spec.height))
 
     @classmethod
@@ -73,7 +75,8 @@ class TorchMarking:
         try:
             with torch.inference_mode():
                 luma, chroma = planes_of(frames.to(self._device).permute(0, 3, 1, 2))
-                marked = self._marker.mark_all(luma, times_s=times_s)
+                begins = [self._shots.begins(one) for one in glance(luma).cpu().numpy()]
+                marked = self._marker.mark_all(luma, times_s=times_s, begins=begins)
                 packed = torch.cat([marked.flatten(1), chroma.flatten(1)], 1)
                 return self._copies.send([packed, luma])
         except torch.OutOfMemoryError as error:

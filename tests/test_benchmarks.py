@@ -25,6 +25,7 @@ COMMANDS = (
     "agreement",
     "audio",
     "audio_false_positives",
+    "dial",
     "false_positives",
     "fingerprint",
     "fingerprint_pairs",

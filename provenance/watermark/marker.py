@@ -10,6 +10,7 @@ import numpy as np
 from provenance.errors import FrameError, MediaTooSmall, OptionError
 from provenance.payload import Payload, pack
 from provenance.watermark.carrier import SpreadSpectrumEmbedder
+from provenance.watermark.shots import Shots, glance
 from provenance.watermark.tile import SLOT_S, TILE, cell_size, lay_out, too_small
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class ClipMarker:
         self._louder: NDArray[Any] | None = None
         self._quieter: NDArray[Any] | None = None
         self._drawn_at: tuple[int, int, int] | None = None
+        self._shots = Shots()
 
     def mark(self, luma: NDArray[Any], *, time_s: float, bits: int = 8) -> NDArray[Any]:
         """A marked copy of ``luma`` (H, W), uint8, or uint16 with values below 2**``bits``.
@@ -118,10 +120,13 @@ class ClipMarker:
                 hint="all frames of a clip have one size and depth",
             )
         moment = (*moment_of(time_s), bits)
-        if moment != self._drawn_at:
-            first = self._previous is None
+        begins = self._shots.begins(glance(luma), bits=bits)
+        if begins:
+            self._previous = None  # what was before hides nothing, and is not to be seen
+        if begins or moment != self._drawn_at:
             self._draw(luma, moment[0], bits)
-            self._drawn_at = None if first else moment  # what the first hides is for it alone
+            # What the first frame of a shot hides is for it alone.
+            self._drawn_at = None if begins else moment
         assert self._louder is not None
         assert self._quieter is not None
         marked = cv2.subtract(cv2.add(luma, self._louder), self._quieter)

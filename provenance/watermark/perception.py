@@ -7,8 +7,8 @@ moves is what an eye picks out, and what a codec pays for.
 
 Strong texture hides a mark, but costs most there (VMAF counts it as lost detail) and says least to
 who listens. So texture is spared, strong texture most. Where the picture moves as a whole, the loss
-is small and codecs take more: there, what moves gets what it hides. So does a clip's first picture:
-it is gone after one frame, and it is the frame that codecs keep best, and go on showing where
+is small and codecs take more: there, what moves gets what it hides. So does the first picture of a
+shot: it is gone after one frame, and it is the frame that codecs keep best, and go on showing where
 nothing moves.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FLAT_LEVELS = 0.75
 TEXTURE_SLOPE = 1 / 6  # levels for each level of local deviation
-FIRST_LEVELS = 2.3  # most that texture adds in a clip's first picture
+FIRST_LEVELS = 2.3  # most that texture adds in the first picture of a shot
 SPARED_LEVELS = 1.2  # most that it adds in later ones
 SPARED_ROUGH = 9.0  # local deviation at which half of that is taken back
 MOVING_LEVELS, MOVING_ROUGH = 2.4, 80.0  # the same for what moves, where the whole picture does
@@ -39,7 +39,7 @@ def visibility_bound(
 ) -> NDArray[np.float32]:
     """(H, W) amplitude in levels for ``luma`` (H, W) in 0…255, two pixels a cell.
 
-    ``previous`` is the same view a fraction of a second earlier, None at the start of a clip.
+    ``previous`` is the same view a fraction of a second earlier, None at the start of a shot.
     """
     mean = cv2.blur(luma, (5, 5))
     deviation = np.sqrt(np.maximum(cv2.blur(luma * luma, (5, 5)) - mean * mean, 0))

@@ -96,17 +96,22 @@ class TorchClipMarker:
             )
             self._recorded = self._record() if device.type == "cuda" else None
         self._slot: int | None = None
-        self._drawn_at: tuple[int, int, bool] | None = None
+        self._drawn_at: tuple[int, int, int | None] | None = None
 
-    def mark(self, luma: Tensor, *, time_s: float) -> Tensor:
+    def mark(self, luma: Tensor, *, time_s: float, begins: bool | None = None) -> Tensor:
         """A marked copy of ``luma`` (H, W) uint8 on the marker's device.
 
-        ``time_s`` is the frame's time in the original, 0 for the first. Raises
-        :class:`FrameError` for another shape, type or device.
+        ``time_s`` is the frame's time in the original, 0 for the first; ``begins``: whether a shot
+        begins with it, by default the first alone (:class:`~provenance.watermark.shots.Shots` can
+        tell, but asks the device). Raises :class:`FrameError` for another shape, type or device.
         """
-        return self.mark_all(luma[None], times_s=[time_s])[0]
+        return self.mark_all(
+            luma[None], times_s=[time_s], begins=None if begins is None else [begins]
+        )[0]
 
-    def mark_all(self, luma: Tensor, *, times_s: Sequence[float]) -> Tensor:
+    def mark_all(
+        self, luma: Tensor, *, times_s: Sequence[float], begins: Sequence[bool] | None = None
+    ) -> Tensor:
         """:meth:`mark` of frames (T, H, W) after each other, in fewer steps."""
         if (
             luma.shape != (len(times_s), *self._size)
@@ -119,20 +124,27 @@ class TorchClipMarker:
                 hint="all frames of a clip have one size, and live on the marker's device",
             )
         marked, done = torch.empty_like(luma), 0
-        moments = [(*moment_of(time_s), False) for time_s in times_s]
-        if self._slot is None and moments:
-            moments[0] = (*moments[0][:2], True)  # what the first one hides is for it alone
+        if begins is None:
+            begins = [self._slot is None and not index for index in range(len(times_s))]
+        # What the first frame of a shot hides is for it alone: it has a moment of its own.
+        moments = [
+            (*moment_of(time_s), index if begin else None)
+            for index, (time_s, begin) in enumerate(zip(times_s, begins, strict=True))
+        ]
         for moment, same in groupby(moments):
             frames = slice(done, done + len(list(same)))
-            if moment != self._drawn_at:
-                self._draw_anew(luma[frames.start], moment[0])
+            begin = moment[2] is not None
+            if begin or moment != self._drawn_at:
+                self._draw_anew(luma[frames.start], moment[0], begin=begin)
                 self._drawn_at = moment
             marked[frames] = torch.add(luma[frames], self._memory.change).clamp_(0, 255)
             done = frames.stop
         return marked
 
-    def _draw_anew(self, luma: Tensor, slot: int) -> None:
-        """The change for the frames from this one on."""
+    def _draw_anew(self, luma: Tensor, slot: int, *, begin: bool) -> None:
+        """The change for the frames from this one on; ``begin``: of a shot."""
+        if begin:
+            self._memory.seen.zero_()
         if slot != self._slot:
             if not 0 <= slot - self._first_slot < _SLOTS:
                 self._tiles, self._first_slot = self._tiles_from(slot), slot
