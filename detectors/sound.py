@@ -132,7 +132,9 @@ def _both(pictures: WatermarkFacts, facts: WatermarkFacts, sound: HeardSound) ->
         found = Tampering(kind="audio_replaced", detail=detail)
         check = Check(name=name, state="done", detail="the marks name different content")
         return Comparison(tampering=(found,), checks=(check,))
-    tampering = (*sound.muted, *_foreign(facts, sound.muted)) if sound.complete else sound.muted
+    tampering = (
+        (*sound.muted, *_foreign(pictures, facts, sound.muted)) if sound.complete else sound.muted
+    )
     offset_s, exact = _offset(pictures.clock, facts.clock)
     detail = "pictures and sound carry the same content id"
     if facts.content_id != pictures.content_id:
@@ -163,16 +165,23 @@ def compare_prints(
     return (Tampering(kind="audio_replaced", detail=detail),)
 
 
-def _foreign(facts: WatermarkFacts, muted: Sequence[Tampering]) -> tuple[Tampering, ...]:
+def _foreign(
+    pictures: WatermarkFacts, facts: WatermarkFacts, muted: Sequence[Tampering]
+) -> tuple[Tampering, ...]:
+    """Sound without the mark, or with one that none of the pictures carries."""
+    shown = {part.content_id for part in pictures.segments} - {None}
     return tuple(
         Tampering(
             kind="audio_replaced",
             start_s=part.start_s,
             end_s=part.end_s,
-            detail=f"the sound of {span(part.start_s, part.end_s)} carries no mark",
+            detail=f"the sound of {span(part.start_s, part.end_s)} "
+            + ("carries no mark" if part.content_id is None else f"is that of {part.content_id}"),
         )
         for part in facts.segments
-        if part.state == "unmarked" and not any(_within(part, silence) for silence in muted)
+        if part.state == "unmarked"
+        and part.content_id not in shown
+        and not any(_within(part, silence) for silence in muted)
     )
 
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from provenance.audio_watermark.search import Found, Peak, SoundSearch
 from provenance.audio_watermark.section import Section
-from provenance.audio_watermark.softmap import cells_of, folded
+from provenance.audio_watermark.softmap import GRAIN, cells_of, folded
 from provenance.audio_watermark.tile import lay_out
-from provenance.audio_watermark.track import Followed, Follower, joined
+from provenance.audio_watermark.track import Followed, Follower, joined, own_spans
 from provenance.downmix import Downmix
 from provenance.errors import FrameError, OptionError
 from provenance.payload import TAG_BITS, pack
@@ -34,11 +34,14 @@ if TYPE_CHECKING:
     from provenance.audio_watermark.softmap import Stretch
     from provenance.keys import CarrierKey
     from provenance.payload import Payload
+    from provenance.watermark.detection import Segment
+    from provenance.watermark.timeline import Heard
 
 SECTION_S = 12.0
 PRESENT_P = 1e-6  # per file: a mark is stated below this probability of its being chance
 LEAST_P = 1e-12
 _SHORTEST_S = 0.5
+_SHORTEST_OTHER_S = 1.0  # a part without the mark is searched for another from so much on
 _KEPT_SECTIONS = 25  # five minutes of what could not be read are followed once something is
 _SILENT = 1e-5  # mean absolute value, full scale 1, below which nothing is looked for
 _TOO = 6.0  # standard deviations at which a known payload is there: by chance 1e-9
@@ -141,16 +144,44 @@ class SoundDetector:
         tile, found = self._read.search.tile, self._read.found
         pieces = [piece for part in self._followed for piece in part.pieces]
         pattern = tile.steady_pattern(pack(found.payload, tile.key.secret))
+        parts = segments(pieces, pattern)
+        # The pilot is the same in every mark under a key: by it, another one is half there.
+        apart = segments(pieces, pattern - tile.pilot_pattern())
+        apart = tuple(self._other_mark(part, pieces, found.payload) for part in apart)
+        if any(part.payload is not None for part in apart):
+            parts = apart
+        tried = sum(search.tried for search in self._searches)
         mark = replace(
             searched,
             detected=True,
             payload=found.payload,
             key=tile.key,
-            false_positive_bound=min(1.0, searched.candidates_tried * 2.0**-TAG_BITS),
-            segments=segments(pieces, pattern),
-            clock=joined([part.span for part in self._followed]),
+            false_positive_bound=min(1.0, tried * 2.0**-TAG_BITS),
+            candidates_tried=tried,
+            segments=parts,
+            clock=joined(own_spans([part.span for part in self._followed], parts)),
         )
         return SoundDetection(mark=mark, stretch=found.place.stretch, known_too=self._known_too)
+
+    def _other_mark(self, part: Segment, pieces: Sequence[Heard], payload: Payload) -> Segment:
+        """``part`` and, where it lacks the mark of the file, another one that can be read there."""
+        if part.state != "unmarked" or part.end_s - part.start_s < _SHORTEST_OTHER_S:
+            return part
+        heard_there = [
+            piece.cells.astype(np.float32)
+            for piece in pieces
+            if piece.start_s >= part.start_s - 1e-3 and piece.end_s <= part.end_s + 1e-3
+        ]
+        if not heard_there:
+            return part
+        # Its tile begins anywhere, seen from that of the file's mark.
+        spots = np.repeat(np.sum(heard_there, axis=0), GRAIN, axis=1)
+        for search in self._searches:
+            _, shift = search.best_shift(spots)
+            other = search.read(cells_of(spots, shift))
+            if other is not None and other != payload:
+                return replace(part, payload=other)
+        return part
 
     def _section(self, count: int) -> None:
         joint = np.concatenate(self._waiting)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.audio_watermark.tile import SoundTile
+    from provenance.watermark.detection import Segment
 
 SLOTS = 1 << 13  # tiles whose clocks are known: nearly six hours
 _PIECE_SPOTS = 12  # a quarter of a second
@@ -130,6 +131,28 @@ def _alone(soft: NDArray[np.float32], first: int, last: int) -> NDArray[np.float
     for column in range(first, last):
         spots[:, column % SPOTS] += soft[:, column]
     return spots
+
+
+def own_spans(
+    spans: Sequence[ClockSpan | None], parts: Sequence[Segment]
+) -> list[ClockSpan | None]:
+    """``spans`` without those whose time the mark leaves out for the most part.
+
+    All marks under a key have one clock: there it may be that of another one.
+    """
+
+    def share(span: ClockSpan, state: str) -> float:
+        shared = [
+            min(part.end_s, span.end_s) - max(part.start_s, span.start_s)
+            for part in parts
+            if part.state == state
+        ]
+        return sum(max(0.0, seconds) for seconds in shared)
+
+    return [
+        span if span is None or share(span, "marked") >= share(span, "unmarked") else None
+        for span in spans
+    ]
 
 
 def joined(spans: Sequence[ClockSpan | None]) -> tuple[ClockSpan, ...]:

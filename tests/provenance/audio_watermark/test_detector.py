@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 
@@ -162,6 +163,25 @@ def test_what_was_exchanged_is_unmarked_and_the_clock_shows_the_cut():
     ahead = cut.clock[-1].original_start_s - cut.clock[-1].start_s
     assert [round(run.start_s) for run in cut.clock] == [0, 12]
     assert ahead == pytest.approx(5, abs=0.05)
+
+
+def test_another_marked_sound_behind_it_is_read_and_is_no_repetition(spoken):
+    other = replace(PAYLOAD, content_id=77)
+    behind = marked(tune(8, RATE, seed=5).mean(1, keepdims=True), payload=other)
+    mark = detected(np.concatenate([spoken, behind])).mark
+    assert mark.payload in (PAYLOAD, other)
+    own, theirs = (lambda at: at < 8), (lambda at: at >= 8)
+    if mark.payload == other:
+        own, theirs = theirs, own
+    for part in mark.segments:
+        if part.end_s - part.start_s > 3:
+            middle = (part.start_s + part.end_s) / 2
+            assert part.state == ("marked" if own(middle) else "unmarked")
+    read = [part.payload for part in mark.segments if part.payload is not None]
+    assert set(read) == {PAYLOAD, other} - {mark.payload}
+    # One clock under one key: that of the other one does not count.
+    assert len(mark.clock) == 1
+    assert mark.false_positive_bound == mark.candidates_tried * 2.0**-48
 
 
 def test_of_two_marks_one_is_read_and_the_other_recognised(talk):
