@@ -35,7 +35,7 @@ from provenance.watermark.evidence import Evidence
 from provenance.watermark.inset import Insets
 from provenance.watermark.search import KeySearch
 from provenance.watermark.slants import slants
-from provenance.watermark.sync import Folds, clipped
+from provenance.watermark.sync import clipped
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, cell_size, lay_out
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _hear(source: Path, seconds: float) -> tuple[Evidence, int, int]:
 def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s: float) -> Outcome:
     """Whether any of ``keys`` finds something; no new one is tried from ``until_s`` on."""
     evidence, width, height = _hear(source, seconds)
-    maps = [Folds(clipped(total)) for total in evidence.totals]
+    maps = evidence.folds()
     fine = clipped(evidence.fine_total())
     ratio = cell_size(width, height) * CELLS_PER_SHORT_SIDE / min(width, height)
     slanted = list(slants(evidence.maps(), fine, evidence.fine_total, ratio=ratio))

@@ -129,11 +129,11 @@ class ClipDetector:
             return
         asked = self._evidence.add(luma, time_s=time_s, bits=bits)
         if self._fast and asked and self._evidence.seconds >= self._next_look_s:
-            self._look(self._evidence.totals, _reach_at(self._next_look_s))
+            self._look(self._evidence.folds(), _reach_at(self._next_look_s))
             self._next_look_s *= 2
         elif asked and not self._fast and self._found is None and self._evidence.full:
             # Before memory runs short: of a mark that is known, what lies in its cells is enough.
-            self._look(self._evidence.totals, self._reach)
+            self._look(self._evidence.folds(), self._reach)
         if asked and self._found is not None:
             self._follow(self._found)
 
@@ -187,12 +187,14 @@ class ClipDetector:
         """
         if not self._readable or not self._evidence.frames:
             return []
-        maps = [sync.Folds(sync.clipped(total)) for total in self._evidence.totals]
+        maps = self._evidence.folds()
+        search = self._searches[0]
         if self._found is not None:
+            search = self._found.search
             places = [(self._found.level, self._found.placement)]
         else:
-            places = self._searches[0].suspects(maps)
-        return [sync.cells_at(maps[level].soft_map, placement) for level, placement in places]
+            places = search.suspects(maps)
+        return [search.cells(maps[level], placement) for level, placement in places]
 
     def _present(self, searched: Detection) -> Detection:
         """``searched``, and whether a mark is there though nothing can be read."""
@@ -255,10 +257,7 @@ class ClipDetector:
         fine = self._evidence.fine_map(window).astype(np.float16)
         return replace(window, maps=(fine,)), 0
 
-    def _look(
-        self, totals: Sequence[NDArray[np.float32]], reach: Reach, *, patient: bool = False
-    ) -> None:
-        maps = [sync.Folds(sync.clipped(total)) for total in totals]
+    def _look(self, maps: Sequence[sync.Folds], reach: Reach, *, patient: bool = False) -> None:
         for search in self._searches:
             found = search.look(maps, reach, patient=patient)
             if found is not None:
@@ -271,12 +270,15 @@ class ClipDetector:
         A mark that only a part of the file carries drowns in the rest.
         """
         # Once a file, whatever its length: patience costs words.
-        self._look(self._evidence.totals, self._reach, patient=self._reach == "any")
+        self._look(self._evidence.folds(), self._reach, patient=self._reach == "any")
         seconds = _FIRST_LOOK_S
         most = self._evidence.seconds / _LEAST_REST
         while self._found is None and not self._fast and seconds <= most:
             self._look(self._evidence.beginning(seconds), _reach_at(seconds))
             seconds *= 2
+        if self._found is None and not self._fast:
+            # The opening may be no part of the video: somebody's title, or the end of another.
+            self._look(self._evidence.even_folds(), "likely")
         if self._found is None:
             self._look_closely()
 

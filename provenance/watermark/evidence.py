@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from provenance.watermark.opening import folds
 from provenance.watermark.shake import moved_back
-from provenance.watermark.sync import THREADS, clipped
+from provenance.watermark.sync import THREADS, Folds, clipped
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from provenance.watermark.roles import Extractor
@@ -71,6 +74,7 @@ class Evidence:
         self._step_s = 0.0
         self._windows: list[Window] = []
         self.totals = [np.zeros(size[::-1], np.float32) for size in self._sizes[1:]]
+        self._opening = self.totals
         self.frames = 0
 
     @property
@@ -120,6 +124,8 @@ class Evidence:
             soft = self._extractor.soft_map(np.asarray(mean, np.float32))
             self.totals[level] += soft
             maps.append(soft.astype(np.float16))
+        if self.frames == self._count:
+            self._opening = [total.copy() for total in self.totals]
         end_s = self._last_s + self._step_s
         self._windows.append(
             Window(
@@ -185,12 +191,26 @@ class Evidence:
         taken, self._windows = tuple(self._windows), []
         return taken
 
-    def beginning(self, seconds: float) -> list[NDArray[np.float32]]:
-        """What the first ``seconds`` said: the sum of their maps, for each level."""
+    def folds(self) -> list[Folds]:
+        """What was heard so far, for each level: a map to search, the opening weighed more."""
+        return self._folds(self.totals)
+
+    def even_folds(self) -> list[Folds]:
+        """As :meth:`folds`, the opening weighed as the rest."""
+        return [Folds(clipped(total)) for total in self.totals]
+
+    def beginning(self, seconds: float) -> list[Folds]:
+        """As :meth:`folds`, of the first ``seconds``."""
         first = [w for w in self._windows if w.start_s < self._windows[0].start_s + seconds - 1e-6]
-        return [
+        return self._folds(
             np.sum([w.maps[level] for w in first], axis=0, dtype=np.float32)
             for level in range(len(self.totals))
+        )
+
+    def _folds(self, totals: Iterable[NDArray[np.float32]]) -> list[Folds]:
+        return [
+            folds(opening, total - opening)
+            for opening, total in zip(self._opening, totals, strict=True)
         ]
 
     @property

@@ -19,6 +19,7 @@ from provenance import fec
 from provenance.payload import beginnings, unpack
 from provenance.watermark.evidence import FINE, LEVELS
 from provenance.watermark.inset import framed
+from provenance.watermark.opening import weighed
 from provenance.watermark.sync import Folds, PilotSearch, Placement, cells_at, shape_of
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX
 
@@ -108,7 +109,7 @@ class KeySearch:
         decoded = []
         for level, placement, doubt in self._suppositions(maps, reach):
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
-            payload = self._read(maps[level].soft_map, refined)
+            payload = self.payload_of(self.cells(maps[level], refined))
             if payload is not None:
                 return self._finest(maps, payload, level, refined)
             decoded.append((level, refined))
@@ -117,8 +118,7 @@ class KeySearch:
         decoded.sort(key=lambda item: -item[1].score)
         for level, refined in decoded[:_PATIENT_DECODES]:
             if refined.score >= _WORTH_PATIENCE:
-                cells = cells_at(maps[level].soft_map, refined)
-                payload = self.payload_of(cells, patient=True)
+                payload = self.payload_of(self.cells(maps[level], refined), patient=True)
                 if payload is not None:
                     return payload, level, refined
         return None
@@ -129,11 +129,18 @@ class KeySearch:
         """What was read, from the finer level if it reads there too: it tells places better."""
         if level and placement.scale_x * 2**level < _COARSER_FROM * 2.0 ** (level - 1):
             twice = replace(placement, scale_x=2 * placement.scale_x, scale_y=2 * placement.scale_y)
-            finer = maps[level - 1].soft_map
-            refined = self._pilot.refine(finer, twice, doubt=0.0)
-            if self._read(finer, refined) == payload:
+            finer = maps[level - 1]
+            refined = self._pilot.refine(finer.soft_map, twice, doubt=0.0)
+            if self.payload_of(self.cells(finer, refined)) == payload:
                 return payload, level - 1, refined
         return payload, level, placement
+
+    def cells(self, folds: Folds, placement: Placement) -> NDArray[np.float32]:
+        """(32, 32) evidence for each cell of the tile at ``placement``, all parts weighed."""
+        if not folds.parts:
+            return cells_at(folds.soft_map, placement)
+        opening, rest = (cells_at(part, placement) for part in folds.parts)
+        return weighed(opening, rest, self.tile)
 
     def suspects(self, maps: Sequence[Folds]) -> list[tuple[int, Placement]]:
         """Where the mark may be though it was not read: level and placement of the whole frame as

@@ -178,10 +178,16 @@ def clipped(soft_map: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class Folds:
-    """A soft map (H, W) for many searches: each fold is made once, whatever number of keys ask."""
+    """A soft map (H, W) for many searches: each fold is made once, whatever number of keys ask.
 
-    def __init__(self, soft_map: NDArray[np.float32]) -> None:
+    ``parts``: maps that together are ``soft_map``, where they are to be weighed at a placement.
+    """
+
+    def __init__(
+        self, soft_map: NDArray[np.float32], *, parts: tuple[NDArray[np.float32], ...] = ()
+    ) -> None:
         self.soft_map = soft_map
+        self.parts = parts
         self._spectra: dict[tuple[float, ...], NDArray[np.complex64]] = {}
         self._repeating: list[Lattice] | None = None
 
