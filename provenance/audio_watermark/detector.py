@@ -143,6 +143,7 @@ class SoundDetector:
             return SoundDetection(mark=self._present(searched))
         tile, found = self._read.search.tile, self._read.found
         pieces = [piece for part in self._followed for piece in part.pieces]
+        spans = [span for part in self._followed for span in part.spans]
         pattern = tile.steady_pattern(pack(found.payload, tile.key.secret))
         parts = segments(pieces, pattern)
         # The pilot is the same in every mark under a key: by it, another one is half there.
@@ -159,7 +160,7 @@ class SoundDetector:
             false_positive_bound=min(1.0, tried * 2.0**-TAG_BITS),
             candidates_tried=tried,
             segments=parts,
-            clock=joined(own_spans([part.span for part in self._followed], parts)),
+            clock=joined(own_spans(spans, parts)),
         )
         return SoundDetection(mark=mark, stretch=found.place.stretch, known_too=self._known_too)
 

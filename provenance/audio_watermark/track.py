@@ -30,15 +30,24 @@ if TYPE_CHECKING:
 SLOTS = 1 << 13  # tiles whose clocks are known: nearly six hours
 _PIECE_SPOTS = 12  # a quarter of a second
 _RUN_SPOTS = 48  # a second: long enough to see where the tile lies
+_UNCUT_SPOTS = 3 * _RUN_SPOTS  # between two cuts, to tell a clock from
 _MOVED = 6.0  # standard deviations at which the tile is believed to lie elsewhere
 _CLOCK_SCORE = 6.0  # over all slots: chance gives 4
 
 
 class Followed(NamedTuple):
-    """A section of sound: its pieces, and the clock that was heard in it, if any."""
+    """A section of sound: its pieces, and the clocks that were heard in it, one after each cut."""
 
     pieces: list[Heard]
-    span: ClockSpan | None
+    spans: list[ClockSpan]
+
+
+class _Run(NamedTuple):
+    """Spots ``first`` … ``last``, in which the tile begins at spot ``shift``."""
+
+    first: int
+    last: int
+    shift: int
 
 
 class Follower:
@@ -56,16 +65,17 @@ class Follower:
         soft = soft_map(mono, rate, self._stretch)
         count = soft.shape[1]
         if not count:
-            return Followed([], None)
+            return Followed([], [])
         level = np.abs(mono[: count * (len(mono) // count)]).reshape(count, -1).mean(1)
         whole = int(self._scores(folded(soft)).argmax())
-        pieces = []
+        pieces, runs = [], []
         for run in range(0, count, _RUN_SPOTS):
             end = count if count - run < 2 * _RUN_SPOTS else run + _RUN_SPOTS
             scores = self._scores(_alone(soft, run, end))
             best = int(scores.argmax())
             # A cut moves the tile; a guess does not.
             shift = best if scores[best] > max(_MOVED, 2 * scores[whole]) else whole
+            runs.append(_Run(run, end, shift))
             for first in range(run, end, _PIECE_SPOTS):
                 last = min(first + _PIECE_SPOTS, end)
                 pieces.append(
@@ -78,7 +88,18 @@ class Follower:
                 )
             if end == count:
                 break
-        return Followed(pieces, self._clock(soft, whole, start_s))
+        kept = _uncut(runs)
+        if len(kept) < 2:
+            kept = [_Run(0, count, whole)]
+        spans = (
+            self._clock(
+                soft[:, run.first : run.last],
+                (run.shift - run.first) % SPOTS,
+                start_s + run.first * SPOT_S * self._stretch.time,
+            )
+            for run in kept
+        )
+        return Followed(pieces, [span for span in spans if span is not None])
 
     def _scores(self, spots: NDArray[np.float32]) -> NDArray[np.float64]:
         """(128,) standard deviations of the whole pattern at every shift."""
@@ -133,9 +154,23 @@ def _alone(soft: NDArray[np.float32], first: int, last: int) -> NDArray[np.float
     return spots
 
 
-def own_spans(
-    spans: Sequence[ClockSpan | None], parts: Sequence[Segment]
-) -> list[ClockSpan | None]:
+def _uncut(runs: Sequence[_Run]) -> list[_Run]:
+    """``runs`` put together where the tile stays, without what lies elsewhere for a moment."""
+    long = [run for run in _together(runs) if run.last - run.first >= _UNCUT_SPOTS]
+    return _together(long)
+
+
+def _together(runs: Sequence[_Run]) -> list[_Run]:
+    kept: list[_Run] = []
+    for run in runs:
+        if kept and (run.shift - kept[-1].shift + 1) % SPOTS <= 2:  # within one spot
+            kept[-1] = kept[-1]._replace(last=run.last)
+        else:
+            kept.append(run)
+    return kept
+
+
+def own_spans(spans: Sequence[ClockSpan], parts: Sequence[Segment]) -> list[ClockSpan]:
     """``spans`` without those whose time the mark leaves out for the most part.
 
     All marks under a key have one clock: there it may be that of another one.
@@ -149,18 +184,13 @@ def own_spans(
         ]
         return sum(max(0.0, seconds) for seconds in shared)
 
-    return [
-        span if span is None or share(span, "marked") >= share(span, "unmarked") else None
-        for span in spans
-    ]
+    return [span for span in spans if share(span, "marked") >= share(span, "unmarked")]
 
 
-def joined(spans: Sequence[ClockSpan | None]) -> tuple[ClockSpan, ...]:
+def joined(spans: Sequence[ClockSpan]) -> tuple[ClockSpan, ...]:
     """``spans`` of consecutive sections, one for each stretch that runs on in the original."""
     runs: list[ClockSpan] = []
     for span in spans:
-        if span is None:
-            continue
         if runs:
             last = runs[-1]
             due = last.original_start_s + (span.start_s - last.start_s) * last.speed

@@ -165,6 +165,16 @@ def test_what_was_exchanged_is_unmarked_and_the_clock_shows_the_cut():
     assert ahead == pytest.approx(5, abs=0.05)
 
 
+def test_halves_that_changed_places_are_told_within_a_section(spoken):
+    at = int(4.3 * RATE)
+    mark = detected(np.concatenate([spoken[at:], spoken[:at]])).mark
+    first, second = mark.clock
+    assert first.original_start_s == pytest.approx(4.3, abs=0.1)
+    assert second.original_start_s == pytest.approx(0, abs=0.1) or second.start_s > 3.7
+    assert second.original_start_s - second.start_s == pytest.approx(-3.7, abs=0.1)
+    assert {part.state for part in mark.segments} <= {"marked", "unclear"}
+
+
 def test_another_marked_sound_behind_it_is_read_and_is_no_repetition(spoken):
     other = replace(PAYLOAD, content_id=77)
     behind = marked(tune(8, RATE, seed=5).mean(1, keepdims=True), payload=other)
