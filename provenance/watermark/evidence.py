@@ -16,12 +16,11 @@ import numpy as np
 
 from provenance.watermark.opening import folds
 from provenance.watermark.shake import moved_back
+from provenance.watermark.shots import Shots, glance
 from provenance.watermark.sync import THREADS, Folds, clipped
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from provenance.watermark.roles import Extractor
@@ -39,7 +38,8 @@ class Window:
 
     ``maps``: float16, level 0 about 240 pixels on the short side, each further level half of that.
     ``picture``: the mean of the frames, uint8, 480 pixels on the short side, of which a finer map
-    can be made; of merged windows, one of theirs. None where it was not kept.
+    can be made; of merged windows, one of theirs. None where it was not kept. ``opens``: it begins
+    with a shot.
     """
 
     start_s: float
@@ -47,6 +47,7 @@ class Window:
     frames: int
     maps: tuple[NDArray[np.float16], ...]
     picture: NDArray[np.uint8] | None = None
+    opens: bool = False
 
 
 class Evidence:
@@ -74,7 +75,9 @@ class Evidence:
         self._step_s = 0.0
         self._windows: list[Window] = []
         self.totals = [np.zeros(size[::-1], np.float32) for size in self._sizes[1:]]
-        self._opening = self.totals
+        self._openings = [np.zeros_like(total) for total in self.totals]
+        self._shots = Shots()
+        self._opens = False
         self.frames = 0
 
     @property
@@ -85,13 +88,14 @@ class Evidence:
     def add(self, luma: NDArray[Any], *, time_s: float, bits: int) -> bool:
         """Take in a frame; True when this completed a mean, so that there is news to ask for."""
         done = False
+        begins = self._shots.begins(glance(luma), bits=bits)
         if self._count and (
-            self._count >= _FRAMES_PER_MEAN or time_s - self._start_s >= _MEAN_S - 1e-6
+            begins or self._count >= _FRAMES_PER_MEAN or time_s - self._start_s >= _MEAN_S - 1e-6
         ):
             self.flush()
             done = True
         if self._count == 0:
-            self._start_s = time_s
+            self._start_s, self._opens = time_s, begins
             self._sum = np.zeros(luma.shape, np.float32)
         assert self._sum is not None
         if bits == 8:
@@ -123,9 +127,9 @@ class Evidence:
             # Not times the count: averaging has already quietened what the bands divide by.
             soft = self._extractor.soft_map(np.asarray(mean, np.float32))
             self.totals[level] += soft
+            if self._opens:
+                self._openings[level] += soft
             maps.append(soft.astype(np.float16))
-        if self.frames == self._count:
-            self._opening = [total.copy() for total in self.totals]
         end_s = self._last_s + self._step_s
         self._windows.append(
             Window(
@@ -134,6 +138,7 @@ class Evidence:
                 frames=self._count,
                 maps=tuple(maps),
                 picture=picture,
+                opens=self._opens,
             )
         )
         self._count = 0
@@ -192,25 +197,30 @@ class Evidence:
         return taken
 
     def folds(self) -> list[Folds]:
-        """What was heard so far, for each level: a map to search, the opening weighed more."""
-        return self._folds(self.totals)
+        """What was heard so far, for each level: a map to search, openings weighed more."""
+        return [
+            folds(opening, total - opening)
+            for opening, total in zip(self._openings, self.totals, strict=True)
+        ]
 
     def even_folds(self) -> list[Folds]:
-        """As :meth:`folds`, the opening weighed as the rest."""
+        """As :meth:`folds`, openings weighed as the rest."""
         return [Folds(clipped(total)) for total in self.totals]
 
     def beginning(self, seconds: float) -> list[Folds]:
         """As :meth:`folds`, of the first ``seconds``."""
         first = [w for w in self._windows if w.start_s < self._windows[0].start_s + seconds - 1e-6]
-        return self._folds(
-            np.sum([w.maps[level] for w in first], axis=0, dtype=np.float32)
-            for level in range(len(self.totals))
-        )
 
-    def _folds(self, totals: Iterable[NDArray[np.float32]]) -> list[Folds]:
+        def heard(level: int, *, opens: bool) -> NDArray[np.float32]:
+            total = np.zeros_like(self.totals[level])
+            for window in first:
+                if window.opens == opens:
+                    total += window.maps[level]
+            return total
+
         return [
-            folds(opening, total - opening)
-            for opening, total in zip(self._opening, totals, strict=True)
+            folds(heard(level, opens=True), heard(level, opens=False))
+            for level in range(len(self.totals))
         ]
 
     @property
@@ -244,4 +254,5 @@ def _merged(first: Window, second: Window) -> Window:
         frames=first.frames + second.frames,
         maps=tuple(a + b for a, b in zip(first.maps, second.maps, strict=True)),
         picture=first.picture,
+        opens=first.opens,
     )

@@ -1,9 +1,8 @@
-"""What the opening of a file says, its first quarter of a second, and how much that is worth.
+"""What the openings of shots say, the first quarter of a second of each, and what that is worth.
 
-It is worth more than as much of the rest. The first frame of what was marked is marked louder, and
-any file begins with a frame that its codec keeps well; of many files, what comes later repeats it
-in part. By how much, only the file can tell: where a pilot is found, its cells are looked at in
-both parts.
+It is worth more than as much of the rest. The first frame of a shot is marked louder, and it is a
+frame that codecs keep well; what comes later repeats it in part. By how much, only the file can
+tell: where a pilot is found, its cells are looked at in both parts.
 """
 
 from __future__ import annotations

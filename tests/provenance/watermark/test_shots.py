@@ -7,7 +7,10 @@ import pytest
 import torch
 
 from provenance.watermark import ClipMarker
+from provenance.watermark.carrier import MatchedFilterExtractor
+from provenance.watermark.evidence import Evidence
 from provenance.watermark.shots import Shots, glance
+from provenance.watermark.sync import clipped
 from provenance.watermark.torch_marker import TorchClipMarker
 from tests.drawn import natural_luma
 from tests.provenance.watermark.test_detector import KEY, PAYLOAD
@@ -72,6 +75,23 @@ def test_a_device_is_told_where_shots_begin(edit, counts):
         ours = plan.mark(plane, time_s=n / RATE).astype(int)
         assert np.abs(ours - made[n]).max() <= 1
         assert np.mean(ours != made[n]) < 0.002
+
+
+def test_means_begin_where_shots_do(edit):
+    evidence = Evidence(MatchedFilterExtractor(), width=WIDTH, height=HEIGHT)
+    for n, plane in enumerate(edit):
+        evidence.add(plane, time_s=n / 50, bits=8)  # five frames are less than a mean
+    evidence.flush()
+    assert [w.start_s for w in evidence.windows] == pytest.approx([0, 0.1, 0.2])
+    assert all(w.opens for w in evidence.windows)
+    for n, plane in enumerate(natural_luma(60, HEIGHT, WIDTH, seed=4)):
+        evidence.add(plane, time_s=0.3 + n / 50, bits=8)
+    evidence.flush()
+    assert [w.start_s for w in evidence.windows if w.opens] == pytest.approx([0, 0.1, 0.2, 0.3])
+    opening, rest = evidence.folds()[0].parts
+    told = [w.maps[0].astype(np.float32) for w in evidence.windows]
+    assert np.corrcoef(opening.ravel(), clipped(sum(told[:4])).ravel())[0, 1] > 0.999
+    assert np.corrcoef(rest.ravel(), clipped(sum(told[4:])).ravel())[0, 1] > 0.999
 
 
 def test_two_cuts_in_a_row_are_two_shots(edit):
