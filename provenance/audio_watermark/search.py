@@ -50,6 +50,8 @@ _PROMISING = 3.0  # of both, below which nothing is decoded
 # From how many on more words are tried, and how many: chance is there in one search of 15, of 200.
 _PATIENCE = ((3.3, 8 * fec.LIST_SIZE), (3.6, 64 * fec.LIST_SIZE))
 _PICKED = 0.8  # more of them where the highest of many places was picked
+_PART_SPOTS = 200  # four seconds
+_PARTS_DECODED = 2
 _PHASES = (0.0, 0.5)  # of a spot
 _DOUBT = 300.0  # standard deviations that a skew has to gain to be believed
 _KEPT = 5
@@ -95,6 +97,7 @@ class Place(NamedTuple):
     phase: float
     shift: int
     base: Stretch
+    part: tuple[int, int] | None = None
 
 
 class _Hint(NamedTuple):
@@ -138,6 +141,11 @@ class SoundSearch:
         ]
         best.sort(key=_as_marked, reverse=True)
         found = self._decoded(section, best)
+        if found is None:
+            parts = self._parts(section)
+            straight += parts
+            parts.sort(key=lambda place: place.standing, reverse=True)
+            found = self._decoded(section, parts[:_PARTS_DECODED], picked=_PICKED)
         peak = Peak(max(place.score for place in straight), SPOTS * len(straight))
         if found is not None or reach == "straight":
             return found, peak
@@ -165,15 +173,35 @@ class SoundSearch:
             for phase in _PHASES
         ]
 
+    def _parts(self, section: Section) -> list[Place]:
+        """The same in parts, where all is too much: of other sound that the mark is put into."""
+        count = section.map_at(Stretch()).shape[1]
+        if count < 2 * _PART_SPOTS:
+            return []
+        return [
+            self._place(section, Stretch(), phase=phase, part=(first, first + _PART_SPOTS))
+            for first in range(0, count - _PART_SPOTS // 2, _PART_SPOTS // 2)
+            for phase in _PHASES
+        ]
+
     def _place(
-        self, section: Section, base: Stretch, *, ratio: float = 1.0, phase: float = 0.0
+        self,
+        section: Section,
+        base: Stretch,
+        *,
+        ratio: float = 1.0,
+        phase: float = 0.0,
+        part: tuple[int, int] | None = None,
     ) -> Place:
-        """The pilot's best place in the map at ``base``, folded as for ``ratio`` times its time."""
-        spots = folded(section.map_at(base), ratio=1 / ratio, start=phase)
+        """The pilot's best place in the map at ``base``, folded as for ``ratio`` times its time.
+
+        ``part``: the spots that are looked at.
+        """
+        spots = folded(section.map_at(base), ratio=1 / ratio, start=phase, part=part)
         score, shift = self.best_shift(spots)
         standing = self._standing(spots, score, shift)
         stretch = Stretch(time=base.time * ratio, pitch=base.pitch)
-        return Place(score, standing, stretch, phase, shift, base)
+        return Place(score, standing, stretch, phase, shift, base, part)
 
     def _standing(self, spots: NDArray[np.float32], score: float, shift: int) -> float:
         """``score`` and how far the payload agrees with itself at this place, together."""
@@ -244,7 +272,8 @@ class SoundSearch:
                 continue
             words = [words for least, words in _PATIENCE if place.standing >= least + picked]
             ratio = place.base.time / place.stretch.time
-            spots = folded(section.map_at(place.base), ratio=ratio, start=place.phase)
+            soft = section.map_at(place.base)
+            spots = folded(soft, ratio=ratio, start=place.phase, part=place.part)
             payload = self.read(cells_of(spots, place.shift), patience=words)
             if payload is not None:
                 return Found(payload, place)

@@ -99,13 +99,21 @@ def window_size(rate: float, turns: int) -> int:
 
 
 def folded(
-    soft: NDArray[np.float32], *, ratio: float = 1.0, start: float = 0.0
+    soft: NDArray[np.float32],
+    *,
+    ratio: float = 1.0,
+    start: float = 0.0,
+    part: tuple[int, int] | None = None,
 ) -> NDArray[np.float32]:
     """(44, 128) spots of all tiles of a (44, T) map, summed one on the other.
 
     ``ratio``: spots of the original per spot of the map, where the map was made with a slightly
-    different stretch. The first spot of the map comes to lie on spot ``start``.
+    different stretch. The first spot of the map comes to lie on spot ``start``. ``part``: the
+    spots that are summed (default: all).
     """
+    if part is not None:
+        first, last = part
+        return soft[:, first:last] @ _folding(soft.shape[1], ratio, start)[first:last]
     return soft @ _folding(soft.shape[1], ratio, start)
 
 

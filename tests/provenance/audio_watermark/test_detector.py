@@ -165,6 +165,18 @@ def test_what_was_exchanged_is_unmarked_and_the_clock_shows_the_cut():
     assert ahead == pytest.approx(5, abs=0.05)
 
 
+def test_four_seconds_inside_of_other_sound_are_read(spoken):
+    """The rest of the twelve seconds that are looked at would drown them."""
+    other = voice(26, RATE, seed=7)
+    at = 10 * RATE
+    other[at : at + 4 * RATE] = spoken[RATE : 5 * RATE]
+    mark = detected(other, reach="straight").mark
+    assert mark.payload == PAYLOAD
+    inside = [part for part in mark.segments if part.state == "marked"]
+    assert inside
+    assert all(9 < part.start_s < part.end_s < 15 for part in inside)
+
+
 def test_halves_that_changed_places_are_told_within_a_section(spoken):
     at = int(4.3 * RATE)
     mark = detected(np.concatenate([spoken[at:], spoken[:at]])).mark
