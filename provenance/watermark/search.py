@@ -20,7 +20,14 @@ from provenance.payload import beginnings, unpack
 from provenance.watermark.evidence import FINE, LEVELS
 from provenance.watermark.inset import framed
 from provenance.watermark.opening import weighed
-from provenance.watermark.sync import Folds, PilotSearch, Placement, cells_at, shape_of
+from provenance.watermark.sync import (
+    THREADS,
+    Folds,
+    PilotSearch,
+    Placement,
+    cells_at,
+    shape_of,
+)
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX
 
 if TYPE_CHECKING:
@@ -64,7 +71,8 @@ _LIKELY_DECODES = 3
 _REPEATING_DECODES = 4
 _SWEPT_DECODES = 4
 _SMALL_DECODES = 3
-# In the end, the loudest few are decoded once more, with more words that begin as payloads can.
+# In the end, the frame as it was marked and the loudest few are decoded once more, with more words
+# that begin as payloads can.
 _PATIENT_DECODES = 4
 _PATIENT_WORDS = 1024
 _WORTH_PATIENCE = 4.6
@@ -104,7 +112,8 @@ class KeySearch:
         """The payload in ``maps`` (one a level), with the level and the placement it was read at.
 
         ``reach`` says how far to search where the likely shapes do not verify. ``patient``: where
-        nothing does, the loudest placements are decoded once more with more words.
+        nothing does, the frame as it was marked and the loudest placements are decoded once more
+        with more words.
         """
         decoded = []
         for level, placement, doubt in self._suppositions(maps, reach):
@@ -116,12 +125,19 @@ class KeySearch:
         if not patient:
             return None
         decoded.sort(key=lambda item: -item[1].score)
-        for level, refined in decoded[:_PATIENT_DECODES]:
-            if refined.score >= _WORTH_PATIENCE:
-                payload = self.payload_of(self.cells(maps[level], refined), patient=True)
-                if payload is not None:
-                    return payload, level, refined
+        loud = [item for item in decoded if item[1].score >= _WORTH_PATIENCE]
+        # What was only encoded anew lies where it lay, and can be read where no pilot stands out.
+        for level, placement in [self._untouched(), *loud[:_PATIENT_DECODES]]:
+            payload = self.payload_of(self.cells(maps[level], placement), patient=True)
+            if payload is not None:
+                return payload, level, placement
         return None
+
+    def _untouched(self) -> tuple[int, Placement]:
+        """Level and placement of the whole frame as it was marked."""
+        level = min(LEVELS - 1, max(0, int(np.log2(2 * self._as_marked / _COARSER_FROM))))
+        scale = self._as_marked / 2**level
+        return level, Placement(scale_x=scale, scale_y=scale)
 
     def _finest(
         self, maps: Sequence[Folds], payload: Payload, level: int, placement: Placement
@@ -146,11 +162,9 @@ class KeySearch:
         """Where the mark may be though it was not read: level and placement of the whole frame as
         it was marked, and of the loudest pilot at a usual size, which may be loud by chance.
         """
-        level = min(LEVELS - 1, max(0, int(np.log2(2 * self._as_marked / _COARSER_FROM))))
-        whole = self._as_marked / 2**level
         loudest = max(self._at(maps, self._likely), key=lambda item: item[1].score)
         refined = self._pilot.refine(maps[loudest[0]].soft_map, loudest[1])
-        return [(level, Placement(scale_x=whole, scale_y=whole)), (loudest[0], refined)]
+        return [self._untouched(), (loudest[0], refined)]
 
     def look_slanted(
         self, slanted: Iterable[Slant]
@@ -229,11 +243,13 @@ class KeySearch:
         llr = self.tile.payload_llr(cells)
         if not patient:
             return self._verified(fec.decode(llr))
-        for prompt in (True, False):
-            among = beginnings(prompt=prompt)
-            payload = self._verified(fec.decode(llr, list_size=_PATIENT_WORDS, among=among))
-            if payload is not None:
-                return payload
+        begun = (beginnings(prompt=True), beginnings(prompt=False))
+        with ThreadPoolExecutor(THREADS) as pool:
+            lists = pool.map(lambda a: fec.decode(llr, list_size=_PATIENT_WORDS, among=a), begun)
+            for words in lists:
+                payload = self._verified(words)
+                if payload is not None:
+                    return payload
         return None
 
     def _verified(self, words: NDArray[np.uint8]) -> Payload | None:
