@@ -49,6 +49,7 @@ _AGREEING = 4.4  # of both in a coarse map, that a full one is made for
 _PROMISING = 3.0  # of both, below which nothing is decoded
 # From how many on more words are tried, and how many: chance is there in one search of 15, of 200.
 _PATIENCE = ((3.3, 8 * fec.LIST_SIZE), (3.6, 64 * fec.LIST_SIZE))
+_PATIENT_UNTIL = 600_000  # words in all, which take half a minute
 _PICKED = 0.8  # more of them where the highest of many places was picked
 _PART_SPOTS = 200  # four seconds
 _PARTS_DECODED = 2
@@ -271,6 +272,8 @@ class SoundSearch:
             if place.standing < _PROMISING + picked:
                 continue
             words = [words for least, words in _PATIENCE if place.standing >= least + picked]
+            if self.tried >= _PATIENT_UNTIL:  # as of two marks that lie on each other, for hours
+                words = []
             ratio = place.base.time / place.stretch.time
             soft = section.map_at(place.base)
             spots = folded(soft, ratio=ratio, start=place.phase, part=place.part)

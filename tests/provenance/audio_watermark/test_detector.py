@@ -206,6 +206,19 @@ def test_another_marked_sound_behind_it_is_read_and_is_no_repetition(spoken):
     assert mark.false_positive_bound == mark.candidates_tried * 2.0**-48
 
 
+def test_patience_with_a_mark_that_cannot_be_read_ends(spoken, monkeypatch):
+    """Whoever has the key can say what is no payload, for hours."""
+    monkeypatch.setattr("provenance.audio_watermark.search.unpack", lambda *_: None)
+    sound = np.tile(spoken, (5, 1))
+    tried = []
+    for most in (600_000, 10_000):
+        monkeypatch.setattr("provenance.audio_watermark.search._PATIENT_UNTIL", most)
+        mark = detected(sound, reach="straight").mark
+        assert (mark.detected, mark.payload) == (True, None)
+        tried.append(mark.candidates_tried)
+    assert tried[1] < 25_000 < tried[0] < 600_000
+
+
 def test_of_two_marks_one_is_read_and_the_other_recognised(talk):
     other = Payload(model=2, day=date(2025, 1, 2), content_id=77)
     twice = marked(marked(talk), payload=other)
