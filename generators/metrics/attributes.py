@@ -65,7 +65,7 @@ class AttributeReader(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(3, _CHANNELS[0], 5, stride=2, padding=2)
+        self.stem = nn.Conv2d(3, _CHANNELS[0], 5, padding=2)
         self.stages = nn.ModuleList(_Stage(*pair) for pair in pairwise(_CHANNELS))
         wide = _CHANNELS[-1]
         self.moves = nn.Conv1d(2 * wide, 96, 3, padding=1)
