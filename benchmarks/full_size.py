@@ -15,6 +15,8 @@ import click
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from provenance.video.encoders import X264_PRESETS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
@@ -88,6 +90,13 @@ half_option = click.option(
 offload_option = click.option(
     "--offload", is_flag=True, help="Blocks as 8-bit integers in the host's memory."
 )
+x264_option = click.option(
+    "--x264",
+    type=click.Choice(X264_PRESETS),
+    default="veryfast",
+    show_default=True,
+    help="Its preset, for --output.",
+)
 output_option = click.option(
     "--output", type=click.Path(path_type=Path), help="Also a marked, signed file."
 )
@@ -112,10 +121,11 @@ class Encoding:
         *,
         model: str = "ltx-2.3",
         audio: AudioSpec | None = None,
+        x264: str = "veryfast",
     ) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self._model = model
-        self._audio = audio
+        self._audio, self._x264 = audio, x264
         self._queue: queue.Queue[_Piece | None] = queue.Queue(1)
         self._error: BaseException | None = None
         # A generator that fails ends the program, whatever is encoded then.
@@ -147,7 +157,7 @@ class Encoding:
         from provenance.video import EncodeSettings
 
         spec = VideoSpec(width=size[0], height=size[1], rate=rate)
-        settings = EncodeSettings(preset="veryfast")
+        settings = EncodeSettings(preset=self._x264)
         with ProvenanceWriter(
             output, spec, model=self._model, prompt=PROMPT, audio=self._audio, settings=settings
         ) as writer:

@@ -39,6 +39,7 @@ from benchmarks.full_size import (
     has_float8,
     offload_option,
     output_option,
+    x264_option,
 )
 from benchmarks.showing import Showing, Sounding
 from generators.audio_codec import SAMPLE_RATE, AudioCodec, AudioCodecConfig
@@ -143,6 +144,7 @@ def request(
     stages: Stages,
     output: Path | None,
     footage: Tensor | None,
+    x264: str,
 ) -> dict[str, Any]:
     """One clip; returns what was made and how many tokens that took."""
     device = stages.device
@@ -175,7 +177,7 @@ def request(
     encoding = None
     if output is not None:
         heard = AudioSpec(sample_rate=_SOUND_HZ, channels=2)
-        encoding = Encoding(output, size, rate, audio=heard)
+        encoding = Encoding(output, size, rate, audio=heard, x264=x264)
     made, copies = 0, HostCopies(device)
     on_the_way: deque[Callable[[], list[Tensor]]] = deque()
     with stages.stage("decoding and super-resolution"):
@@ -258,11 +260,12 @@ def sounds_in(seconds: float) -> int:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A clip whose pictures are encoded.",
 )
+@x264_option
 @click.option("--device", help="Default: a GPU where there is one.")
 def main(
     name: str, size: str, rate: str, seconds: float, runs: int, offload: bool, compiled: bool,
     float8: bool | None, half: bool | None, attention: str, output: Path | None,
-    footage: Path | None, device: str | None,
+    footage: Path | None, x264: str, device: str | None,
 ) -> None:  # fmt: skip
     if output is not None:
         check_output(output)
@@ -304,7 +307,7 @@ def main(
             before = time.perf_counter()
             facts = request(
                 model, showing, sounding, size=pixels, rate=frame_rate, seconds=seconds,
-                stages=stages, output=output, footage=encoded,
+                stages=stages, output=output, footage=encoded, x264=x264,
             )  # fmt: skip
             facts["total_s"] = round(time.perf_counter() - before, 3)
     with torch.device("meta"):

@@ -36,7 +36,7 @@ def test_every_stage_runs_in_the_shape_of_the_full_size(monkeypatch, tmp_path, w
     arguments = ["--size", "256x144", "--seconds", "0.5", "--runs", "1", "--device", "cpu"]
     arguments += ["--no-compile", way]
     if way != "--offload":
-        arguments += ["--half", "--output", str(output)]
+        arguments += ["--half", "--output", str(output), "--x264", "ultrafast"]
     if way == "--float8":
         arguments += ["--footage", str(small_clip(tmp_path / "footage.mp4"))]
     ran = CliRunner().invoke(main, arguments)
