@@ -22,6 +22,7 @@ from provenance.programs import run_program
 from provenance.watermark import ClipMarker
 from provenance.watermark.torch_marker import TorchClipMarker
 
+# One shot: where others begin, a writer tells the marker, which costs it a look at each batch.
 _DISTINCT = 12  # frames drawn; a clip repeats them
 _COMPARED = 12
 _RATE = 24

@@ -83,7 +83,7 @@ class TorchMarking:
             raise DeviceFull(
                 f"{self._device} has no room to mark {len(frames)} frames of "
                 f"{self._spec.width}×{self._spec.height}",
-                hint="free some of its memory, or give the frames on the host (frames.cpu())",
+                hint="free some of its memory, or give all frames of the file on the host",
             ) from error
 
     def _arrived(self, here: list[Tensor], first: int) -> Iterator[Marked]:

@@ -208,10 +208,7 @@ class ProvenanceWriter:
             return
         with line.opened:
             if line.broken:
-                raise OutputError(
-                    f"{line.sealing.output} was not written: a write failed on the way",
-                    hint="let the error of write end the block",
-                )
+                raise _incomplete(line)
             if not self._frames:
                 raise FrameError("no frame was written", hint="write frames before closing")
             if line.sound is not None:
@@ -251,6 +248,8 @@ class ProvenanceWriter:
             raise FrameError(
                 "the file is not open", hint="write inside: with ProvenanceWriter(…) as writer"
             )
+        if line.broken:
+            raise _incomplete(line)
         block = frames if on_gpu(frames) else as_array(frames)
         samples = None if audio is None else as_array(audio)
         self._check(block, samples)
@@ -310,6 +309,13 @@ class ProvenanceWriter:
     @property
     def _shape(self) -> tuple[int, int, int]:
         return (self._video.height, self._video.width, 3)
+
+
+def _incomplete(line: _Line) -> OutputError:
+    return OutputError(
+        f"{line.sealing.output} was not written: a write failed on the way",
+        hint="let the error of write end the block",
+    )
 
 
 @contextmanager

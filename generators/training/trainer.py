@@ -178,7 +178,7 @@ def work(
         try:
             loss, figures = _advance(training, net, objective, share, run.world)
         except Exception as error:
-            if not (first and run.compiled):
+            if not (first and run.compiled) or run.world.size > 1:  # others wait for this one
                 raise
             # A compiler that fails must not cost the run.
             say(f"not compiled: {type(error).__name__}: {str(error)[:300]}")

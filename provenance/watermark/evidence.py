@@ -38,8 +38,7 @@ class Window:
 
     ``maps``: float16, level 0 about 240 pixels on the short side, each further level half of that.
     ``picture``: the mean of the frames, uint8, 480 pixels on the short side, of which a finer map
-    can be made; of merged windows, one of theirs. None where it was not kept. ``opens``: it begins
-    with a shot.
+    can be made; of merged windows, one of theirs. None where it was not kept.
     """
 
     start_s: float
@@ -47,7 +46,6 @@ class Window:
     frames: int
     maps: tuple[NDArray[np.float16], ...]
     picture: NDArray[np.uint8] | None = None
-    opens: bool = False
 
 
 class Evidence:
@@ -77,7 +75,8 @@ class Evidence:
         self.totals = [np.zeros(size[::-1], np.float32) for size in self._sizes[1:]]
         self._openings = [np.zeros_like(total) for total in self.totals]
         self._shots = Shots()
-        self._opens = False
+        self._opens = False  # whether a shot begins with the mean that is being taken
+        self._first: list[NDArray[np.float32]] = []  # maps of the first mean
         self.frames = 0
 
     @property
@@ -129,6 +128,8 @@ class Evidence:
             self.totals[level] += soft
             if self._opens:
                 self._openings[level] += soft
+            if self.frames == self._count:
+                self._first.append(soft)
             maps.append(soft.astype(np.float16))
         end_s = self._last_s + self._step_s
         self._windows.append(
@@ -138,7 +139,6 @@ class Evidence:
                 frames=self._count,
                 maps=tuple(maps),
                 picture=picture,
-                opens=self._opens,
             )
         )
         self._count = 0
@@ -211,16 +211,14 @@ class Evidence:
         """As :meth:`folds`, of the first ``seconds``."""
         first = [w for w in self._windows if w.start_s < self._windows[0].start_s + seconds - 1e-6]
 
-        def heard(level: int, *, opens: bool) -> NDArray[np.float32]:
-            total = np.zeros_like(self.totals[level])
-            for window in first:
-                if window.opens == opens:
-                    total += window.maps[level]
-            return total
-
-        return [
-            folds(heard(level, opens=True), heard(level, opens=False))
+        totals = (
+            np.sum([w.maps[level] for w in first], axis=0, dtype=np.float32)
             for level in range(len(self.totals))
+        )
+        # Windows that were merged do not tell the later openings apart.
+        return [
+            folds(opening, total - opening)
+            for opening, total in zip(self._first, totals, strict=True)
         ]
 
     @property
@@ -254,5 +252,4 @@ def _merged(first: Window, second: Window) -> Window:
         frames=first.frames + second.frames,
         maps=tuple(a + b for a, b in zip(first.maps, second.maps, strict=True)),
         picture=first.picture,
-        opens=first.opens,
     )

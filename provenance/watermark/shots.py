@@ -1,7 +1,8 @@
-"""Where a shot begins: the picture changes as a whole, and far more than it did just before."""
+"""Where a shot begins: the picture changes as a whole, and far more than in the frames before."""
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 _LINES = 90  # at least so many of a picture are looked at, evenly apart
 _SIZE = (64, 36)
 _LEVELS = 10.0  # mean change, in levels of 8 bits
-_SUDDEN = 5.0  # so many times the change before: what moves fast moved before, too
+_SUDDEN = 5.0  # so many times the changes before: what moves fast moved before, too
+_BEFORE = 4  # of them: a frame that is shown twice or thrice does not change
 
 
 def glance(luma: Any) -> Any:
@@ -27,7 +29,7 @@ class Shots:
 
     def __init__(self) -> None:
         self._last: NDArray[np.float32] | None = None
-        self._change: float | None = None
+        self._changes: deque[float] = deque(maxlen=_BEFORE)
 
     def begins(self, glanced: NDArray[Any], *, bits: int = 8) -> bool:
         """Whether a shot begins with the next picture, of which this is a :func:`glance`. The first
@@ -38,5 +40,7 @@ class Shots:
         last, self._last = self._last, small
         if last is None:
             return True
-        before, self._change = self._change, float(np.abs(small - last).mean())
-        return before is not None and self._change > max(_LEVELS, _SUDDEN * before)
+        change = float(np.abs(small - last).mean())
+        sudden = bool(self._changes) and change > max(_LEVELS, _SUDDEN * max(self._changes))
+        self._changes.append(change)
+        return sudden

@@ -12,6 +12,7 @@ writes the same memory every time, and nothing in it waits for the device or dep
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -186,7 +187,12 @@ class TorchClipMarker:
         with torch.cuda.stream(beside):
             self._draw()  # once as it is: libraries get ready
             graph.capture_begin(capture_error_mode="thread_local")
-            self._draw()
+            try:
+                self._draw()
+            except BaseException:  # a recording that does not end breaks the program's own work
+                with suppress(RuntimeError):
+                    graph.capture_end()
+                raise
             graph.capture_end()
             self._memory.seen.zero_()
         beside.synchronize()  # frames may come on any stream

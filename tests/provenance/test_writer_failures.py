@@ -12,6 +12,7 @@ import pytest
 
 from provenance.errors import (
     DiskFull,
+    FrameError,
     OutputError,
     StoreError,
 )
@@ -21,6 +22,7 @@ from provenance.store.sql import SqlStore
 from provenance.store.sqlite import SqliteDatabase
 from provenance.trust import TrustSettings
 from tests.desk import HEIGHT, WIDTH, names
+from tests.drawn import tone
 from tests.provenance.writing import (
     rows,
     write_all,
@@ -176,4 +178,21 @@ def test_after_a_failed_write_nothing_is_completed(small_disk, noise, writer_for
     ):
         write_and_go_on(writer, *[noise] * 50)
     assert names(small_disk) == set()
+    assert rows(store) == []
+
+
+def write_again(writer, frames, audio) -> None:
+    with pytest.raises(FrameError, match="before the first picture"):
+        writer.write(frames[:0], audio=audio)
+    writer.write(frames, audio=audio)
+
+
+def test_a_write_that_failed_is_not_made_good_by_another(tmp_path, frames, writer_for, store):
+    """Half of it stands in the file: written again, it would be there twice."""
+    with (
+        pytest.raises(OutputError, match="failed on the way"),
+        writer_for(tmp_path / "out.mp4") as writer,
+    ):
+        write_again(writer, frames, tone(31.0))
+    assert names(tmp_path) == set()
     assert rows(store) == []
