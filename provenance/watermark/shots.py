@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _LINES = 90  # at least so many of a picture are looked at, evenly apart
 _SIZE = (64, 36)
 _LEVELS = 10.0  # mean change, in levels of 8 bits
-_SUDDEN = 5.0  # so many times the changes before: what moves fast moved before, too
+_SUDDEN = 3.0  # so many times the changes before: what moves fast moved before, too
 _BEFORE = 4  # of them: a frame that is shown twice or thrice does not change
 
 
