@@ -11,6 +11,7 @@ import torch
 from generators.training.clips import PairPool
 from generators.training.trainer import Run, start, work
 from generators.training.video_decoders import load_shallower, objective
+from generators.training.world import World
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.video_codec_nets import Widths
 from generators.weight_file import save_weights
@@ -39,8 +40,8 @@ def pool() -> PairPool:
 
 def test_decoders_learn_and_encoders_stay_as_they_are(tmp_path):
     run = Run(
-        out=tmp_path, resume=False, seconds=1000, steps=12, batch=2, rate=3e-3, seed=1, device=CPU,
-        compiled=False, started_s=time.monotonic(),
+        out=tmp_path, resume=False, seconds=1000, steps=12, batch=2, rate=3e-3, seed=1,
+        world=World.join("cpu", 1), compiled=False, started_s=time.monotonic(),
     )  # fmt: skip
     training = start(small_codec(), run)
     clips = pool()
