@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from attacks.clip import Clip
 
 _CROP = 0.75
-_WAYS = (("CRF 23", 23, False), ("CRF 40", 40, False), ("crop, CRF 30", 30, True))
-_FAINT = ("CRF 50", 50, False)
+_WAYS = (  # name, CRF, whether it is cropped
+    ("CRF 23", 23, False),
+    ("CRF 40", 40, False),
+    ("crop, CRF 30", 30, True),
+    ("CRF 50", 50, False),
+)
 _PRESENT_BELOW = 1e-6
 
 
@@ -62,7 +66,6 @@ def read_after(marked: Clip, folder: Path, *, crf: int, cropped: bool, seed: int
 @click.option("--seconds", default=10.0, show_default=True, help="Use the start of each clip.")
 def main(clips: tuple[Path, ...], psnr: float, seconds: float) -> None:
     rows = []
-    ways = (*_WAYS, _FAINT)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for seed, file in enumerate(drawn_or(clips, folder, seconds=seconds)):
@@ -71,12 +74,12 @@ def main(clips: tuple[Path, ...], psnr: float, seconds: float) -> None:
             cells = [file.stem, f"{quality_of(clip, marked):.1f}"]
             cells += [
                 read_after(marked, folder, crf=crf, cropped=cropped, seed=seed)
-                for _, crf, cropped in ways
+                for _, crf, cropped in _WAYS
             ]
             rows.append(cells)
             click.echo(" ".join(cells), err=True)
-    totals = [str(sum(row[2 + way] == "yes" for row in rows)) for way in range(len(ways))]
-    header = ["clip", "PSNR dB", *(name for name, _, _ in ways)]
+    totals = [str(sum(row[2 + way] == "yes" for row in rows)) for way in range(len(_WAYS))]
+    header = ["clip", "PSNR dB", *(name for name, _, _ in _WAYS)]
     click.echo(markdown(header, [*rows, [f"all of {len(rows)}", "", *totals]]))
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
-    from types import TracebackType
 
 
-class Behind:
+class Behind(AbstractContextManager["Behind"]):
     """A thread that does what it is given in that order, at most ``most`` pieces behind; use it as
     a context manager.
 
@@ -25,15 +25,7 @@ class Behind:
         self._begun: deque[Future[None]] = deque()
         self._most = most
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
     def do(self, work: Callable[[], None]) -> None:

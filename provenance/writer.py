@@ -264,10 +264,9 @@ class ProvenanceWriter:
             self._frames += 1
             if heard is None and samples is not None:  # beside the other pictures
                 heard = line.pool.submit(self._hear, line, samples)
-        if heard is not None:
-            heard.result()()
-        elif samples is not None:
-            self._hear(line, samples)()
+        if samples is not None:
+            write_sound = self._hear(line, samples) if heard is None else heard.result()
+            write_sound()
         line.broken = False
 
     def _look(self, line: _Line, picture: Picture, original: NDArray[Any]) -> None:

@@ -24,7 +24,7 @@ from generators.audio_codec import (
 from generators.scenes import draw_scene, render_audio
 from generators.spectrum import mel_bands, spectra
 from generators.training.audio_codec_eval import evaluate
-from generators.training.trainer import Figures, close, parse_run, say, start, work
+from generators.training.trainer import Figures, close, parse_run, start, work
 from generators.training.trainer import finish as report
 from generators.weight_file import load_weights
 from provenance.programs import run_program
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pool = SoundPool(
         size=options.pool, seed=run.data_seed(training.step), device=run.device, share=options.renew
     )
-    say(f"{options.pool} sounds drawn")
+    run.world.say(f"{options.pool} sounds drawn")
     work(training, run, lambda _, __: objective(net, pool, bands, run.batch, options.latents))
     if not close(training, run):
         return

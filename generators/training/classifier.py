@@ -27,7 +27,7 @@ from generators.metrics.attributes import (
     read_attributes,
 )
 from generators.scenes import SceneSpec, Split, attributes, draw_scene, render_video
-from generators.training.trainer import Figures, close, finish, parse_run, say, start, work
+from generators.training.trainer import Figures, close, finish, parse_run, start, work
 from generators.weight_file import load_weights
 from provenance.programs import run_program
 
@@ -49,7 +49,7 @@ def main() -> None:
     training = start(new, run)
     rng = random.Random(run.data_seed(training.step))  # noqa: S311
     pool = LabelledPool(rng, size=options.pool, device=run.device, share=options.renew)
-    say(f"{options.pool} clips drawn")
+    run.world.say(f"{options.pool} clips drawn")
 
     def objective(net: nn.Module, share: float) -> tuple[Tensor, Figures]:
         del share

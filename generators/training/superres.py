@@ -19,7 +19,7 @@ from generators.scenes import draw_scene, render_video
 from generators.superres import SuperResolution, Upscaler, enlarge
 from generators.training.clips import RATES
 from generators.training.superres_eval import evaluate
-from generators.training.trainer import Figures, close, finish, parse_run, say, start, work
+from generators.training.trainer import Figures, close, finish, parse_run, start, work
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.weight_file import load_weights
 from provenance.programs import run_program
@@ -169,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seed=run.data_seed(training.step), device=run.device, codec=codec,
         first=cast("SuperResolution", training.average).first, share=options.renew,
     )  # fmt: skip
-    say(f"{options.pool} scenes drawn")
+    run.world.say(f"{options.pool} scenes drawn")
     work(training, run, lambda net, _: objective(net, pool, run.batch), whole=Both(nets))
     if not close(training, run):
         return

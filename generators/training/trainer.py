@@ -181,7 +181,7 @@ def work(
             if not (first and run.compiled) or run.world.size > 1:  # others wait for this one
                 raise
             # A compiler that fails must not cost the run.
-            say(f"not compiled: {type(error).__name__}: {str(error)[:300]}")
+            run.world.say(f"not compiled: {type(error).__name__}: {str(error)[:300]}")
             torch.cuda.empty_cache()
             net = whole
             for module in whole.modules():
@@ -228,11 +228,6 @@ def finish(training: Training, run: Run, metrics: dict[str, float]) -> None:
         log.write(line + "\n")
 
 
-def say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
-
-
 def compile_blocks(net: nn.Module, blocks: type[nn.Module], **options: Any) -> None:
     """Compile all ``blocks`` within ``net`` in place; those of one shape share what is compiled."""
     torch._dynamo.config.recompile_limit = 64  # noqa: SLF001  shapes of blocks, not of one block
@@ -274,7 +269,7 @@ def _advance(
     else:
         training.skipped += 1
         if training.skipped >= _LARGEST_SKIP:
-            say("no finite gradient for long: back to the average")
+            world.say("no finite gradient for long: back to the average")
             training.net.load_state_dict(training.average.state_dict())
             training.optimizer.state.clear()
             training.skipped = 0

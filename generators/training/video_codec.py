@@ -19,7 +19,7 @@ from torch.nn import functional
 from generators.metrics.psnr import pooled_psnr_db
 from generators.residual import Residual
 from generators.training.clips import PairPool
-from generators.training.trainer import Figures, close, finish, parse_run, say, start, work
+from generators.training.trainer import Figures, close, finish, parse_run, start, work
 from generators.training.video_codec_eval import evaluate
 from generators.video_codec import VideoCodec, VideoCodecConfig
 from generators.video_codec_nets import CHUNK
@@ -154,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         size=options.pool, frames=options.frames, width=options.width, height=options.height,
         seed=run.data_seed(training.step), device=run.device, share=options.renew,
     )  # fmt: skip
-    say(f"{options.pool} clips drawn")
+    run.world.say(f"{options.pool} clips drawn")
     turn = 0
     figures: Figures = {}
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from generators.metrics.psnr import pooled_psnr_db
 from generators.residual import Residual
 from generators.training.clips import PairPool
-from generators.training.trainer import Figures, close, finish, parse_run, say, start, work
+from generators.training.trainer import Figures, close, finish, parse_run, start, work
 from generators.training.video_codec import add_clip_options, alignment, edge_error
 from generators.training.video_codec_eval import evaluate
 from generators.video_codec import VideoCodec, VideoCodecConfig
@@ -124,13 +124,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run, options = parse_run("video_decoders", batch=48, rate=6e-4, extra=extra, given=arguments)
     net = VideoCodec(VideoCodecConfig())
     if options.weights is not None:
-        say(f"{load_shallower(options.weights, net)} tensors are new")
+        run.world.say(f"{load_shallower(options.weights, net)} tensors are new")
     training = start(net, run)
     pool = PairPool(
         size=options.pool, frames=options.frames, width=options.width, height=options.height,
         seed=run.data_seed(training.step), device=run.device, share=options.renew,
     )  # fmt: skip
-    say(f"{options.pool} clips drawn")
+    run.world.say(f"{options.pool} clips drawn")
     work(training, run, lambda net, _share: objective(net, pool, run.batch), blocks=Residual)
     if not close(training, run):
         return

@@ -210,7 +210,6 @@ class Evidence:
     def beginning(self, seconds: float) -> list[Folds]:
         """As :meth:`folds`, of the first ``seconds``."""
         first = [w for w in self._windows if w.start_s < self._windows[0].start_s + seconds - 1e-6]
-
         totals = (
             np.sum([w.maps[level] for w in first], axis=0, dtype=np.float32)
             for level in range(len(self.totals))

@@ -99,21 +99,22 @@ class TorchClipMarker:
         self._slot: int | None = None
         self._drawn_at: tuple[int, int, int | None] | None = None
 
-    def mark(self, luma: Tensor, *, time_s: float, begins: bool | None = None) -> Tensor:
-        """A marked copy of ``luma`` (H, W) uint8 on the marker's device.
+    def mark(self, luma: Tensor, *, time_s: float) -> Tensor:
+        """A marked copy of ``luma`` (H, W) uint8 on the marker's device, of a clip of one shot.
 
-        ``time_s`` is the frame's time in the original, 0 for the first; ``begins``: whether a shot
-        begins with it, by default the first alone (:class:`~provenance.watermark.shots.Shots` can
-        tell, but asks the device). Raises :class:`FrameError` for another shape, type or device.
+        ``time_s`` is the frame's time in the original, 0 for the first. Raises :class:`FrameError`
+        for another shape, type or device.
         """
-        return self.mark_all(
-            luma[None], times_s=[time_s], begins=None if begins is None else [begins]
-        )[0]
+        return self.mark_all(luma[None], times_s=[time_s])[0]
 
     def mark_all(
         self, luma: Tensor, *, times_s: Sequence[float], begins: Sequence[bool] | None = None
     ) -> Tensor:
-        """:meth:`mark` of frames (T, H, W) after each other, in fewer steps."""
+        """:meth:`mark` of frames (T, H, W) after each other, in fewer steps.
+
+        ``begins``: whether a shot begins with each, by default the clip's first alone
+        (:class:`~provenance.watermark.shots.Shots` can tell, but asks the device).
+        """
         if (
             luma.shape != (len(times_s), *self._size)
             or luma.dtype != torch.uint8
