@@ -20,12 +20,15 @@ from provenance.payload import beginnings, unpack
 from provenance.watermark.evidence import FINE, LEVELS
 from provenance.watermark.inset import framed
 from provenance.watermark.opening import weighed
+from provenance.watermark.power import Powers
 from provenance.watermark.sync import (
+    SIDE,
     THREADS,
     Folds,
     PilotSearch,
     Placement,
     cells_at,
+    likelihood,
     shape_of,
 )
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX
@@ -57,6 +60,7 @@ _USUAL_SHORT_SIDES = (
     1600,
     2160,
 )
+_SMALL_SHORT_SIDES = (240, 270, 272, 288, 320, 352, 360, 384, 432)  # cells of the least size
 _SWEEP = (0.68, 3.3)  # size of a cell over that of an uncropped frame's, least and most
 _SWEEP_STEP = 0.004
 # Ratio from which the finer level is left out: cells may be coarser than the extractor was made for
@@ -67,15 +71,23 @@ _COARSER_FROM = 2.2
 _OVERLAP = 1.57
 _WORTH_DECODING = 4.0  # pilot peak, in standard deviations, below which nothing is decoded
 _WORTH_A_GUESS = 4.6  # the same where a slant is only supposed
+# A fainter pilot's peak may move with the noise: refined by it, nine files of ten say less.
+_WORTH_REFINING = 6.5
 _LIKELY_DECODES = 3
 _REPEATING_DECODES = 4
 _SWEPT_DECODES = 4
 _SMALL_DECODES = 3
-# In the end, the frame as it was marked and the loudest few are decoded once more, with more words
-# that begin as payloads can.
+# In the end, the whole frame and the likeliest few placements are decoded once more, with more
+# words that begin as payloads can.
 _PATIENT_DECODES = 4
+_WORTH_A_LOOK = 3.0  # pilot at one place, in standard deviations: one place in 700 by chance
+_WHOLE_DECODES = 3
 _PATIENT_WORDS = 1024
-_WORTH_PATIENCE = 4.6
+_WORTH_PATIENCE = 4.4
+_CLEAR = 4.9  # from here on, one search of five without a mark has a placement
+_CLEAR_DECODES = 2  # of these, in two more ways each
+_NEWS = 0.1  # standard deviations that refining must bring to be worth another look
+_FINEST, _COARSEST = 0.5, 3.0  # size of a cell, over that of an uncropped frame's, at another level
 _SMALL_DOUBT = 0.008
 _ALIKE = 0.008  # change of a shape, relative to its own sides, that refining makes up for
 
@@ -95,7 +107,8 @@ class KeySearch:
         self.tried = 0
         self._pilot = PilotSearch(tile.pilot_pattern())
         short = min(width, height)
-        self._as_marked = max(1.0, SMALLEST_CELL_PX * CELLS_PER_SHORT_SIDE / short)
+        smallest = SMALLEST_CELL_PX * CELLS_PER_SHORT_SIDE
+        self._as_marked = max(1.0, smallest / short)
         cut_from = [
             max(side / CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX) * CELLS_PER_SHORT_SIDE / short
             for side in _USUAL_SHORT_SIDES
@@ -103,8 +116,11 @@ class KeySearch:
         low, high = _SWEEP
         likely = (r for r in (1.0, *cut_from) if low < r < high)
         self._likely = sorted({round(r, 4) for r in (self._as_marked, *likely)})
+        marked_at = {max(1.0, smallest / side) for side in (short, *_SMALL_SHORT_SIDES, smallest)}
+        self._frames = sorted(marked_at)
         count = int(np.log(high / low) / _SWEEP_STEP)
         self._every = [low * float(np.exp(i * _SWEEP_STEP)) for i in range(count)]
+        self._powers: list[Powers] = []
 
     def look(
         self, maps: Sequence[Folds], reach: Reach, *, patient: bool = False
@@ -112,22 +128,22 @@ class KeySearch:
         """The payload in ``maps`` (one a level), with the level and the placement it was read at.
 
         ``reach`` says how far to search where the likely shapes do not verify. ``patient``: where
-        nothing does, the frame as it was marked and the loudest placements are decoded once more
-        with more words.
+        nothing does, the whole frame, where the pilot is heard in it, and the likeliest placements
+        are decoded once more with more words.
         """
+        self._powers = []  # until the sizes are swept
         decoded = []
         for level, placement, doubt in self._suppositions(maps, reach):
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
-            payload = self.payload_of(self.cells(maps[level], refined))
+            told = doubt == 0 or refined.score >= _WORTH_REFINING
+            final = refined if told else placement
+            payload = self.payload_of(self.cells(maps[level], final))
             if payload is not None:
-                return self._finest(maps, payload, level, refined)
-            decoded.append((level, refined))
+                return self._finest(maps, payload, level, final)
+            decoded.append((level, final))
         if not patient:
             return None
-        decoded.sort(key=lambda item: -item[1].score)
-        loud = [item for item in decoded if item[1].score >= _WORTH_PATIENCE]
-        # What was only encoded anew lies where it lay, and can be read where no pilot stands out.
-        for level, placement in [self._untouched(), *loud[:_PATIENT_DECODES]]:
+        for level, placement in self._worth_patience(maps, decoded):
             payload = self.payload_of(self.cells(maps[level], placement), patient=True)
             if payload is not None:
                 return payload, level, placement
@@ -138,6 +154,52 @@ class KeySearch:
         level = min(LEVELS - 1, max(0, int(np.log2(2 * self._as_marked / _COARSER_FROM))))
         scale = self._as_marked / 2**level
         return level, Placement(scale_x=scale, scale_y=scale)
+
+    def _worth_patience(
+        self, maps: Sequence[Folds], decoded: Sequence[tuple[int, Placement]]
+    ) -> Iterator[tuple[int, Placement]]:
+        """What is decoded with more words: the whole frame and the loudest of ``decoded``.
+
+        What stands out is looked at in three ways: neither the pilot nor the level tells which
+        way says most.
+        """
+        yield from self._whole(maps)
+        loud = self._best(decoded, _PATIENT_DECODES, least=_WORTH_PATIENCE)
+        yield from loud
+        for level, placement in loud[:_CLEAR_DECODES]:
+            if self._likelihood(level, placement) < _CLEAR**2:
+                continue
+            refined = self._pilot.refine(maps[level].soft_map, placement, doubt=_SWEEP_STEP)
+            if refined.score > placement.score + _NEWS:
+                yield level, refined
+            other = 1 - level
+            times = 2.0 ** (level - other)
+            if _FINEST < placement.scale_x * times < _COARSEST:
+                yield (
+                    other,
+                    replace(
+                        placement,
+                        scale_x=placement.scale_x * times,
+                        scale_y=placement.scale_y * times,
+                    ),
+                )
+
+    def _whole(self, maps: Sequence[Folds]) -> list[tuple[int, Placement]]:
+        """Level and placement of the whole frame, of any usual size when it was marked.
+
+        What was only encoded anew or resized lies where it lay, so that it can be read where no
+        pilot stands out among all places: those at which the pilot is heard, the loudest first.
+        """
+        found = []
+        for level, folds in enumerate(maps):
+            for scale in _scales(self._frames, level):
+                width = folds.soft_map.shape[1] / scale.scale_x
+                mirrored = replace(scale, flipped=True, shift=(0.0, -width % SIDE))
+                for placement in (scale, mirrored):
+                    heard = self.tile.pilot_heard(self.cells(folds, placement))
+                    found.append((level, replace(placement, score=heard)))
+        loud = [item for item in found if item[1].score >= _WORTH_A_LOOK]
+        return sorted(loud, key=lambda item: -item[1].score)[:_WHOLE_DECODES]
 
     def _finest(
         self, maps: Sequence[Folds], payload: Payload, level: int, placement: Placement
@@ -197,12 +259,12 @@ class KeySearch:
         self, maps: Sequence[Folds], reach: Reach
     ) -> Iterator[tuple[int, Placement, float]]:
         """(level, placement, doubt about its scale) worth decoding, the likely and cheap first."""
-        likely = _best(self._at(maps, self._likely), _LIKELY_DECODES)
+        likely = self._best(self._at(maps, self._likely), _LIKELY_DECODES)
         yield from ((*item, 0.015) for item in likely)
         if reach == "likely":
             return
         if reach == "straight":
-            swept = _best(self._at(maps, self._every), _SWEPT_DECODES, beside=likely)
+            swept = self._swept(maps, beside=likely)
             yield from ((*item, _SWEEP_STEP) for item in swept)
             return
         with ThreadPoolExecutor(len(maps)) as pool:
@@ -212,23 +274,54 @@ class KeySearch:
             for level, folds in enumerate(maps)
             for placement in self._pilot.best(folds, shapes[level])
         ]
-        decoded = _best(repeating, _REPEATING_DECODES, beside=likely)
+        decoded = self._best(repeating, _REPEATING_DECODES, beside=likely)
         yield from ((*item, 0.0) for item in decoded)
-        swept = _best(self._at(maps, self._every), _SWEPT_DECODES, beside=[*likely, *decoded])
+        swept = self._swept(maps, beside=[*likely, *decoded])
         yield from ((*item, _SWEEP_STEP) for item in swept)
 
+    def _swept(
+        self, maps: Sequence[Folds], beside: Sequence[tuple[int, Placement]]
+    ) -> list[tuple[int, Placement]]:
+        """Of every size the best, by the pilot and by the power of their folds."""
+        found = self._at(maps, self._every)
+        self._powers = [
+            Powers(folds, _scales(self._every, level)) for level, folds in enumerate(maps)
+        ]
+        return self._best(found, _SWEPT_DECODES, beside=beside)
+
     def _at(self, maps: Sequence[Folds], ratios: Sequence[float]) -> list[tuple[int, Placement]]:
-        found = []
-        for level in range(LEVELS):
-            high = _COARSER_FROM * 2.0**level
-            low = high / 2 / _OVERLAP
-            scales = [
-                Placement(scale_x=r / 2**level, scale_y=r / 2**level)
-                for r in ratios
-                if (r < high or level == LEVELS - 1) and (r >= low or level == 0)
-            ]
-            found += [(level, p) for p in self._pilot.best(maps[level], scales)]
-        return found
+        return [
+            (level, placement)
+            for level in range(LEVELS)
+            for placement in self._pilot.best(maps[level], _scales(ratios, level))
+        ]
+
+    def _best(
+        self,
+        found: Sequence[tuple[int, Placement]],
+        count: int,
+        *,
+        least: float = _WORTH_DECODING,
+        beside: Sequence[tuple[int, Placement]] = (),
+    ) -> list[tuple[int, Placement]]:
+        """The best ``count`` from ``least`` on, less what repeats a better one or ``beside``."""
+        ranked = sorted(
+            ((self._likelihood(*item), *item) for item in found), key=lambda item: -item[0]
+        )
+        kept: list[tuple[int, Placement]] = []
+        for worth, level, placement in ranked:
+            if len(kept) == count or worth < least**2:
+                break
+            if not any(
+                level == other and _alike(placement, seen) for other, seen in [*beside, *kept]
+            ):
+                kept.append((level, placement))
+        return kept
+
+    def _likelihood(self, level: int, placement: Placement) -> float:
+        """In square standard deviations, by the pilot and what is known of the fold's power."""
+        said = likelihood(placement)
+        return said + self._powers[level].likelihood(placement) if self._powers else said
 
     def _read(self, soft_map: NDArray[np.float32], placement: Placement) -> Payload | None:
         """The payload at ``placement``, if its tag verifies."""
@@ -262,20 +355,15 @@ class KeySearch:
         return None
 
 
-def _best(
-    found: Sequence[tuple[int, Placement]],
-    count: int,
-    *,
-    beside: Sequence[tuple[int, Placement]] = (),
-) -> list[tuple[int, Placement]]:
-    """The best ``count`` worth decoding, less what repeats a better one or one of ``beside``."""
-    kept: list[tuple[int, Placement]] = []
-    for level, placement in sorted(found, key=lambda item: -item[1].score):
-        if len(kept) == count or placement.score < _WORTH_DECODING:
-            break
-        if not any(level == other and _alike(placement, seen) for other, seen in [*beside, *kept]):
-            kept.append((level, placement))
-    return kept
+def _scales(ratios: Sequence[float], level: int) -> list[Placement]:
+    """The shapes in a map of ``level`` of those ``ratios`` of sizes that it hears well."""
+    high = _COARSER_FROM * 2.0**level
+    low = high / 2 / _OVERLAP
+    return [
+        Placement(scale_x=r / 2**level, scale_y=r / 2**level)
+        for r in ratios
+        if (r < high or level == LEVELS - 1) and (r >= low or level == 0)
+    ]
 
 
 def _alike(one: Placement, other: Placement) -> bool:

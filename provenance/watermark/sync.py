@@ -44,6 +44,7 @@ THREADS = 2
 _TOGETHER = 8  # shapes whose pilots are sought at once
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
 _UPRIGHT = ((False, 0), (True, 0))
+_MIRRORED, _TURNED = 3.0, 6.0  # square standard deviations that what is rare must be louder by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,15 @@ class Placement:
     quarter_turns: int = 0
     shift: tuple[float, float] = (0.0, 0.0)
     score: float = 0.0
+
+
+def likelihood(placement: Placement) -> float:
+    """What the pilot says for ``placement``, in square standard deviations, rare ways less."""
+    return placement.score**2 - _rarity(placement.flipped, placement.quarter_turns)
+
+
+def _rarity(flipped: bool, turns: int) -> float:
+    return _TURNED if turns else _MIRRORED if flipped else 0.0
 
 
 def shape_of(placement: Placement) -> NDArray[np.float64]:
@@ -294,9 +304,12 @@ class PilotSearch:
         spread = np.sqrt(np.maximum(power - np.square(flat.mean(2)), 0)) + np.float32(1e-20)
         tops = flat.argmax(2)
         heights = np.take_along_axis(flat, tops[:, :, None], 2)[:, :, 0] / spread
+        rarity = np.array([_rarity(*orientation) for orientation in orientations], np.float32)
+        likeliest = (np.square(heights) - rarity).argmax(1).tolist()
         found = []
-        for shape, planes, places, scores in zip(shapes, correlation, tops, heights, strict=True):
-            which = int(scores.argmax())
+        for shape, planes, places, scores, which in zip(
+            shapes, correlation, tops, heights, likeliest, strict=True
+        ):
             plane = planes[which]
             row, column = divmod(int(places[which]), SIDE)
             peak = (

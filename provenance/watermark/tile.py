@@ -93,6 +93,12 @@ class Tile:
         cells[self.clock] = self.clock_signs(slot)
         return cells.reshape(TILE, TILE)
 
+    def pilot_heard(self, cells: NDArray[np.float32]) -> float:
+        """How loud the pilot is in (32, 32) folded ``cells``, in standard deviations of chance."""
+        values = cells.reshape(-1)
+        said = float((values[self.pilot] * self.pilot_signs).mean())
+        return float(said / (float(values.std()) + 1e-20) * np.sqrt(PILOT_CELLS))
+
     def payload_llr(self, cells: NDArray[np.float32]) -> NDArray[np.float32]:
         """(800,) log-likelihood ratios of the coded bits from (32, 32) folded ``cells``.
 
