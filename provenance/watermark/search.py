@@ -109,18 +109,16 @@ class KeySearch:
         short = min(width, height)
         smallest = SMALLEST_CELL_PX * CELLS_PER_SHORT_SIDE
         self._as_marked = max(1.0, smallest / short)
-        cut_from = [
-            max(side / CELLS_PER_SHORT_SIDE, SMALLEST_CELL_PX) * CELLS_PER_SHORT_SIDE / short
-            for side in _USUAL_SHORT_SIDES
-        ]
+        cut_from = [max(side, smallest) / short for side in _USUAL_SHORT_SIDES]
         low, high = _SWEEP
         likely = (r for r in (1.0, *cut_from) if low < r < high)
         self._likely = sorted({round(r, 4) for r in (self._as_marked, *likely)})
-        marked_at = {max(1.0, smallest / side) for side in (short, *_SMALL_SHORT_SIDES, smallest)}
-        self._frames = sorted(marked_at)
+        # Where the whole frame may lie: marked at this size, at a small one, or at any other.
+        marked_at = (short, *_SMALL_SHORT_SIDES, smallest)
+        self._frames = sorted({max(1.0, smallest / side) for side in marked_at})
         count = int(np.log(high / low) / _SWEEP_STEP)
         self._every = [low * float(np.exp(i * _SWEEP_STEP)) for i in range(count)]
-        self._powers: list[Powers] = []
+        self._powers: list[Powers] = []  # one a level, once the sizes are swept
 
     def look(
         self, maps: Sequence[Folds], reach: Reach, *, patient: bool = False
@@ -131,7 +129,7 @@ class KeySearch:
         nothing does, the whole frame, where the pilot is heard in it, and the likeliest placements
         are decoded once more with more words.
         """
-        self._powers = []  # until the sizes are swept
+        self._powers = []
         decoded = []
         for level, placement, doubt in self._suppositions(maps, reach):
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
@@ -172,17 +170,10 @@ class KeySearch:
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=_SWEEP_STEP)
             if refined.score > placement.score + _NEWS:
                 yield level, refined
-            other = 1 - level
-            times = 2.0 ** (level - other)
-            if _FINEST < placement.scale_x * times < _COARSEST:
-                yield (
-                    other,
-                    replace(
-                        placement,
-                        scale_x=placement.scale_x * times,
-                        scale_y=placement.scale_y * times,
-                    ),
-                )
+            for other in range(LEVELS):
+                there = _scaled(placement, 2.0 ** (level - other))
+                if other != level and _FINEST < there.scale_x < _COARSEST:
+                    yield other, there
 
     def _whole(self, maps: Sequence[Folds]) -> list[tuple[int, Placement]]:
         """Level and placement of the whole frame, of any usual size when it was marked.
@@ -206,9 +197,8 @@ class KeySearch:
     ) -> tuple[Payload, int, Placement]:
         """What was read, from the finer level if it reads there too: it tells places better."""
         if level and placement.scale_x * 2**level < _COARSER_FROM * 2.0 ** (level - 1):
-            twice = replace(placement, scale_x=2 * placement.scale_x, scale_y=2 * placement.scale_y)
             finer = maps[level - 1]
-            refined = self._pilot.refine(finer.soft_map, twice, doubt=0.0)
+            refined = self._pilot.refine(finer.soft_map, _scaled(placement, 2.0), doubt=0.0)
             if self.payload_of(self.cells(finer, refined)) == payload:
                 return payload, level - 1, refined
         return payload, level, placement
@@ -364,6 +354,11 @@ def _scales(ratios: Sequence[float], level: int) -> list[Placement]:
         for r in ratios
         if (r < high or level == LEVELS - 1) and (r >= low or level == 0)
     ]
+
+
+def _scaled(placement: Placement, times: float) -> Placement:
+    """The same place in a map that is so many times as large."""
+    return replace(placement, scale_x=times * placement.scale_x, scale_y=times * placement.scale_y)
 
 
 def _alike(one: Placement, other: Placement) -> bool:
