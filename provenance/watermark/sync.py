@@ -42,6 +42,7 @@ _MOST_LATTICES = 6
 THREADS = 2
 """That parts of one search share: NumPy and OpenCV let them run beside each other."""
 _TOGETHER = 8  # shapes whose pilots are sought at once
+_ROUNDED = np.float32(1e-6)  # share of a power that single precision may leave of nothing
 _ORIENTATIONS = tuple((flipped, turns) for flipped in (False, True) for turns in range(4))
 _UPRIGHT = ((False, 0), (True, 0))
 _MIRRORED, _TURNED = 3.0, 6.0  # square standard deviations that what is rare must be louder by
@@ -301,9 +302,12 @@ class PilotSearch:
         flat = correlation.reshape(len(shapes), len(orientations), -1)
         # One look at each value tells as much as its mean and the standard deviation from it.
         power = np.einsum("soi,soi->so", flat, flat) / np.float32(SIDE**2)
-        spread = np.sqrt(np.maximum(power - np.square(flat.mean(2)), 0)) + np.float32(1e-20)
+        mean = flat.mean(2)
+        # A picture of one level leaves a mean, and what rounding leaves beside it is no noise.
+        noise = np.maximum(power - np.square(mean), _ROUNDED * power)
         tops = flat.argmax(2)
-        heights = np.take_along_axis(flat, tops[:, :, None], 2)[:, :, 0] / spread
+        heights = np.take_along_axis(flat, tops[:, :, None], 2)[:, :, 0] - mean
+        heights /= np.sqrt(noise) + np.float32(1e-20)
         rarity = np.array([_rarity(*orientation) for orientation in orientations], np.float32)
         likeliest = (np.square(heights) - rarity).argmax(1).tolist()
         found = []

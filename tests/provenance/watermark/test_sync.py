@@ -219,3 +219,17 @@ def test_outliers_are_cut_off():
 
 def test_tile_and_fold_fit():
     assert SIDE == TILE * FOLD_GRAIN
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("level", [-1e12, -0.3, 0.0, 0.3, 1e12])
+def test_one_level_everywhere_is_no_pilot(level):
+    flat = np.full((HEIGHT, WIDTH), level, np.float32)
+    assert SEARCH.best(Folds(flat), [PLAIN, at(1.13, 1.13)])[0].score < 4
+
+
+def test_a_level_beside_a_mark_changes_nothing():
+    soft = drawn_map(amplitude=0.2)
+    plain, lifted = (search(soft + np.float32(level)) for level in (0.0, 0.1))
+    assert lifted.score == pytest.approx(plain.score, rel=0.03)
+    assert (lifted.flipped, lifted.quarter_turns) == (plain.flipped, plain.quarter_turns)
