@@ -11,6 +11,7 @@ import numpy as np
 from attacks.base import Desk, describe, ladder_step, restore
 from attacks.catalog import find_attack, kinds
 from attacks.clip import encode, open_clip
+from provenance.disk import disk_errors
 from provenance.errors import (
     DiskFull,
     EveryframeError,
@@ -18,7 +19,7 @@ from provenance.errors import (
     OptionError,
     OutputError,
 )
-from provenance.sealing import check_output, disk_errors
+from provenance.sealing import check_output
 from provenance.video import OUTPUT_SUFFIXES, EncodeSettings, remux
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ import click
 from detectors.progress import Progress
 from detectors.report import to_html, to_json, to_text
 from detectors.report.page import illustrated
+from provenance.disk import disk_errors
 from provenance.errors import OutputForbidden
 from provenance.printable import printable
-from provenance.sealing import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

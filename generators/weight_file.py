@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from provenance.disk import disk_errors
 from provenance.errors import InputMissing, UnreadableMedia
 
 
@@ -21,8 +22,6 @@ def write_tensors(
 
     Raises DiskFull and OutputError.
     """
-    from provenance.sealing import disk_errors
-
     part = path.with_name(path.name + ".part")
     with disk_errors(path):
         try:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from provenance import __version__
+from provenance.disk import disk_errors
 from provenance.errors import (
-    DISK_FULL,
-    DiskFull,
     EveryframeError,
     OptionError,
-    OutputError,
     OutputForbidden,
     OutputIsInput,
     StoreError,
@@ -32,7 +30,7 @@ from provenance.store import StoredManifest
 from provenance.video import OUTPUT_SUFFIXES, SOUND_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date, datetime
     from pathlib import Path
     from types import TracebackType
@@ -368,18 +366,6 @@ def _check_place(output: Path, inputs: tuple[Path, ...]) -> None:
 def _temporary(output: Path) -> Path:
     """A hidden name beside ``output``, of the same type, so that a rename is all it takes."""
     return output.with_name(f".{output.stem[:40]}-{secrets.token_hex(6)}{output.suffix}")
-
-
-@contextmanager
-def disk_errors(output: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise DiskFull(
-                f"the disk is full: {output} was not written", hint="free some space and try again"
-            ) from error
-        raise OutputError(f"writing {output} failed: {error.strerror or error}") from error
 
 
 def _settle(folder: Path) -> None:

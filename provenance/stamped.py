@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from provenance.disk import disk_errors
 from provenance.errors import NoVideo, OptionError, UnreadableMedia, UnsupportedMedia
 from provenance.manifest import container_of, has_manifest
-from provenance.sealing import Origin, Sealing, disk_errors
+from provenance.sealing import Origin, Sealing
 from provenance.video import open_media, open_sound
 
 if TYPE_CHECKING:

@@ -205,6 +205,19 @@ def test_commands_and_packages_import_light(module):
     assert run_python(code).stdout.split() == []
 
 
+def test_training_needs_no_library_of_media_or_credentials(tmp_path):
+    """A machine that trains has torch, and need not have what makes files."""
+    path = tmp_path / "net.safetensors"
+    code = (
+        "import sys, pathlib, torch, generators.training.dit, generators.training.video_codec\n"
+        "from generators.weight_file import save_weights\n"
+        f"save_weights(pathlib.Path({str(path)!r}), torch.nn.Linear(1, 1))\n"
+        "print(*({'c2pa', 'av', 'cv2', 'cryptography'} & set(sys.modules)))"
+    )
+    assert run_python(code).stdout.split() == []
+    assert path.is_file()
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_help_waits_for_no_heavy_package(script):
     command = [sys.executable, "-X", "importtime", Path(sys.executable).parent / script, "--help"]

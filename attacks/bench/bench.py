@@ -17,9 +17,9 @@ from attacks.bench.suite import SUITES, Suite
 from attacks.catalog import attacks, find_attack, unknown
 from attacks.systems.catalog import find_system
 from provenance import __version__
+from provenance.disk import disk_errors
 from provenance.errors import EveryframeError, InputError, PackageMissing
 from provenance.quality import VmafMeter
-from provenance.sealing import disk_errors
 from provenance.video import open_media
 
 if TYPE_CHECKING:

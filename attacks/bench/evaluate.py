@@ -24,6 +24,7 @@ from attacks.bench.results import Cell, Master
 from attacks.catalog import find_attack, kinds
 from attacks.clip import encode, head, open_clip
 from attacks.systems.catalog import find_system
+from provenance.disk import disk_errors
 from provenance.errors import (
     DISK_FULL,
     DiskFull,
@@ -32,7 +33,6 @@ from provenance.errors import (
     MediaTooSmall,
     OptionError,
 )
-from provenance.sealing import disk_errors
 
 if TYPE_CHECKING:
     from attacks.base import Attack, Transform

@@ -11,8 +11,8 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from provenance.disk import disk_errors
 from provenance.errors import RunMismatch
-from provenance.sealing import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from attacks.clip import at
+from provenance.disk import disk_errors
 from provenance.errors import OutputError
-from provenance.sealing import disk_errors
 
 if TYPE_CHECKING:
     from fractions import Fraction

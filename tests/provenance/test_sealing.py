@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from provenance.disk import disk_errors
 from provenance.errors import (
     DiskFull,
     OptionError,
@@ -17,7 +18,7 @@ from provenance.errors import (
 )
 from provenance.manifest import read_manifest
 from provenance.payload import Payload, model_by_key
-from provenance.sealing import Sealing, check_output, disk_errors, state
+from provenance.sealing import Sealing, check_output, state
 from provenance.store import open_store
 from provenance.trust import TrustSettings
 from tests.desk import names

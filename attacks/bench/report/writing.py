@@ -8,7 +8,7 @@ from attacks.bench.making import complete
 from attacks.bench.report.page import to_html
 from attacks.bench.report.record import to_csv, to_json, to_record
 from attacks.bench.report.summary import summarize
-from provenance.sealing import disk_errors
+from provenance.disk import disk_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
