@@ -40,10 +40,13 @@ def clean_of(mixed: Tensor, velocity: Tensor, level: Tensor) -> Tensor:
     return mixed - level * velocity
 
 
-def squared_error(velocity: Tensor, target: Tensor, wanted: Tensor) -> Tensor:
-    """Mean squared error of (B, S, P, C) over the moments ``wanted`` (B, S, 1, 1), 1 or 0."""
-    error = (velocity.float() - target.float()).square().mean((2, 3), keepdim=True)
-    return (error * wanted).sum() / wanted.sum().clamp(min=1)
+def squared_error(velocity: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Mean squared error of (B, S, P, C) by the ``weight`` of each token (B, S, P, 1), or of all
+    tokens of a moment (B, S, 1, 1); 0 is left out.
+    """
+    error = (velocity.float() - target.float()).square().mean(3, keepdim=True)
+    weight = weight.expand_as(error)
+    return (error * weight).sum() / weight.sum().clamp(min=1)
 
 
 class Task(NamedTuple):

@@ -8,7 +8,7 @@ A :class:`SceneSpec` is drawn (:func:`draw_scene`), said (:func:`caption`), and 
 from generators.scenes.batch import SceneBatch, scene_batch
 from generators.scenes.captions import caption
 from generators.scenes.draw import Split, draw_scene
-from generators.scenes.picture import render_video
+from generators.scenes.picture import body_cover, render_video
 from generators.scenes.sound import render_audio
 from generators.scenes.spec import Body, Impact, SceneSpec, attributes, impacts
 from generators.scenes.vocabulary import is_held_out
@@ -20,6 +20,7 @@ __all__ = [
     "SceneSpec",
     "Split",
     "attributes",
+    "body_cover",
     "caption",
     "draw_scene",
     "impacts",

@@ -93,7 +93,7 @@ def moving_bodies(
     """The first body in its motion, with a second one where it collides, and the props."""
     if first.motion == "collide":
         return _collide(rng, stage, (first, draw("collide")))
-    size = rng.uniform(0.24, 0.33)
+    size = rng.uniform(0.32, 0.44)
     make = {
         "bounce": _bounce,
         "fall": _fall,
@@ -110,9 +110,9 @@ def resting_body(rng: random.Random, stage: Stage, draft: Draft, first: Body, pl
     """A smaller body behind the first one, to one side of the frame."""
     size = first.size * rng.uniform(0.48, 0.62)
     side = rng.choice((-1, 1)) if place == 0 else (1 if place % 2 else -1)
-    x = side * rng.uniform(0.42, 0.72) * stage.half_width
+    x = side * rng.uniform(0.5, 0.76) * stage.half_width
     floor = stage.ground + rng.uniform(0.06, 0.14)
-    foot, _, half = (size * extent for extent in EXTENTS[draft.shape])
+    foot, top, half = (size * extent for extent in EXTENTS[draft.shape])
     if draft.motion == "float":
         y = floor + rng.uniform(0.5, 1.0)
         track = Drift(
@@ -128,7 +128,8 @@ def resting_body(rng: random.Random, stage: Stage, draft: Draft, first: Body, pl
     if draft.motion == "bounce":
         room = Room(ground=floor + foot, left=-9, right=9)
         start = Piece(0, x, room.ground + rng.uniform(0.2, 0.8), 0, 0, -stage.gravity)
-        flight = _bouncing(rng, stage, room, start, draft.shape)
+        headroom = stage.half_height - top - room.ground
+        flight = _bouncing(rng, stage, room, start, draft.shape, headroom)
         return stage.body(draft, size, Pieces(pieces=flight.pieces), flight.hits, floor)
     track = Drift(
         x=min(max(x, half - stage.half_width), stage.half_width - half),
@@ -142,6 +143,12 @@ def resting_body(rng: random.Random, stage: Stage, draft: Draft, first: Body, pl
     return stage.body(draft, size, track, floor=floor)
 
 
+def _wall(rng: random.Random, stage: Stage) -> float:
+    """How far from the middle what slides is stopped, within the frame."""
+    farthest = stage.half_width - 2.5 * _WALL
+    return rng.uniform(min(0.95, farthest), min(1.4, farthest))
+
+
 def _wall_bars(stage: Stage, wall: float) -> tuple[Bar, ...]:
     """Two posts whose inner faces stand at ±``wall``."""
     x = wall + _WALL
@@ -149,7 +156,10 @@ def _wall_bars(stage: Stage, wall: float) -> tuple[Bar, ...]:
     return tuple(Bar(x0=side, y0=low, x1=side, y1=high, radius=_WALL) for side in (-x, x))
 
 
-def _bouncing(rng: random.Random, stage: Stage, room: Room, start: Piece, shape: str) -> Flight:
+def _bouncing(
+    rng: random.Random, stage: Stage, room: Room, start: Piece, shape: str, headroom: float
+) -> Flight:
+    """Bounces, and hops again from rest by most of ``headroom``, so that it stays in the frame."""
     symmetry = words.SYMMETRY[shape]
     free = rng.uniform(-3, 3)
     flips = rng.choice((-1, 0, 0, 1)) if symmetry > 1 else 0
@@ -165,7 +175,7 @@ def _bouncing(rng: random.Random, stage: Stage, room: Room, start: Piece, shape:
         gravity=stage.gravity,
         restitution=rng.uniform(0.8, 0.94),
         rest_s=rng.uniform(0.3, 0.6),
-        hop=math.sqrt(2 * stage.gravity * rng.uniform(0.6, 0.95)),
+        hop=math.sqrt(2 * stage.gravity * rng.uniform(0.7, 1.0) * headroom),
         until_s=stage.until_s,
         turn=turn,
     )
@@ -176,7 +186,8 @@ def _bounce(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Movi
     room = Room(
         ground=stage.ground + foot, left=half - stage.half_width, right=stage.half_width - half
     )
-    high = min(stage.half_height - top, room.ground + 1.05)
+    headroom = stage.half_height - top - room.ground
+    high = room.ground + min(headroom, 1.05)
     vx = rng.choice((-1, 1)) * rng.uniform(0.05, 0.45)
     start = Piece(
         0,
@@ -186,7 +197,7 @@ def _bounce(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Movi
         0,
         -stage.gravity,
     )
-    flight = _bouncing(rng, stage, room, start, draft.shape)
+    flight = _bouncing(rng, stage, room, start, draft.shape, headroom)
     return Moving((stage.body(draft, size, Pieces(pieces=flight.pieces), flight.hits),))
 
 
@@ -209,7 +220,7 @@ def _fall(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Moving
 
 def _slide(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Moving:
     foot, _, half = (size * extent for extent in EXTENTS[draft.shape])
-    wall = rng.uniform(0.8, max(0.82, min(stage.half_width - 0.15, 1.25)))
+    wall = _wall(rng, stage)
     slider = Slider(
         x=rng.uniform(-0.6, 0.6) * (wall - half),
         y=stage.ground + foot,
@@ -223,9 +234,9 @@ def _slide(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Movin
 
 
 def _collide(rng: random.Random, stage: Stage, drafts: tuple[Draft, Draft]) -> Moving:
-    sizes = (rng.uniform(0.2, 0.25), rng.uniform(0.14, 0.18))
+    sizes = (rng.uniform(0.27, 0.33), rng.uniform(0.20, 0.25))
     left_first = rng.random() < 0.5
-    wall = rng.uniform(0.86, max(0.88, min(stage.half_width - 0.15, 1.3)))
+    wall = _wall(rng, stage)
     sliders = []
     for draft, size, side in zip(drafts, sizes, (-1, 1) if left_first else (1, -1), strict=True):
         foot, _, half = (size * extent for extent in EXTENTS[draft.shape])
@@ -289,11 +300,11 @@ def _roll(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Moving
 
 
 def _orbit(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Moving:
-    size *= 0.7
+    size *= 0.72
     radius = rng.uniform(0.42, 0.55)
     track = Orbit(
         x=rng.uniform(-0.25, 0.25) * stage.half_width,
-        y=rng.uniform(0.08, 0.16),
+        y=rng.uniform(0.02, 0.1),
         radius_x=min(radius * rng.uniform(1.0, 1.5), stage.half_width - 0.3),
         radius_y=radius,
         speed=rng.choice((-1, 1)) * rng.uniform(2.2, 4.2),

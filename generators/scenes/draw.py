@@ -97,7 +97,7 @@ def _draft(
         rgb=rgb,
         texture=texture,
         texture_rgb=_second_colour(rng, rgb),
-        texture_scale=rng.uniform(0.85, 1.2),
+        texture_scale=rng.uniform(0.7, 1.0),
         material=rng.choice(words.MATERIALS),
         motion=motion,
     )
@@ -116,9 +116,9 @@ def _second_colour(
     """A lighter or darker neighbour of the same hue, so that the colour stays what it is called."""
     luma = 0.3 * rgb[0] + 0.59 * rgb[1] + 0.11 * rgb[2]
     if luma > 0.72 or (luma > 0.3 and rng.random() < 0.35):
-        keep = rng.uniform(0.55, 0.68)
+        keep = rng.uniform(0.45, 0.6)
         return (rgb[0] * keep, rgb[1] * keep, rgb[2] * keep)
-    lift = rng.uniform(0.5, 0.65) if luma > 0.2 else rng.uniform(0.25, 0.35)
+    lift = rng.uniform(0.55, 0.7) if luma > 0.2 else rng.uniform(0.3, 0.4)
     red, green, blue = (value + (1 - value) * lift for value in rgb)
     return red, green, blue
 
@@ -130,7 +130,7 @@ def _camera(rng: random.Random) -> Camera:
     elif kind == "zoom":
         amount, period = rng.uniform(0.20, 0.30), rng.uniform(4, 7)
     elif kind == "shake":
-        amount, period = rng.uniform(0.022, 0.04), rng.uniform(0.22, 0.34)
+        amount, period = rng.uniform(0.03, 0.05), rng.uniform(0.22, 0.34)
     else:
         amount, period = 0.0, 1.0
     return Camera(kind=kind, amount=amount, period_s=period, phase=rng.uniform(0, 2 * math.pi))

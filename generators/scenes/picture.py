@@ -42,6 +42,17 @@ class _Poses(NamedTuple):
     angle: Tensor
 
 
+class _Outline(NamedTuple):
+    """Of one layer of bodies: each pixel's place on its body, in units of the body's ``size``, and
+    its signed distance to the outline in those of the scene.
+    """
+
+    u: Tensor
+    v: Tensor
+    distance: Tensor
+    size: Tensor
+
+
 @torch.no_grad()
 def render_video(
     specs: Sequence[SceneSpec],
@@ -74,6 +85,30 @@ def render_video(
             times = start_s + np.arange(start, stop) / float(rate)
             image = _render(some, times, width, height, device)
             result[first : first + len(some), :, start:stop] = image
+    return result
+
+
+@torch.no_grad()
+def body_cover(
+    specs: Sequence[SceneSpec],
+    *,
+    columns: int,
+    rows: int,
+    times: np.ndarray,
+    device: torch.device | str,
+) -> Tensor:
+    """(B, T, rows, columns): how much of each cell of the picture bodies cover, 0 to 1, about.
+
+    ``times`` (T,) in seconds.
+    """
+    device = torch.device(device)
+    view = _look_at(specs, times, columns, rows, device)
+    result = torch.zeros((len(specs), len(times), rows, columns), device=device)
+    for place in range(max(len(spec.bodies) for spec in specs)):
+        poses = _poses(specs, place, times, device)
+        part = _take(view, poses.rows)
+        shown = cover(_outline(poses, part).distance, part.pixel)
+        result[poses.rows] = torch.maximum(result[poses.rows], shown)
     return result
 
 
@@ -229,13 +264,18 @@ def _draw_bars(image: Tensor, specs: Sequence[SceneSpec], first: _Poses, view: V
         )
 
 
-def _layer(poses: _Poses, view: View) -> Layer:
-    bodies, device = poses.bodies, poses.x.device
-    size = _column([body.size for body in bodies], device)
+def _outline(poses: _Poses, view: View) -> _Outline:
+    bodies = poses.bodies
+    size = _column([body.size for body in bodies], poses.x.device)
     dx, dy = view.x - poses.x, view.y - poses.y
     cos, sin = torch.cos(poses.angle) / size, torch.sin(poses.angle) / size
     u, v = dx * cos + dy * sin, dy * cos - dx * sin
-    distance = _each([body.shape for body in bodies], SHAPES, u, v) * size
+    return _Outline(u, v, _each([body.shape for body in bodies], SHAPES, u, v) * size, size)
+
+
+def _layer(poses: _Poses, view: View) -> Layer:
+    bodies, device = poses.bodies, poses.x.device
+    u, v, distance, size = _outline(poses, view)
     scale = _column([body.texture_scale for body in bodies], device)
     pattern = _each(
         [body.texture for body in bodies], TEXTURES, u * scale, v * scale, view.pixel / size * scale

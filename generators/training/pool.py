@@ -63,41 +63,54 @@ class Format:
 
 
 class Encoded(NamedTuple):
-    """Clips as latents (N, chunks + 1, P, C), their sound (N, L, 1, C), captions (N, bytes)."""
+    """Clips as latents (N, chunks + 1, P, C), their sound (N, L, 1, C), captions (N, bytes), and
+    how much of each token bodies cover (N, chunks + 1, P), 0 to 1.
+    """
 
     video: Tensor
     audio: Tensor
     text: Tensor
+    bodies: Tensor
 
 
 class Windows(NamedTuple):
     """A batch cut out of clips: clean latents where :class:`VideoTokens` would have noisy ones,
-    the captions, and which of them (B,) do not begin with their scene.
+    the captions, which of them (B,) do not begin with their scene, and how much of each token
+    bodies cover (B, S, P).
     """
 
     video: VideoTokens
     audio: AudioTokens
     text: Tensor
     started: Tensor
+    bodies: Tensor
 
 
 def encode_clips(
     frames: Tensor,
     sound: Tensor,
     captions: Sequence[str],
+    bodies: Tensor,
     *,
     video_codec: VideoEncoder,
     audio_codec: AudioEncoder,
     layout: Format,
     max_bytes: int,
 ) -> Encoded:
-    """Frames (B, 3, T, H, W) in −1…1 and sound (B, 2, N) of one format, through the codecs."""
+    """Frames (B, 3, T, H, W) in −1…1 and sound (B, 2, N) of one format, through the codecs, with
+    what bodies cover at their key frames (B, chunks + 1, H/16, W/16).
+    """
     with torch.no_grad():
         video = tokens_of(video_codec.encode(frames))
         audio = sound_tokens_of(audio_codec.encode(sound[..., : layout.samples]))
     audio = audio[:, : layout.sound_before(layout.chunks)]
     text = encode_bytes(captions, max_bytes).to(video.device)
-    return Encoded(video=video.bfloat16(), audio=audio.bfloat16(), text=text)
+    return Encoded(
+        video=video.bfloat16(),
+        audio=audio.bfloat16(),
+        text=text,
+        bodies=bodies.flatten(2).to(video.device, torch.bfloat16),
+    )
 
 
 class Pool:
@@ -172,4 +185,5 @@ class Pool:
             ),
             text=self._clips.text[clip],
             started=start > 0,
+            bodies=self._clips.bodies[clip[:, None], step].float(),
         )

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from generators import audio_codec, video_codec
-from generators.scenes import caption, scene_batch
+from generators.latents import CHUNK, PATCH
+from generators.scenes import body_cover, caption, scene_batch
 from generators.training.pool import encode_clips
 from generators.weight_file import bundled, load_weights
 
@@ -89,15 +90,24 @@ class SceneSource:
                 split=split,
             )
         self.rendered += count
+        bodies = body_cover(
+            scenes.specs,
+            columns=layout.width // PATCH,
+            rows=layout.height // PATCH,
+            times=np.arange(layout.chunks + 1) * (CHUNK / layout.rate),
+            device=self.device,
+        )
         video, audio = scenes.video, scenes.audio
         self.captions = tuple(scenes.captions)
         if split == "train":
             video, audio = torch.cat([video, video.flip(-1)]), torch.cat([audio, audio.flip(1)])
+            bodies = torch.cat([bodies, bodies.flip(-1)])
             self.captions += tuple(caption(spec, self.rng) for spec in scenes.specs)
         return encode_clips(
             video,
             audio,
             self.captions,
+            bodies,
             video_codec=self.video_codec,
             audio_codec=self.audio_codec,
             layout=layout,

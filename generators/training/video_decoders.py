@@ -1,7 +1,8 @@
 """``python -m generators.training.video_decoders --weights FILE --out DIR``: decode better.
 
 Trains what decodes, and leaves what encodes as it is, so that latents keep their meaning and the
-transformers that make them need no training again. The weights may be those of shallower nets:
+transformers that make them need no training again; unless ``--encoders``: then both learn, and the
+transformers have to be trained on. The weights may be those of shallower nets:
 blocks that they lack begin as nothing.
 
 Every chunk counts by the logarithm of its squared error, which is what PSNR is the mean of: most of
@@ -46,11 +47,14 @@ _ALIGN = 1.0
 _SMOOTH = 0.005
 
 
-def objective(net: nn.Module, pool: PairPool, batch: int) -> tuple[Tensor, Figures]:
-    """Loss and figures of one batch."""
+def objective(
+    net: nn.Module, pool: PairPool, batch: int, *, encoders: bool = False
+) -> tuple[Tensor, Figures]:
+    """Loss and figures of one batch; ``encoders``: what encodes learns, too."""
     codec = cast("VideoCodec", net)
-    for encoder in (codec.appearance_encoder, codec.motion_encoder):
-        encoder.eval().requires_grad_(requires_grad=False)
+    if not encoders:
+        for encoder in (codec.appearance_encoder, codec.motion_encoder):
+            encoder.eval().requires_grad_(requires_grad=False)
     clips = pool.draw(batch)
     frames, other = clips.unbind(1)  # (B, 3, T, H, W)
     device, chunks = frames.device, (frames.shape[2] - 1) // CHUNK
@@ -119,6 +123,9 @@ def load_shallower(path: Path, net: nn.Module) -> int:
 def main(arguments: Sequence[str] | None = None) -> None:
     def extra(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--weights", type=Path, help="of the codec, to begin with")
+        parser.add_argument(
+            "--encoders", action="store_true", help="let them learn, too: latents change"
+        )
         add_clip_options(parser)
 
     run, options = parse_run("video_decoders", batch=48, rate=6e-4, extra=extra, given=arguments)
@@ -131,7 +138,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         seed=run.data_seed(training.step), device=run.device, share=options.renew,
     )  # fmt: skip
     run.world.say(f"{options.pool} clips drawn")
-    work(training, run, lambda net, _share: objective(net, pool, run.batch), blocks=Residual)
+    work(
+        training,
+        run,
+        lambda net, _share: objective(net, pool, run.batch, encoders=options.encoders),
+        blocks=Residual,
+    )
     if not close(training, run):
         return
     codec = VideoCodec(VideoCodecConfig()).to(run.device).eval()

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from generators.scenes import draw_scene, render_video
+from generators.scenes import body_cover, draw_scene, render_video
 from generators.scenes import vocabulary as words
 from generators.scenes.shape_extents import EXTENTS
 from generators.scenes.shapes import SHAPES
@@ -49,6 +49,35 @@ def test_distances_are_distances_near_the_outline(shape):
     (slope,) = torch.autograd.grad(distance.sum(), points)
     near = distance.abs() < 0.1
     assert torch.quantile((slope.norm(dim=1)[near] - 1).abs(), 0.95) < 0.02
+
+
+def test_cells_that_a_body_covers_are_those_where_its_colour_tells():
+    """Two pictures that differ in the body's colours alone differ just where it is said to be."""
+    (one,) = draw(seed=4, style="flat", grain=0.0)
+    body = dataclasses.replace(one.bodies[0], rgb=(0.0, 1.0, 0.2), texture_rgb=(0.0, 1.0, 0.2))
+    both = [dataclasses.replace(one, bodies=(first,)) for first in (one.bodies[0], body)]
+    seen, other = render(both, width=192, height=112, frames=25)[:, :, ::8]
+    differs = F.avg_pool2d(((seen - other).abs().amax(0) > 0.05).float(), 16)  # (T, 7, 12)
+    times = np.arange(4) * (8 / 24)
+    cover = body_cover(both[:1], columns=12, rows=7, times=times, device="cpu")[0]
+    assert cover.shape == (4, 7, 12)
+    assert cover.max() > 0.9
+    assert cover.mean().item() == pytest.approx(differs.mean().item(), rel=0.25)
+    assert torch.corrcoef(torch.stack([cover.flatten(), differs.flatten()]))[0, 1] > 0.9
+    assert cover[differs == 0].max() < 0.5
+
+
+def test_no_body_is_out_of_the_picture():
+    """A scene as it begins shows all of its first body; and most of it at any time later."""
+    rng = random.Random(5)
+    specs = [draw_scene(rng, duration_s=4.0) for _ in range(200)]
+    still = [s for s in specs if s.camera.kind == "still"]
+    times = np.arange(33) / 8
+    for spec in still:
+        x, y, _ = spec.bodies[0].track.at(times)
+        reach = spec.bodies[0].size * max(EXTENTS[spec.bodies[0].shape])
+        assert np.abs(x).max() <= spec.half_width
+        assert y.max() + 0.5 * reach <= spec.half_height, spec.bodies[0].motion
 
 
 def test_pictures_are_in_range_and_alive():

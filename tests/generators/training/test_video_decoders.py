@@ -63,6 +63,14 @@ def test_decoders_learn_and_encoders_stay_as_they_are(tmp_path):
     assert sum(errors[-3:]) < sum(errors[:3])
 
 
+def test_encoders_learn_where_that_is_asked_for():
+    net = small_codec().train()
+    loss, _ = objective(net, pool(), 2, encoders=True)
+    loss.backward()
+    slope = {name.split(".")[0] for name, w in net.named_parameters() if w.grad is not None}
+    assert {"appearance_encoder", "motion_encoder"} <= slope
+
+
 def test_blocks_that_the_weights_lack_begin_as_nothing(tmp_path):
     net = small_codec().eval()
     path = tmp_path / "codec.safetensors"
