@@ -16,7 +16,11 @@ from provenance.config import LtxCommand
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
     epilog="Exit codes: 0 done, 2 usage, 3 nothing there or not reachable, 4 writing failed.",
 )
-@click.option("--model", metavar="NAME", help="Weights that come with the package: ltx-2.3.")
+@click.option(
+    "--model",
+    metavar="NAME",
+    help="Weights that come with the package: ltx-2.3 or helios-1.0.",
+)
 @click.option(
     "--repository",
     metavar="OWNER/NAME",
@@ -41,7 +45,7 @@ def main(
     form: str,
     quiet: bool,
 ) -> None:
-    """Put the weights of a model into a folder, for --model of ltx-generate."""
+    """Put the weights of a model into a folder, for --model of ltx-generate or helios-generate."""
     from generators.download import copy_bundled, download_repository
     from provenance.errors import OptionError
 
