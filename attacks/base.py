@@ -144,7 +144,7 @@ def restore(record: Mapping[str, Any], kinds: Mapping[str, type[Transform]]) -> 
     except (AttributeError, KeyError, TypeError, RecursionError) as error:
         raise OptionError(
             f"no attack has the parameters {reprlib.repr(record)}",
-            hint="give parameters as a result of ltx-bench states them",
+            hint="give all parameters, as ltx-attack and ltx-bench print them",
         ) from error
 
 

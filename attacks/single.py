@@ -91,7 +91,7 @@ def replay(
     except Exception as error:  # of the right types, and yet what no attack draws
         raise OptionError(
             f"the parameters cannot be applied to {source}: {type(error).__name__}: {error}",
-            hint="give parameters as a result of ltx-bench states them",
+            hint="give all parameters, as ltx-attack and ltx-bench print them",
         ) from error
 
 

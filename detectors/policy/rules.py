@@ -136,7 +136,10 @@ def parse_policy(text: str, *, where: str = "policy", name: str = "") -> Policy:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise OptionError(f"{where} is not valid TOML: {error}", hint="see the example") from error
+        raise OptionError(
+            f"{where} is not valid TOML: {error}",
+            hint='texts stand in quotes: default = "allow"; rules begin with [[rule]]',
+        ) from error
     reader = _Reader(text, where)
     reader.check_names(document, _TOP, None)
     if document.get("format", _FORMAT) != _FORMAT:

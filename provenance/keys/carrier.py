@@ -117,6 +117,11 @@ def parse_carrier_key(text: bytes, *, where: str) -> CarrierKey:
     """The key in the text of an export file; ``where`` names the file in errors."""
     try:
         return _parse_key(parse_document(text, schema=_CARRIER_SCHEMA))
+    except UnicodeDecodeError as error:
+        raise IdentityError(
+            f"{where} is not an exported carrier key: it is no text",
+            hint="write one with: ltx-keys export-carrier -o FILE",
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise IdentityError(
             f"{where} is not an exported carrier key: {error}",

@@ -95,8 +95,8 @@ def test_the_example_in_the_documentation_is_a_policy():
         (('version = "7"\n', ""), "there is no version", "version ="),
         (('"7"', "7"), "line 2: version is not text", 'version = "'),
         (('"7"', '"7"\nformat = 2'), "line 3: format 2 is not known", "format = 1"),
-        (('"7"', '"7'), "not valid TOML", "example"),
-        (("[[rule]]", "[rule]"), "not valid TOML", "example"),
+        (('"7"', '"7'), "not valid TOML", "quotes"),
+        (("[[rule]]", "[rule]"), "not valid TOML", "quotes"),
     ],
 )
 def test_mistakes_name_line_and_remedy(spoil, message, hint):
