@@ -34,8 +34,8 @@ class SamplingSettings:
     and a step costs half (Kynkäänniemi et al. 2024, arXiv:2404.07724).
 
     ``sound_shift`` is that of the sound's levels. With 16 sound falls on what is seen to strike
-    within 32 ms in the median (docs/measurements.md); with the codec before within 56, and with 2,
-    as the pictures have, within 111 (docs/experiments.md).
+    within 19 ms in the median (docs/measurements.md); with 2, as the pictures have, it was twice as
+    far off as with 16 (docs/experiments.md).
     """
 
     steps: int = 20

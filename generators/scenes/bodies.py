@@ -55,6 +55,10 @@ class Stage:
     def ground(self) -> float:
         return _GROUND * self.half_height
 
+    def headroom(self, middle: float, top: float) -> float:
+        """How far up a body can go from where its ``middle`` is, that reaches ``top`` above it."""
+        return self.half_height - top - middle
+
     def body(
         self,
         draft: Draft,
@@ -128,7 +132,7 @@ def resting_body(rng: random.Random, stage: Stage, draft: Draft, first: Body, pl
     if draft.motion == "bounce":
         room = Room(ground=floor + foot, left=-9, right=9)
         start = Piece(0, x, room.ground + rng.uniform(0.2, 0.8), 0, 0, -stage.gravity)
-        headroom = stage.half_height - top - room.ground
+        headroom = stage.headroom(room.ground, top)
         flight = _bouncing(rng, stage, room, start, draft.shape, headroom)
         return stage.body(draft, size, Pieces(pieces=flight.pieces), flight.hits, floor)
     track = Drift(
@@ -186,7 +190,7 @@ def _bounce(rng: random.Random, stage: Stage, draft: Draft, size: float) -> Movi
     room = Room(
         ground=stage.ground + foot, left=half - stage.half_width, right=stage.half_width - half
     )
-    headroom = stage.half_height - top - room.ground
+    headroom = stage.headroom(room.ground, top)
     high = room.ground + min(headroom, 1.05)
     vx = rng.choice((-1, 1)) * rng.uniform(0.05, 0.45)
     start = Piece(

@@ -18,8 +18,8 @@ SHARES = TaskShares()
 TEXT_DROPPED = 0.12
 """How often the text is left out, for guidance."""
 BODIES = 4.0
-"""How much more a token counts that is all covered by a body: bodies are a tenth of the picture,
-and most of what captions say is about them. What is most likely at a token stays the same."""
+"""How much more a token counts that is all covered by a body: bodies are 6 % of the picture, and
+most of what captions say is about them. What is most likely at a token stays the same."""
 
 
 class Losses(NamedTuple):

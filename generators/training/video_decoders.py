@@ -1,9 +1,9 @@
 """``python -m generators.training.video_decoders --weights FILE --out DIR``: decode better.
 
 Trains what decodes, and leaves what encodes as it is, so that latents keep their meaning and the
-transformers that make them need no training again; unless ``--encoders``: then both learn, and the
-transformers have to be trained on. The weights may be those of shallower nets:
-blocks that they lack begin as nothing.
+transformers that make them need no training again. With ``--encoders`` both learn, and the
+transformers have to be trained on. The weights may be those of shallower nets: blocks that they
+lack begin as nothing.
 
 Every chunk counts by the logarithm of its squared error, which is what PSNR is the mean of: most of
 that error lies in the few pixels that move.

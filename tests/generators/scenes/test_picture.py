@@ -68,7 +68,7 @@ def test_cells_that_a_body_covers_are_those_where_its_colour_tells():
 
 
 def test_no_body_is_out_of_the_picture():
-    """A scene as it begins shows all of its first body; and most of it at any time later."""
+    """The middle of a first body, and half of what is above it, while the camera is still."""
     rng = random.Random(5)
     specs = [draw_scene(rng, duration_s=4.0) for _ in range(200)]
     still = [s for s in specs if s.camera.kind == "still"]
