@@ -85,7 +85,7 @@ def untrained(folder: Path) -> Path:
     from generators.bundle import DESCRIPTION, write_bundle
     from generators.causal_dit import CausalDiT
     from generators.presets import config_as_json, streaming_preset
-    from generators.quantised import save_packed
+    from generators.weight_file import save_packed
 
     config = streaming_preset(PRESET)
     random = torch.Generator().manual_seed(0)

@@ -154,12 +154,16 @@ class CausalDiT(nn.Module):
 
     def adopt(self, teacher: DiT) -> int:
         """Take over what the picture half of a joint model of the same widths knows; returns how
-        many tensors that were. Blocks beyond the teacher's stay as they are.
+        many tensors that were. Of a deeper teacher, blocks spread evenly are taken; blocks beyond
+        a shallower one's stay as they are.
         """
-        theirs = {
-            name.replace(".video.", ".stream.", 1) if name.startswith("blocks.") else name: weight
-            for name, weight in teacher.state_dict().items()
-        }
+        theirs = dict(teacher.state_dict())
+        stride = max(1.0, len(teacher.blocks) / len(self.blocks))
+        for index in range(len(self.blocks)):
+            source = f"blocks.{int(index * stride)}.video."
+            for name, weight in teacher.state_dict().items():
+                if name.startswith(source):
+                    theirs[f"blocks.{index}.stream.{name.removeprefix(source)}"] = weight
         taken = 0
         with torch.no_grad():
             for name, weight in self.state_dict().items():

@@ -19,7 +19,6 @@ from generators.decoding import look_of, pictures
 from generators.latents import CHUNK, images_by_key, latents_of
 from generators.ltx import grid_for, memory_for
 from generators.presets import streaming_from_json
-from generators.quantised import load_packed
 from generators.rollout import Stage, roll
 from generators.superres import SuperResolution
 from generators.text import encode_bytes, unknown_words, unread_text
@@ -63,7 +62,7 @@ class HeliosGenerator:
                 hint="the size of the benchmarks is not made for use: leave --model out",
             )
         self._dit = CausalDiT(config)
-        load_packed(bundle.files["dit"].path, self._dit)
+        load_weights(bundle.files["dit"].path, self._dit)
         self._video_codec = VideoCodec(VideoCodecConfig())
         load_weights(bundle.files["video_codec"].path, self._video_codec)
         self._upscalers: SuperResolution | None = None

@@ -31,12 +31,12 @@ PRESETS: dict[str, DiTConfig] = {
         text=TextConfig(heads=32, head_dim=128, layers=5, max_bytes=1024),
         blocks=28,
     ),
-    # Fits 10 MB as 8-bit integers, see generators.quantised.
+    # 12.6 MB as 8-bit integers, see generators.quantised.
     "ltx-2.3-small": DiTConfig(
         video=StreamConfig(parts=VIDEO_PARTS, heads=4, head_dim=64, mlp_ratio=3),
         audio=StreamConfig(parts=AUDIO_PARTS, heads=2, head_dim=64, mlp_ratio=3),
         text=TextConfig(heads=3, head_dim=64, layers=3, max_bytes=256),
-        blocks=6,
+        blocks=8,
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Weights as 8-bit integers with a scale for each output channel, in safetensors.
+"""Weights as 8-bit integers with a scale for each output channel.
 
 Rounding to 8 bits changes a weight by at most 1/254 of the largest of its row: about 45 dB below
 the weights, far less than training for another minute changes them. It takes a quarter of the space
@@ -7,18 +7,8 @@ of float32, so that a model may have twice the parameters of one that is kept as
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
-from torch import Tensor, nn
-
-from generators.weight_file import check_fit, write_tensors
-from provenance.errors import InputMissing, UnreadableMedia
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from torch import Tensor
 
 _SCALE = ".scale"
 
@@ -42,38 +32,15 @@ def pack(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpack(packed: dict[str, Tensor]) -> dict[str, Tensor]:
-    """float32 weights of what :func:`pack` made."""
+    """float32 weights of what :func:`pack` made; of tensors that it did not make, the same."""
     out: dict[str, Tensor] = {}
     for name, tensor in packed.items():
-        if name.endswith(_SCALE):
+        scaled = packed.get(name.removesuffix(_SCALE)) if name.endswith(_SCALE) else None
+        if scaled is not None and scaled.dtype == torch.int8:
             continue
         scale = packed.get(name + _SCALE)
-        if scale is None:
-            out[name] = tensor.float()
+        if scale is None or tensor.dtype != torch.int8:
+            out[name] = tensor.float() if tensor.is_floating_point() else tensor
         else:
             out[name] = tensor.float() * scale.view(-1, *[1] * (tensor.ndim - 1))
     return out
-
-
-def save_packed(path: Path, model: nn.Module) -> None:
-    """Write the weights of ``model`` to ``path``, complete or not at all."""
-    write_tensors(path, pack(model.state_dict()))
-
-
-def load_packed(path: Path, model: nn.Module) -> None:
-    """Fill ``model`` from ``path``.
-
-    Raises InputMissing when there is no such file, UnreadableMedia when it is damaged or of a model
-    of another size.
-    """
-    if not path.is_file():
-        raise InputMissing(f"{path}: no weights", hint="ltx-download brings them")
-    try:
-        state = unpack(safetensors.torch.load_file(path))
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise UnreadableMedia(
-            f"{path}: these weights cannot be used ({error})",
-            hint="they are damaged: ltx-download brings them again",
-        ) from error
-    check_fit(path, state, model)
-    model.load_state_dict(state)

@@ -1,4 +1,6 @@
-"""Weights on disk: half-precision safetensors, and clear errors where a file does not fit."""
+"""Weights on disk: safetensors of 8-bit or half-precision numbers, and clear errors where a file
+does not fit.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from generators.quantised import pack, unpack
 from provenance.disk import disk_errors
 from provenance.errors import InputMissing, UnreadableMedia
 
@@ -40,25 +43,45 @@ def save_weights(path: Path, net: nn.Module) -> None:
     write_tensors(path, state)
 
 
+def save_packed(path: Path, net: nn.Module) -> None:
+    """All that ``net`` holds, matrices as 8-bit integers (:func:`generators.quantised.pack`),
+    complete or not at all.
+    """
+    write_tensors(path, pack(net.state_dict()))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The weights of a file that :func:`save_weights` or :func:`save_packed` wrote, as float32.
+
+    Raises InputMissing where there is no such file, UnreadableMedia where it is damaged.
+    """
+    if not path.is_file():
+        raise InputMissing(
+            f"{path}: no such file of weights",
+            hint="ltx-download brings the bundled ones; or train it",
+        )
+    try:
+        state = unpack(safetensors.torch.load_file(path))
+    except (SafetensorError, RuntimeError, OSError, ValueError) as error:
+        raise UnreadableMedia(
+            f"{path}: these weights cannot be read ({error})",
+            hint="they are damaged: ltx-download brings the bundled ones again",
+        ) from error
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
+        raise UnreadableMedia(
+            f"{path}: these weights are not all finite",
+            hint="ltx-download brings the bundled ones again",
+        )
+    return state
+
+
 def load_weights(path: Path, net: nn.Module) -> None:
     """Fill ``net``, in the type and on the device that it has.
 
-    Raises InputMissing where there is no such file, UnreadableMedia where it is damaged or holds
-    the weights of another net.
+    Raises what :func:`read_weights` does, and UnreadableMedia where the weights are another net's.
     """
-    if not path.is_file():
-        raise InputMissing(f"{path}: no such file of weights", hint="train it, or install it anew")
-    try:
-        state = safetensors.torch.load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UnreadableMedia(
-            f"{path}: these weights cannot be read ({error})", hint="install the package anew"
-        ) from error
+    state = read_weights(path)
     check_fit(path, state, net)
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
-        raise UnreadableMedia(
-            f"{path}: these weights are not all finite", hint="install the package anew"
-        )
     net.load_state_dict(state)
 
 

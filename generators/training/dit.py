@@ -28,8 +28,8 @@ import torch
 
 from generators.dit import DiT, parameter_count
 from generators.presets import PRESETS, preset
-from generators.quantised import load_packed
 from generators.sampling import SamplingSettings
+from generators.training.growth import fill_deeper
 from generators.training.loop import Run, begin, fill, go_on, train, update
 from generators.training.objective import Losses, held_out_losses, losses
 from generators.training.pool import Format, Pool
@@ -147,8 +147,9 @@ def prepare(
     if resume is not None:
         go_on(run, resume, plan, world, source)
     elif weights is not None:
-        load_packed(weights, run.model)
-        load_packed(weights, run.average)
+        new = fill_deeper(weights, run.model)
+        fill_deeper(weights, run.average)
+        world.say(f"from {weights}, {new} of {len(run.model.blocks)} blocks new")
     elif plan.read_s > 0:
         config = run.model.config.text
         lesson = draw_lesson(plan.lesson, config.max_bytes, random.Random(plan.seed))  # noqa: S311
@@ -256,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action="store_true",
         help="a fifth faster a step after two minutes: for long runs",
     )
-    parser.add_argument("--weights", type=Path, help="start from these, as a run exported them")
+    parser.add_argument("--weights", type=Path, help="start from these, of as many blocks or fewer")
     parser.add_argument("--read-s", type=float, default=25.0, help="to learn to read; 0: not")
     given = vars(parser.parse_args(arguments))
     resume, device = given.pop("resume"), given.pop("device")

@@ -29,7 +29,6 @@ from generators.metrics.frechet import beside_real
 from generators.metrics.sound_features import sound_features
 from generators.metrics.sync import sync_error_ms
 from generators.presets import PRESETS, preset
-from generators.quantised import load_packed
 from generators.sampling import SamplingSettings
 from generators.scenes import attributes, caption, draw_scene, render_audio, render_video
 from generators.streaming import Wanted, Window, make_latents
@@ -37,6 +36,7 @@ from generators.text import encode_bytes
 from generators.training.scene_source import load_codecs
 from generators.training.sheet import write_sheet
 from generators.training.sync_plot import sync_plot
+from generators.weight_file import load_weights
 from provenance.programs import run_program
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     device = choose_device(given.device)
     dit = DiT(preset(given.preset))
-    load_packed(given.dit, dit)
+    load_weights(given.dit, dit)
     settings = SamplingSettings(
         steps=given.steps, guidance=given.guidance, shift=given.shift, method=given.method,
         sound_shift=given.sound_shift,

@@ -1,7 +1,8 @@
 """``python -m generators.training.release``: put trained weights where the package ships them.
 
-Copies the transformer's weights beside those of the codecs in ``generators/weights`` and describes
-them all in ``<model>.json``: sizes, checksums, and the words that the captions taught.
+Copies the transformer's weights beside those of the codecs in ``generators/weights``, rounds all
+that lies there to 8 bits, and describes it in ``<model>.json``: sizes, checksums, and the words
+that the captions taught.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from generators.bundle import Part, read_bundle, write_bundle
 from generators.causal_dit import CausalDiT
 from generators.dit import DiT
 from generators.presets import PRESETS, STREAMING, config_as_json, preset, streaming_preset
-from generators.quantised import load_packed
+from generators.quantised import pack
 from generators.scenes import caption, draw_scene
 from generators.text import words_of
+from generators.weight_file import load_weights, read_weights, write_tensors
 from provenance.programs import run_program
 
 if TYPE_CHECKING:
@@ -49,20 +51,27 @@ def taught_words(scenes: int = _SCENES) -> frozenset[str]:
 def release(
     dit: Path, folder: Path, *, about: str, model: str = "ltx-2.3", size: str = _SIZE
 ) -> Path:
-    """Describe ``dit`` and the codecs that lie in ``folder``; returns the description."""
+    """Describe ``dit`` and the codecs that lie in ``folder``; returns the description.
+
+    All in ``folder`` are stored as 8-bit integers then; the description of another model that uses
+    them has to be made anew where that changes them.
+    """
     if size in STREAMING:
         config: DiTConfig | CausalConfig = streaming_preset(size)
-        load_packed(dit, CausalDiT(streaming_preset(size)))  # fits, or raises
+        load_weights(dit, CausalDiT(streaming_preset(size)))  # fits, or raises
     else:
         config = preset(size)
-        load_packed(dit, DiT(preset(size)))
+        load_weights(dit, DiT(preset(size)))
     target = folder / f"{model}-dit.safetensors"
     if dit.resolve() != target.resolve():  # new codecs beside the transformer that ships
         shutil.copyfile(dit, target)
+    for path in sorted(folder.glob("*.safetensors")):
+        write_tensors(path, pack(read_weights(path)))  # what is packed already stays as it is
     files: dict[Part, Path] = {"dit": target}
     files |= {part: folder / name for part, name in _PARTS.items() if (folder / name).is_file()}
-    if size in STREAMING:
-        files.pop("audio_codec", None)  # it makes no sound
+    if size in STREAMING:  # it makes no sound, and enlarges as fast as a CPU can
+        files.pop("audio_codec", None)
+        files.pop("superres", None)
     description = folder / f"{model}.json"
     write_bundle(
         description,

@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from generators.quantised import load_packed, pack, save_packed, unpack
-from generators.weight_file import write_tensors
+from generators.quantised import pack, unpack
+from generators.weight_file import load_weights, save_packed, write_tensors
 from provenance.errors import InputMissing, UnreadableMedia
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def load_state(
     files = sorted(folder.glob("state-*.safetensors"))
     if not files:
         raise InputMissing(f"{folder}: no state", hint="name the folder of an earlier run")
-    load_packed(folder / EXPORT, average)
+    load_weights(folder / EXPORT, average)
     try:
         tensors: dict[str, Tensor] = {}
         for file in files:

@@ -31,7 +31,6 @@ from generators.causal_dit import CausalDiT
 from generators.dit import DiT, parameter_count
 from generators.latents import PATCH, latents_of
 from generators.presets import STREAMING, preset, streaming_preset
-from generators.quantised import load_packed
 from generators.rollout import Stage, roll
 from generators.training.loop import Run, begin, fill, go_on, train, update
 from generators.training.pool import Format, Pool
@@ -46,6 +45,7 @@ from generators.training.student_objective import (
     student_losses,
 )
 from generators.training.world import World
+from generators.weight_file import load_weights
 from provenance.programs import ready_folder, run_program
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def prepare(
         go_on(run, resume, plan, world, source)
         return
     if weights is not None:
-        load_packed(weights, run.model)
+        load_weights(weights, run.model)
     elif teacher is not None:
         taken = run.model.adopt(teacher)
         world.say(f"{taken} of {len(run.model.state_dict())} tensors are the teacher's")
@@ -290,7 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     teacher = None
     if taught is not None and weights is None and resume is None:
         teacher = DiT(preset(size))
-        load_packed(taught, teacher)
+        load_weights(taught, teacher)
     world = World.join(device, plan.seed)
     ready_folder(plan.out)
     text = streaming_preset(plan.preset).text

@@ -28,7 +28,6 @@ from generators.metrics.attributes import agreement, load_reader, read_attribute
 from generators.metrics.drift import drift
 from generators.metrics.frechet import beside_real
 from generators.presets import PRESETS, STREAMING, preset, streaming_preset
-from generators.quantised import load_packed
 from generators.rollout import Stage, roll
 from generators.sampling import SamplingSettings
 from generators.scenes import attributes, caption
@@ -36,6 +35,7 @@ from generators.text import encode_bytes
 from generators.training import dit_eval
 from generators.training.dit_eval import Maker, draw, made_for, rendered
 from generators.training.scene_source import load_codecs
+from generators.weight_file import load_weights
 from provenance.programs import run_program
 
 if TYPE_CHECKING:
@@ -192,11 +192,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     device = choose_device(given.device)
     codecs = load_codecs(given.video_codec, given.audio_codec, device)
     model = CausalDiT(streaming_preset(given.preset))
-    load_packed(given.dit, model)
+    load_weights(given.dit, model)
     teacher = None
     if given.teacher is not None:
         joint = DiT(preset(given.teacher_preset))
-        load_packed(given.teacher, joint)
+        load_weights(given.teacher, joint)
         settings = SamplingSettings(steps=given.teacher_steps, guidance=given.guidance)
         teacher = Maker(joint.to(device).eval(), codecs, settings, device)
     figures = evaluate(

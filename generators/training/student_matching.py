@@ -29,7 +29,6 @@ import torch
 from generators.causal_dit import CausalDiT
 from generators.dit import DiT
 from generators.presets import PRESETS, STREAMING, preset, streaming_preset
-from generators.quantised import load_packed
 from generators.training.loop import (
     LOG_EVERY,
     SAVE_EVERY_S,
@@ -52,6 +51,7 @@ from generators.training.scene_source import load_codecs
 from generators.training.state import load_state, save_state
 from generators.training.student import SHOWN, write_streams
 from generators.training.world import World
+from generators.weight_file import load_weights
 from provenance.programs import ready_folder, run_program
 
 if TYPE_CHECKING:
@@ -340,13 +340,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _check(plan, parser)
     world = World.join(device, plan.seed)
     student, teacher = CausalDiT(streaming_preset(plan.preset)), DiT(preset(plan.teacher_preset))
-    load_packed(files[0], student)
-    load_packed(files[1], teacher)
+    load_weights(files[0], student)
+    load_weights(files[1], teacher)
     ready_folder(plan.out)
     figures = work(plan, world, student, teacher, resume)
     if world.rank == 0:
         weights = CausalDiT(streaming_preset(plan.preset))
-        load_packed(plan.out / "dit.safetensors", weights)  # shown as it ships
+        load_weights(plan.out / "dit.safetensors", weights)  # shown as it ships
         show(plan, world, weights.to(world.device).eval())
     world.leave()
     if world.rank == 0:

@@ -1,7 +1,9 @@
 """``python -m generators.training.superres --codec FILE --out DIR``: train both upscaling nets.
 
-The pictures to enlarge are the video codec's own; what they should become is the same moment of the
-same scene, rendered at the size. The second net learns on what the first one makes, as it is then.
+What pictures should become is the same moment of the same scene, rendered at twice the size. Half
+of the scenes are enlarged from what the video codec makes of them, and for the second net from what
+the first one makes of that; the other half from true pictures, which show what an edge is where the
+codec has not bent it.
 """
 
 from __future__ import annotations
@@ -35,9 +37,9 @@ _CROP = (64, 96)  # height and width of a part of the smaller picture
 class Stages(NamedTuple):
     """A scene on its way up, uint8 (N, 3, T, H, W)."""
 
-    coded: Tensor  # as the codec decodes it
+    small: Tensor  # as the codec decodes it, or as it is
     double: Tensor  # rendered at twice the size
-    made: Tensor  # what the first net makes of ``coded``
+    made: Tensor  # what the first net makes of ``small``, or ``double``
     quadruple: Tensor  # rendered at four times the size
 
 
@@ -100,14 +102,18 @@ class StagePool:
             )
             for scale in (1, 2, 4)
         ]  # fmt: skip
-        coded = self._codec.decode(self._codec.encode(rendered[0]))
-        made = self._first(coded)[0].clamp(-1, 1)
-        rows = [(self._next + index) % len(self._stages.coded) for index in range(self._batch)]
-        for stage, clips in zip(self._stages, (coded, rendered[1], made, rendered[2]), strict=True):
+        small, double, quadruple = rendered
+        coded = -(-self._batch // 2)
+        small = small.clone()
+        small[:coded] = self._codec.decode(self._codec.encode(small[:coded]))
+        made = double.clone()
+        made[:coded] = self._first(small[:coded])[0].clamp(-1, 1)
+        rows = [(self._next + index) % len(self._stages.small) for index in range(self._batch)]
+        for stage, clips in zip(self._stages, (small, double, made, quadruple), strict=True):
             stage[rows] = ((clips + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        self._next = (rows[-1] + 1) % len(self._stages.coded)
+        self._next = (rows[-1] + 1) % len(self._stages.small)
         self._spent_s += time.monotonic() - begun
 
 

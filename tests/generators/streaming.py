@@ -10,10 +10,9 @@ from generators.blocks import StreamConfig
 from generators.bundle import DESCRIPTION, write_bundle
 from generators.causal_dit import CausalConfig, CausalDiT
 from generators.presets import config_as_json
-from generators.quantised import save_packed
 from generators.text import TextConfig
 from generators.video_codec import VideoCodec, VideoCodecConfig
-from generators.weight_file import save_weights
+from generators.weight_file import save_packed, save_weights
 from tests.generators.tiny import CONFIG, drawn
 from tests.generators.untrained import WORDS
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 
@@ -13,7 +14,7 @@ from generators.offload import StreamedBlocks
 from generators.presets import STREAMING, config_as_json, streaming_from_json, streams
 from generators.rollout import Stage, roll
 from tests.generators.streaming import CAUSAL, tiny_causal
-from tests.generators.tiny import CONFIG, tiny_dit, tiny_tokens
+from tests.generators.tiny import CONFIG, drawn, tiny_dit, tiny_tokens
 
 PLACE = tiny_tokens()[0].place
 
@@ -114,6 +115,17 @@ def test_it_takes_over_the_picture_half_of_a_joint_model():
     plain.load_state_dict(kept)
     theirs = plain(video, None, text)[0]
     torch.testing.assert_close(model(video, video, text), theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_of_a_deeper_teacher_blocks_are_taken_evenly():
+    model = tiny_causal()
+    deeper = drawn(DiT(replace(CONFIG, blocks=2 * len(model.blocks))), 3, awake=True)
+    assert model.adopt(deeper) == len(model.state_dict())
+    for index in range(len(model.blocks)):
+        torch.testing.assert_close(
+            model.state_dict()[f"blocks.{index}.stream.think.0.weight"],
+            deeper.state_dict()[f"blocks.{2 * index}.video.think.0.weight"],
+        )
 
 
 def test_blocks_that_wait_in_the_host_give_the_same_stream():

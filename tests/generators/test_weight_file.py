@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from generators.quantised import load_packed, save_packed
-from generators.weight_file import load_weights, save_weights
+from generators.weight_file import load_weights, save_packed, save_weights
 from provenance.errors import InputMissing, UnreadableMedia
 
 
@@ -15,6 +14,22 @@ def test_weights_come_back_as_half_precision(tmp_path):
     load_weights(tmp_path / "w", other)
     assert torch.equal(other.weight, net.weight.half().float())
     assert [path.name for path in tmp_path.iterdir()] == ["w"]
+
+
+def test_rounded_weights_are_read_by_the_same_function(tmp_path):
+    net, other = nn.Linear(64, 8), nn.Linear(64, 8)
+    save_packed(tmp_path / "w", net)
+    load_weights(tmp_path / "w", other)
+    largest = net.weight.abs().amax(1, keepdim=True)
+    assert ((other.weight - net.weight).abs() <= largest / 250).all()
+    assert not torch.equal(other.weight, net.weight)
+
+
+def test_a_weight_that_is_called_scale_is_no_scale(tmp_path):
+    net, other = (nn.ModuleDict({"part": nn.ParameterDict({"scale": torch.rand(3)})}) for _ in "ab")
+    save_packed(tmp_path / "w", net)
+    load_weights(tmp_path / "w", other)
+    assert torch.equal(other["part"]["scale"], net["part"]["scale"].half().float())
 
 
 def test_whoever_may_read_new_files_may_read_weights(tmp_path):
@@ -37,7 +52,7 @@ def test_what_cannot_be_used_is_said(tmp_path):
     with pytest.raises(UnreadableMedia, match=r"weight is \(2, 4\) and should be \(2, 3\)"):
         load_weights(tmp_path / "other", net)
     with pytest.raises(UnreadableMedia, match=r"weight is \(2, 4\) and should be \(2, 3\)"):
-        load_packed(tmp_path / "other", net)
+        load_weights(tmp_path / "other", net)
     nn.init.constant_(net.bias, float("nan"))
     save_weights(tmp_path / "nan", net)
     with pytest.raises(UnreadableMedia, match="finite"):

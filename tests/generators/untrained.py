@@ -11,10 +11,9 @@ from generators.blocks import StreamConfig
 from generators.bundle import DESCRIPTION, write_bundle
 from generators.dit import DiT, DiTConfig
 from generators.presets import config_as_json
-from generators.quantised import save_packed
 from generators.text import TextConfig
 from generators.video_codec import VideoCodec, VideoCodecConfig
-from generators.weight_file import save_weights
+from generators.weight_file import save_packed, save_weights
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,6 @@ from generators.bundle import read_bundle
 from generators.causal_dit import CausalDiT
 from generators.metrics.attributes import AttributeReader
 from generators.presets import STREAMING
-from generators.quantised import load_packed, save_packed
 from generators.sampling import SamplingSettings
 from generators.training import dit_eval
 from generators.training import release as releasing
@@ -21,6 +20,7 @@ from generators.training.pool import Format, Pool
 from generators.training.student_eval import Streamer, evaluate, long_figures
 from generators.training.student_objective import gap_at, student_losses
 from generators.training.world import World
+from generators.weight_file import load_weights, save_packed
 from provenance.errors import UnreadableMedia
 from tests.generators.streaming import CAUSAL, tiny_causal
 from tests.generators.tiny import FoldingAudioCodec, FoldingVideoCodec, tiny_dit
@@ -137,7 +137,7 @@ def test_a_run_goes_on_from_exported_weights(tiny_program):
         run, tiny_program, world, DrawnSource(), resume=None, weights=weights, teacher=None
     )
     exported = CausalDiT(run.model.config)
-    load_packed(weights, exported)
+    load_weights(weights, exported)
     for name, kept in exported.state_dict().items():
         torch.testing.assert_close(run.model.state_dict()[name], kept)
         torch.testing.assert_close(run.average.state_dict()[name], kept)
@@ -150,8 +150,8 @@ def test_weights_are_released_as_a_model_that_streams(tmp_path, monkeypatch):
     save_packed(tmp_path / "run.safetensors", tiny_causal())
     folder = tmp_path / "weights"
     folder.mkdir()
-    for name in ("video_codec", "audio_codec"):
-        (folder / f"{name}.safetensors").write_bytes(b"a codec")
+    for name in ("video_codec", "audio_codec", "superres"):
+        save_packed(folder / f"{name}.safetensors", torch.nn.Linear(2, 2))
     path = releasing.release(
         tmp_path / "run.safetensors", folder, about="a test", model="helios-1.0", size="tiny"
     )

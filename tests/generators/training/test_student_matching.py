@@ -13,7 +13,6 @@ from generators.consistency import few_steps
 from generators.flow import by_channel
 from generators.latents import PATCH
 from generators.presets import PRESETS, STREAMING
-from generators.quantised import load_packed, save_packed
 from generators.rollout import Stage, roll
 from generators.training import student_matching as program
 from generators.training.matching import (
@@ -26,6 +25,7 @@ from generators.training.matching import (
 from generators.training.own_streams import Passage, drawn_captions, passages, tokens_of_passage
 from generators.training.pool import Format
 from generators.training.world import World
+from generators.weight_file import load_weights, save_packed
 from tests.generators.streaming import CAUSAL, tiny_causal
 from tests.generators.tiny import CONFIG, tiny_dit
 
@@ -227,7 +227,7 @@ def test_a_run_changes_the_student_and_another_goes_on_from_it(plan, monkeypatch
     assert log[0]["looks"] == 0
     assert log[-1]["looks"] > 0
     after = tiny_causal()
-    load_packed(plan.out / "dit.safetensors", after)
+    load_weights(plan.out / "dit.safetensors", after)
     assert any(
         not torch.allclose(a, b, atol=1e-4)
         for a, b in zip(before.parameters(), after.parameters(), strict=True)
