@@ -6,14 +6,16 @@ import base64
 import os
 import pickle
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detectors.known import MOST_MARKS
 from detectors.parcel import pack_result, unpack_result
 from detectors.verification import verify
 from provenance.errors import SandboxCrashed
 from provenance.sandbox import SandboxLimits, run_confined
-from provenance.store import EmptyStore, default_store_path, open_store
+from provenance.store import EmptyStore, Mark, default_store_path, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from detectors.result import Result
     from provenance.keys import CarrierKey
     from provenance.sandbox import Ask, SandboxMode
-    from provenance.store import StoredManifest
+    from provenance.store import Store, StoredManifest
     from provenance.trust import TrustSettings
 
 NOWHERE = Path("/nonexistent/store")
@@ -42,10 +44,22 @@ class AskedStore(EmptyStore):
     def contains(self, content_id: str) -> bool:
         return self.get(content_id) is not None
 
+    def marks(self, *, limit: int) -> list[Mark]:
+        return [
+            Mark(content_id=content_id, model=model, day=date.fromisoformat(day))
+            for content_id, model, day in self._ask("marks", limit)
+        ]
+
 
 def packed_manifest(record: StoredManifest | None) -> str | None:
     """What :class:`AskedStore` is answered."""
     return None if record is None else base64.b64encode(pickle.dumps(record)).decode()
+
+
+def listed_marks(store: Store, limit: Any) -> list[list[str]]:
+    """What :class:`AskedStore` is answered: no more than a search may ask for."""
+    marks = store.marks(limit=min(max(int(limit), 0), MOST_MARKS))
+    return [[mark.content_id, mark.model, mark.day.isoformat()] for mark in marks]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +95,7 @@ def verify_confined(
             if progress is None
             else (lambda done: progress(float(done))),
             "manifest": lambda content_id: packed_manifest(opened.get(str(content_id))),
+            "marks": lambda limit: listed_marks(opened, limit),
         }
         found = run_confined(
             look_at,

@@ -143,7 +143,9 @@ class WatermarkFacts:
     ``model`` is the registered name (``unknown-N`` for a number that this version does not know),
     ``source`` how the mark says the video was made, ``date`` ISO 8601, ``content_id`` 14 and
     ``prompt_hash_prefix`` 6 hex digits. ``confidence`` is 1 − ``false_positive_bound`` as a
-    fraction, rounded down to four decimals.
+    fraction, rounded down to four decimals. ``recognised_among``: the message was too faint to be
+    read, and is that of the one mark, of so many that the store knows, which is there; None where
+    it was read.
     """
 
     detected: bool
@@ -157,6 +159,7 @@ class WatermarkFacts:
     prompt_hash_prefix: str | None = None
     confidence: float | None = None
     false_positive_bound: float | None = None
+    recognised_among: int | None = None
     frames_used: int = 0
     seconds_used: float = 0.0
     geometry: GeometryFacts | None = None

@@ -12,6 +12,7 @@ from detectors.altered import altered
 from detectors.content import ContentFinding, compare_content, match_sound, vouched
 from detectors.credentials_only import judge_by_credentials
 from detectors.file_facts import described, file_checks, hashed
+from detectors.known import known_marks
 from detectors.manifest import find_credentials, own_credentials
 from detectors.passages import with_passages
 from detectors.quality import QualityWatch
@@ -123,6 +124,7 @@ def verify(
                             fast=fast,
                             # Of bytes that somebody trusted signed, no part was exchanged since.
                             regions=not is_as_signed(own.manifest),
+                            known=known_marks(open_one),
                             progress=_fraction(progress, facts.duration_s),
                             watchers=[*watchers, _looking(taker)],
                         )
@@ -331,6 +333,8 @@ def _watermark_check(found: Search) -> Check:
         return Check(name=name, state="skipped", detail=found.skipped)
     frames, seconds = found.detection.frames_used, found.detection.seconds_used
     detail = f"searched in {frames} frames over {seconds:.1f} s"
+    if found.detection.recognised_among:
+        detail += "; too faint to be read, recognised as one that the store knows"
     if found.damaged is not None:
         return Check(name=name, state="failed", detail=f"{detail}; {found.damaged}")
     return Check(name=name, state="done", detail=detail)

@@ -55,19 +55,25 @@ def search(
     *,
     fast: bool = False,
     regions: bool = True,
+    known: Callable[[], Sequence[Payload]] | None = None,
     progress: Callable[[float], None] | None = None,
     watchers: Sequence[Watcher] = (),
 ) -> Search:
     """As :func:`find_mark` on an open file; ``progress`` is told the seconds that are done, each of
     ``watchers`` every picture that is looked at. ``regions``: parts of the picture without the mark
-    are looked for.
+    are looked for. ``known``: marks to be held against what could not be read.
     """
     video = media.info.video
     if too_small(video.width, video.height):
         reason = f"{video.width}x{video.height} pixels are too few to carry a mark"
         return Search(detection=Detection(detected=False), complete=False, skipped=reason)
     detector = ClipDetector(
-        keys=keys, width=video.width, height=video.height, fast=fast, regions=regions
+        keys=keys,
+        width=video.width,
+        height=video.height,
+        fast=fast,
+        regions=regions,
+        known=known,
     )
     start, complete = media.info.start, True
     for picture in media.pictures():
@@ -112,6 +118,7 @@ def watermark_facts(detection: Detection) -> WatermarkFacts:
         prompt_hash_prefix=payload.prompt_prefix,
         confidence=confidence(detection.false_positive_bound),
         false_positive_bound=detection.false_positive_bound,
+        recognised_among=detection.recognised_among,
         frames_used=detection.frames_used,
         seconds_used=round(detection.seconds_used, 3),
         geometry=_geometry(detection.geometry),

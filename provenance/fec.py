@@ -96,10 +96,15 @@ def encode(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(128,) payload bits → (800,) coded bits, each 0 or 1."""
     if bits.shape != (PAYLOAD_BITS,):
         raise ValueError(f"payload bits must have shape ({PAYLOAD_BITS},), not {bits.shape}")
+    return np.asarray(encode_all(bits[None])[0])
+
+
+def encode_all(words: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """As :func:`encode`, of many words at once: (n, 128) → (n, 800)."""
     frozen, sent = _construct(MOTHER_BITS, CODED_BITS, PAYLOAD_BITS)
-    word = np.zeros(MOTHER_BITS, np.uint8)
-    word[~frozen] = bits
-    return _polar_transform(word)[sent]
+    full = np.zeros((len(words), MOTHER_BITS), np.uint8)
+    full[:, ~frozen] = words
+    return _polar_transform(full)[:, sent]
 
 
 def decode(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from detectors import to_json
 from detectors.batch import Settings as VerifySettings
-from detectors.confined import NOWHERE, AskedStore, packed_manifest
+from detectors.confined import NOWHERE, AskedStore, listed_marks, packed_manifest
 from detectors.receipt import sign_record
 from detectors.result import VerdictName
 from detectors.verification import verify
@@ -117,6 +117,7 @@ class Scanner:
                 handlers={
                     "progress": lambda fraction: progress(min(max(float(fraction), 0.0), 1.0)),
                     "manifest": lambda content_id: packed_manifest(store.get(str(content_id))),
+                    "marks": lambda limit: listed_marks(store, limit),
                 },
                 mode=self._settings.sandbox,
             )

@@ -36,6 +36,11 @@ def percent(confidence: float) -> str:
     return f"{Decimal(str(confidence)) * 100:.2f}%"
 
 
+def recognised(mark: WatermarkFacts) -> str:
+    """How the message of a mark is known that could not be read."""
+    return f"recognised as one of {mark.recognised_among:,} messages that the store knows"
+
+
 def detected(result: Result) -> str:
     mark = result.mark
     if mark.detected:
@@ -94,6 +99,8 @@ def _grounds(result: Result) -> list[str]:
     elif mark.detected:
         lines.append(f"Authenticated: {_authenticated(mark)}")
         lines.append(f"Content id: {mark.content_id}")
+        if mark.recognised_among:
+            lines.append(f"Too faint to be read: {recognised(mark)}")
         lines += [_clock(run) for run in mark.clock]
     lines += _sound(result)
     lines.append(f"Credentials: {_credentials(result.manifest)}")

@@ -21,7 +21,7 @@ from provenance.store.labels import active_label
 from provenance.store.received import received
 
 if TYPE_CHECKING:
-    from provenance.store import StoredManifest
+    from provenance.store import Mark, StoredManifest
 
 KEY_VARIABLE = "LTX_STORE_KEY"
 _SECONDS = 10.0
@@ -97,6 +97,9 @@ class ResolverStore:
 
     def contains(self, content_id: str) -> bool:
         return self.manifest_id(content_id) is not None
+
+    def marks(self, *, limit: int) -> list[Mark]:  # noqa: ARG002
+        return []  # the API has no list
 
     def bind(self, manifest_id: str, algorithm: str, value: bytes) -> bool:
         self._check_writable()

@@ -8,12 +8,13 @@ One SQLite file is good for one machine, Postgres for many; both do the same.
 from provenance.store.empty import EmptyStore
 from provenance.store.opening import default_store_path, open_managed_store, open_store
 from provenance.store.protocol import ManagedStore, Store
-from provenance.store.records import Candidate, RetentionRule, StoredManifest, StoreFacts
+from provenance.store.records import Candidate, Mark, RetentionRule, StoredManifest, StoreFacts
 
 __all__ = [
     "Candidate",
     "EmptyStore",
     "ManagedStore",
+    "Mark",
     "RetentionRule",
     "Store",
     "StoreFacts",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 from provenance.errors import StoreError
 
 if TYPE_CHECKING:
-    from provenance.store.records import StoredManifest
+    from provenance.store.records import Mark, StoredManifest
 
 
 class EmptyStore:
@@ -33,6 +33,9 @@ class EmptyStore:
 
     def manifest_id(self, content_id: str) -> str | None:  # noqa: ARG002
         return None
+
+    def marks(self, *, limit: int) -> list[Mark]:  # noqa: ARG002
+        return []
 
     def contains(self, content_id: str) -> bool:  # noqa: ARG002
         return False

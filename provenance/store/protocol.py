@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from provenance.store.records import Candidate, RetentionRule, StoredManifest, StoreFacts
+    from provenance.store.records import Candidate, Mark, RetentionRule, StoredManifest, StoreFacts
 
 
 class Store(Protocol):
@@ -47,6 +47,11 @@ class Store(Protocol):
 
     def contains(self, content_id: str) -> bool:
         """Whether ``content_id`` is taken: put, reserved, or put and purged."""
+
+    def marks(self, *, limit: int) -> list[Mark]:
+        """The marks of the newest manifests, at most ``limit``, the newest first; none where the
+        store is one that cannot be listed.
+        """
 
     def bind(self, manifest_id: str, algorithm: str, value: bytes) -> bool:
         """Lets ``value`` of a soft-binding algorithm lead to a manifest; False: it is not here."""

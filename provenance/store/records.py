@@ -39,6 +39,15 @@ class StoredManifest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What the store knows of a mark that was written: fields as in :class:`StoredManifest`."""
+
+    content_id: str
+    model: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionRule:
     """Manifests of ``model`` ("*": of all that have no rule of their own) are kept for ``days``."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from provenance.errors import StoreError
 from provenance.store.editions import Editions, is_edition
-from provenance.store.records import Candidate, RetentionRule, StoredManifest, StoreFacts
+from provenance.store.records import Candidate, Mark, RetentionRule, StoredManifest, StoreFacts
 from provenance.store.rows import COLUMNS, fingerprint_keys, record_of, text_of, values_of
 from provenance.store.schema import VERSION
 
@@ -211,6 +211,17 @@ class SqlStore:
             "SELECT manifest_id FROM manifests WHERE content_id = ?", (content_id,)
         )
         return (content_id, found[0][0]) if found and found[0][0] is not None else None
+
+    def marks(self, *, limit: int) -> list[Mark]:
+        found = self._database.rows(
+            "SELECT content_id, model, day FROM manifests "
+            "WHERE manifest IS NOT NULL ORDER BY created DESC LIMIT ?",
+            (limit,),
+        )
+        return [
+            Mark(content_id=content_id, model=model, day=date.fromisoformat(day))
+            for content_id, model, day in found
+        ]
 
     def keep(self, content_id: str, until: datetime | None) -> bool:
         end = None if until is None else text_of(until)

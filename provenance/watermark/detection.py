@@ -117,6 +117,10 @@ class Detection:
     ``payload`` None, and ``presence_p`` bounds the probability of that much evidence without a
     mark, all keys and places tried considered. ``presence_p`` is None where it was not asked for.
 
+    ``recognised_among``: the payload could not be read; it is that of the one mark, of so many that
+    were named, whose code word is there. ``false_positive_bound`` is then that of
+    :mod:`provenance.watermark.recognition` as well. None where it was read.
+
     ``missing``: regions of the picture without the mark, None where they were not looked for;
     ``absence``: the map of them, None likewise.
     """
@@ -133,5 +137,6 @@ class Detection:
     clock: tuple[ClockSpan, ...] = ()
     clock_cells: ClockCells | None = field(default=None, compare=False)
     presence_p: float | None = None
+    recognised_among: int | None = None
     missing: tuple[MissingRegion, ...] | None = None
     absence: AbsenceMap | None = field(default=None, compare=False)

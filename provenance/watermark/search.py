@@ -21,6 +21,7 @@ from provenance.watermark.evidence import FINE, LEVELS
 from provenance.watermark.inset import framed
 from provenance.watermark.opening import weighed
 from provenance.watermark.power import Powers
+from provenance.watermark.recognition import Unread, in_other_ways
 from provenance.watermark.sync import (
     SIDE,
     THREADS,
@@ -99,12 +100,14 @@ Reach = Literal["likely", "straight", "any"]
 class KeySearch:
     """The search under one key's ``tile`` in maps of frames of ``width`` × ``height`` pixels.
 
-    ``tried`` counts the words whose tag was looked at, over all looks.
+    ``tried`` counts the words whose tag was looked at, over all looks. ``unread``: what the
+    placements said that were decoded in vain.
     """
 
     def __init__(self, tile: Tile, width: int, height: int) -> None:
         self.tile = tile
         self.tried = 0
+        self.unread: list[Unread] = []
         self._pilot = PilotSearch(tile.pilot_pattern())
         short = min(width, height)
         smallest = SMALLEST_CELL_PX * CELLS_PER_SHORT_SIDE
@@ -135,10 +138,12 @@ class KeySearch:
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
             told = doubt == 0 or refined.score >= _WORTH_REFINING
             final = refined if told else placement
-            payload = self.payload_of(self.cells(maps[level], final))
+            cells = self.cells(maps[level], final)
+            payload = self.payload_of(cells)
             if payload is not None:
                 return self._finest(maps, payload, level, final)
             decoded.append((level, final))
+            self.unread.append(Unread.of(self.tile, cells, level, final))
         if not patient:
             return None
         for level, placement in self._worth_patience(maps, decoded):
@@ -181,14 +186,18 @@ class KeySearch:
         What was only encoded anew or resized lies where it lay, so that it can be read where no
         pilot stands out among all places: those at which the pilot is heard, the loudest first.
         """
+        asis = Placement(scale_x=self._as_marked, scale_y=self._as_marked)
+        for lies in (asis, _mirrored(asis, maps[0])):
+            places = [_scaled(lies, 0.5**level) for level in range(len(maps))]
+            self.unread += in_other_ways(self.tile, maps, places)
         found = []
         for level, folds in enumerate(maps):
             for scale in _scales(self._frames, level):
-                width = folds.soft_map.shape[1] / scale.scale_x
-                mirrored = replace(scale, flipped=True, shift=(0.0, -width % SIDE))
-                for placement in (scale, mirrored):
-                    heard = self.tile.pilot_heard(self.cells(folds, placement))
+                for placement in (scale, _mirrored(scale, folds)):
+                    cells = self.cells(folds, placement)
+                    heard = self.tile.pilot_heard(cells)
                     found.append((level, replace(placement, score=heard)))
+                    self.unread.append(Unread.of(self.tile, cells, *found[-1]))
         loud = [item for item in found if item[1].score >= _WORTH_A_LOOK]
         return sorted(loud, key=lambda item: -item[1].score)[:_WHOLE_DECODES]
 
@@ -227,9 +236,11 @@ class KeySearch:
             if best.score < (_WORTH_DECODING if slant.coherence > 1 else _WORTH_A_GUESS):
                 continue
             refined = self._pilot.refine(slant.fine_map, best, doubt=0.0)
-            payload = self._read(slant.fine_map, refined)
+            cells = cells_at(slant.fine_map, refined)
+            payload = self.payload_of(cells)
             if payload is not None:
                 return payload, refined, slant.slips
+            self.unread.append(Unread.of(self.tile, cells, FINE, refined, slant.slips))
         return None
 
     def look_small(self, small: Insets) -> tuple[Payload, int, Placement] | None:
@@ -240,9 +251,11 @@ class KeySearch:
             near = self._pilot.refine(fine_map, placement, doubt=_SMALL_DOUBT)
             for view in (*framed(fine_map, self.tile.pilot_pattern(), near), near):
                 final = self._pilot.refine(fine_map, view, doubt=_SMALL_DOUBT / 2)
-                payload = self._read(fine_map, final)
+                cells = cells_at(fine_map, final)
+                payload = self.payload_of(cells)
                 if payload is not None:
                     return payload, FINE, final
+                self.unread.append(Unread.of(self.tile, cells, FINE, final))
         return None
 
     def _suppositions(
@@ -313,10 +326,6 @@ class KeySearch:
         said = likelihood(placement)
         return said + self._powers[level].likelihood(placement) if self._powers else said
 
-    def _read(self, soft_map: NDArray[np.float32], placement: Placement) -> Payload | None:
-        """The payload at ``placement``, if its tag verifies."""
-        return self.payload_of(cells_at(soft_map, placement))
-
     def payload_of(self, cells: NDArray[np.float32], *, patient: bool = False) -> Payload | None:
         """The payload that (32, 32) folded ``cells`` say, if its tag verifies.
 
@@ -354,6 +363,12 @@ def _scales(ratios: Sequence[float], level: int) -> list[Placement]:
         for r in ratios
         if (r < high or level == LEVELS - 1) and (r >= low or level == 0)
     ]
+
+
+def _mirrored(whole: Placement, folds: Folds) -> Placement:
+    """Where the whole frame lies, if it is mirrored."""
+    width = folds.soft_map.shape[1] / whole.scale_x
+    return replace(whole, flipped=True, shift=(0.0, -width % SIDE))
 
 
 def _scaled(placement: Placement, times: float) -> Placement:

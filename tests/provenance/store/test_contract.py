@@ -28,6 +28,17 @@ def test_what_is_put_is_found_again_after_reopening(address):
         assert store.contains(ID)
 
 
+def test_marks_are_listed_the_newest_first(store):
+    for number in range(3):
+        content_id = f"{number:014x}"
+        store.put(record(content_id, created=NOW + timedelta(days=number)))
+    store.reserve(OTHER)  # no mark yet
+    marks = store.marks(limit=2)
+    assert [mark.content_id for mark in marks] == [f"{number:014x}" for number in (2, 1)]
+    kept = record(f"{2:014x}")
+    assert (marks[0].model, marks[0].day) == (kept.model, kept.day)
+
+
 def test_an_id_is_reserved_once_and_then_filled(address):
     with open_store(address) as first, open_store(address) as second:
         assert first.reserve(ID)
