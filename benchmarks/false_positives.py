@@ -3,7 +3,8 @@
 Each clip is heard once, as it is and with a mark under a key of its own; then random keys search
 what was heard, each the whole search that a real verification makes. The upper limit is
 Clopper and Pearson's, one-sided, at 95 % confidence (3 over the number of trials when nothing was
-found). The stated bound is what each single search claims: words tried × 2⁻⁴⁸.
+found). The stated bound is what each single search claims: words tried × 2⁻⁴⁸. Every search is also
+held against --known marks that it might recognise.
 
 With --minutes, as many of the keys are tried as there is time for, the time shared evenly among
 clips and kinds. To use several cores, start several of these with different --seed, each with
@@ -26,20 +27,21 @@ from attacks.bench.statistics import upper_bound
 from benchmarks.footage import KEY, PAYLOAD, drawn_or, encode, pictures, read_mark
 from benchmarks.tables import markdown
 from provenance.keys import CarrierKey
-from provenance.payload import TAG_BITS
+from provenance.payload import TAG_BITS, Payload
 from provenance.programs import run_program
 from provenance.video import open_media
 from provenance.watermark import too_small
 from provenance.watermark.carrier import MatchedFilterExtractor
 from provenance.watermark.evidence import Evidence
 from provenance.watermark.inset import Insets
+from provenance.watermark.recognition import recognise
 from provenance.watermark.search import KeySearch
 from provenance.watermark.slants import slants
 from provenance.watermark.sync import clipped
 from provenance.watermark.tile import CELLS_PER_SHORT_SIDE, cell_size, lay_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,14 @@ def _hear(source: Path, seconds: float) -> tuple[Evidence, int, int]:
     return evidence, video.width, video.height
 
 
-def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s: float) -> Outcome:
+def _search(
+    source: Path,
+    keys: Iterable[CarrierKey],
+    seconds: float,
+    *,
+    until_s: float,
+    known: Sequence[Payload],
+) -> Outcome:
     """Whether any of ``keys`` finds something; no new one is tried from ``until_s`` on."""
     evidence, width, height = _hear(source, seconds)
     maps = evidence.folds()
@@ -82,6 +91,7 @@ def _search(source: Path, keys: Iterable[CarrierKey], seconds: float, *, until_s
             search.look(maps, "any", patient=True)
             or search.look_slanted(slanted)
             or search.look_small(small)
+            or recognise(search.unread, known, key.secret)
         )
         found += payload is not None
         tried.append(search.tried)
@@ -109,12 +119,20 @@ def _row(name: str, kind: str, outcome: Outcome) -> list[str]:
 @click.option("--keys", default=100, show_default=True, help="Random keys for each clip and kind.")
 @click.option("--seconds", default=5.0, show_default=True, help="Use the start of each clip.")
 @click.option("--seed", default=0, show_default=True, help="Of the random keys.")
+@click.option("--known", default=1000, show_default=True, help="Marks that might be recognised.")
 @click.option("--minutes", type=float, help="End after about so long, with the keys tried by then.")
 def main(
-    clips: tuple[Path, ...], keys: int, seconds: float, seed: int, minutes: float | None
+    clips: tuple[Path, ...],
+    keys: int,
+    seconds: float,
+    seed: int,
+    known: int,
+    minutes: float | None,
 ) -> None:
     began_s = time.perf_counter()
     rng = np.random.default_rng(seed)
+    ids = np.random.default_rng([seed, 1]).integers(1 << 53, size=known)
+    marks = [Payload(model=1, day=PAYLOAD.day, content_id=int(number)) for number in ids]
     rows: list[list[str]] = []
     outcomes: list[Outcome] = []
     with tempfile.TemporaryDirectory() as folder_name:
@@ -135,7 +153,7 @@ def main(
                 drawn = [CarrierKey(name="random", secret=rng.bytes(32)) for _ in range(keys)]
                 share = (len(outcomes) + 1) / (2 * len(footage))
                 until_s = math.inf if minutes is None else began_s + 60 * minutes * share
-                outcome = _search(source, drawn, seconds, until_s=until_s)
+                outcome = _search(source, drawn, seconds, until_s=until_s, known=marks)
                 outcomes.append(outcome)
                 rows.append(_row(clip.stem, kind, outcome))
                 trials = len(outcome.tried)

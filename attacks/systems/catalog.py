@@ -51,6 +51,12 @@ _OWN: Mapping[str, _Own] = MappingProxyType(
             kind="Everyframe",
             settings={"name": "everyframe-8f", "frames_most": 8},
         ),
+        # With a store of a thousand marks beside it, for what is too faint to be read.
+        "everyframe-store": _Own(
+            module="everyframe",
+            kind="Everyframe",
+            settings={"name": "everyframe-store", "stored": 1000},
+        ),
         "everyframe-audio": _Own(module="everyframe_audio", kind="EveryframeAudio", settings={}),
         "dwtdct": _Own(
             module="invisible_watermark",

@@ -39,7 +39,8 @@ _CONTENT_ID_BITS = 53
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Everyframe:
-    """``strength`` and ``psnr`` are those of :class:`~provenance.watermark.ClipMarker`.
+    """``strength`` and ``psnr`` are those of :class:`~provenance.watermark.ClipMarker`. ``stored``:
+    the reader has a store of so many marks, the right one among them.
 
     ``bit_accuracy`` in a reading is that of the likeliest decoded message, which is all right or
     about half wrong; ``gamma`` says how well the cells were heard before, found or not: below
@@ -50,6 +51,7 @@ class Everyframe:
     frames_most: int | None = None
     strength: float = 1.0
     psnr: float | None = None
+    stored: int = 0
     medium: ClassVar[Medium] = "video"
     message_bits: ClassVar[int] = PAYLOAD_BITS
     keyed: ClassVar[bool] = True
@@ -59,7 +61,7 @@ class Everyframe:
         """Follows from the code that marks and reads."""
         from provenance.watermark import ClipDetector, ClipMarker
 
-        dial = f"{self.strength:g}/{self.psnr}"
+        dial = f"{self.strength:g}/{self.psnr}" + (f"/{self.stored}" if self.stored else "")
         return f"{dial}/{code_digest(ClipMarker, ClipDetector)}/{code_digest(Everyframe)}"
 
     def mark(self, clip: Clip, *, seed: int) -> Clip:
@@ -76,7 +78,8 @@ class Everyframe:
         from provenance.watermark import ClipDetector
 
         keys, (width, height) = [carrier(seed)], (clip.video.width, clip.video.height)
-        patient = ClipDetector(keys=keys, width=width, height=height)
+        known = [message(seed + number) for number in range(self.stored)]
+        patient = ClipDetector(keys=keys, width=width, height=height, known=lambda: known)
         hasty = ClipDetector(keys=keys, width=width, height=height, fast=True)
         needed_s: float | None = None
         for picture in clip.pictures():
@@ -101,7 +104,11 @@ class Everyframe:
             gamma=gamma,
             seconds_needed=needed_s if recovered else None,
             # Each word that either of them tried could have passed by chance.
-            bound=min(1.0, sum(d.candidates_tried for d in detections) * 2.0**-TAG_BITS),
+            bound=min(
+                1.0,
+                sum(d.candidates_tried for d in detections) * 2.0**-TAG_BITS
+                + (whole.false_positive_bound if whole.recognised_among else 0.0),
+            ),
         )
 
     def accomplice(self, original: Clip, *, seed: int, stranger: Clip | None) -> Accomplice:

@@ -130,7 +130,7 @@ def _mark(mark: WatermarkFacts) -> Markup:
         ("Content id", mark.content_id),
         ("Key", mark.key),
         ("Vouched for by", _voucher(mark)),
-        ("Too faint to be read", mark.recognised_among and plain.recognised(mark)),
+        ("Too faint to be read", plain.recognised(mark) if mark.recognised_among else None),
         ("False alarm at most", None if bound is None else f"{odds(bound)} ({bound:.1e})"),
         ("Evidence", used),
     ]

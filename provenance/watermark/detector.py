@@ -76,7 +76,7 @@ class ClipDetector:
     verifies; without, all frames are listened to. ``reach`` limits what is searched in the end:
     turned and bent pictures cost ten times as much as straight ones. ``known``: asked, where
     nothing can be read in the end, for marks that are known to exist, such as those of a store: one
-    of them is recognised with a quarter of the energy that reading takes. ``regions``: whether
+    of them is recognised with half of the energy that reading takes. ``regions``: whether
     parts of the picture without the mark are looked for, which is only done where ``reach`` is
     "any". Every word tried in any look is counted.
     """

@@ -1,6 +1,6 @@
 """Marks that are known to have been written: which of them is in what was heard, if one is.
 
-To read 128 bits takes four times the energy that it takes to tell whether given ones are there.
+To read 128 bits takes twice the energy that it takes to tell which of some thousands is there.
 Where nothing can be read, the cells of every placement that was asked in vain are held against the
 code words of marks that a store knows.
 

@@ -14,6 +14,7 @@ from provenance.errors import UnknownName
 OURS = [
     "everyframe",
     "everyframe-8f",
+    "everyframe-store",
     "everyframe-audio",
     "dwtdct",
     "dwtdctsvd",
