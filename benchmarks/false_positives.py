@@ -91,7 +91,7 @@ def _search(
             search.look(maps, "any", patient=True)
             or search.look_slanted(slanted)
             or search.look_small(small)
-            or recognise(search.unread, known, key.secret)
+            or recognise(search.unread(), known, key.secret)
         )
         found += payload is not None
         tried.append(search.tried)

@@ -316,7 +316,7 @@ class ClipDetector:
         marks = self._known() if self._known is not None else ()
         for search in self._searches if marks else ():
             secret = search.tile.key.secret
-            it = recognise(search.unread, marks, secret, searches=len(self._searches))
+            it = recognise(search.unread(), marks, secret, searches=len(self._searches))
             if it is not None:
                 if it.where.slips is not None:
                     self._evidence.move_back(it.where.slips)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from provenance.payload import Payload
+    from provenance.watermark.power import Powers
     from provenance.watermark.sync import Folds, Placement
     from provenance.watermark.tile import Tile
 
@@ -64,6 +65,17 @@ class Unread:
         """Of (32, 32) folded ``cells``, under the key of ``tile``."""
         values = cells.reshape(-1)[tile.payload] * tile.payload_mask
         return cls(values.astype(np.float32), level, placement, slips)
+
+
+class InVain(NamedTuple):
+    """A look that read nothing: its maps, one a level; level and placement of all shapes that were
+    supposed and of those that were decoded; and the powers of the folds.
+    """
+
+    maps: Sequence[Folds]
+    seen: list[tuple[int, Placement]]
+    decoded: list[tuple[int, Placement]]
+    powers: list[Powers]
 
 
 def in_other_ways(tile: Tile, maps: Sequence[Folds], places: Sequence[Placement]) -> list[Unread]:

@@ -21,7 +21,7 @@ from provenance.watermark.evidence import FINE, LEVELS
 from provenance.watermark.inset import framed
 from provenance.watermark.opening import weighed
 from provenance.watermark.power import Powers
-from provenance.watermark.recognition import Unread, in_other_ways
+from provenance.watermark.recognition import InVain, Unread, in_other_ways
 from provenance.watermark.sync import (
     SIDE,
     THREADS,
@@ -85,6 +85,7 @@ _WORTH_A_LOOK = 3.0  # pilot at one place, in standard deviations: one place in 
 _WHOLE_DECODES = 3
 _PATIENT_WORDS = 1024
 _WORTH_PATIENCE = 4.4
+_FAINT = 64  # placements that are not decoded, and yet held against marks that are known
 _CLEAR = 4.9  # from here on, one search of five without a mark has a placement
 _CLEAR_DECODES = 2  # of these, in two more ways each
 _NEWS = 0.1  # standard deviations that refining must bring to be worth another look
@@ -100,14 +101,15 @@ Reach = Literal["likely", "straight", "any"]
 class KeySearch:
     """The search under one key's ``tile`` in maps of frames of ``width`` × ``height`` pixels.
 
-    ``tried`` counts the words whose tag was looked at, over all looks. ``unread``: what the
-    placements said that were decoded in vain.
+    ``tried`` counts the words whose tag was looked at, over all looks.
     """
 
     def __init__(self, tile: Tile, width: int, height: int) -> None:
         self.tile = tile
         self.tried = 0
-        self.unread: list[Unread] = []
+        self._unread: list[Unread] = []
+        self._seen: list[tuple[int, Placement]] = []  # all shapes supposed, each at its best
+        self._in_vain: InVain | None = None
         self._pilot = PilotSearch(tile.pilot_pattern())
         short = min(width, height)
         smallest = SMALLEST_CELL_PX * CELLS_PER_SHORT_SIDE
@@ -132,7 +134,7 @@ class KeySearch:
         nothing does, the whole frame, where the pilot is heard in it, and the likeliest placements
         are decoded once more with more words.
         """
-        self._powers = []
+        self._powers, self._seen = [], []
         decoded = []
         for level, placement, doubt in self._suppositions(maps, reach):
             refined = self._pilot.refine(maps[level].soft_map, placement, doubt=doubt)
@@ -143,14 +145,28 @@ class KeySearch:
             if payload is not None:
                 return self._finest(maps, payload, level, final)
             decoded.append((level, final))
-            self.unread.append(Unread.of(self.tile, cells, level, final))
+            self._unread.append(Unread.of(self.tile, cells, level, final))
         if not patient:
             return None
         for level, placement in self._worth_patience(maps, decoded):
             payload = self.payload_of(self.cells(maps[level], placement), patient=True)
             if payload is not None:
                 return payload, level, placement
+        self._in_vain = InVain(maps, self._seen, decoded, self._powers)
         return None
+
+    def unread(self) -> list[Unread]:
+        """What the placements said that were decoded in vain, and those that stood out less than
+        they did in the last patient look.
+        """
+        if self._in_vain is None:
+            return self._unread
+        maps, seen, decoded, self._powers = self._in_vain
+        faint = self._best(seen, _FAINT, least=0.0, beside=decoded)
+        return self._unread + [
+            Unread.of(self.tile, self.cells(maps[level], placement), level, placement)
+            for level, placement in faint
+        ]
 
     def _untouched(self) -> tuple[int, Placement]:
         """Level and placement of the whole frame as it was marked."""
@@ -189,7 +205,7 @@ class KeySearch:
         asis = Placement(scale_x=self._as_marked, scale_y=self._as_marked)
         for lies in (asis, _mirrored(asis, maps[0])):
             places = [_scaled(lies, 0.5**level) for level in range(len(maps))]
-            self.unread += in_other_ways(self.tile, maps, places)
+            self._unread += in_other_ways(self.tile, maps, places)
         found = []
         for level, folds in enumerate(maps):
             for scale in _scales(self._frames, level):
@@ -197,7 +213,7 @@ class KeySearch:
                     cells = self.cells(folds, placement)
                     heard = self.tile.pilot_heard(cells)
                     found.append((level, replace(placement, score=heard)))
-                    self.unread.append(Unread.of(self.tile, cells, *found[-1]))
+                    self._unread.append(Unread.of(self.tile, cells, *found[-1]))
         loud = [item for item in found if item[1].score >= _WORTH_A_LOOK]
         return sorted(loud, key=lambda item: -item[1].score)[:_WHOLE_DECODES]
 
@@ -240,7 +256,7 @@ class KeySearch:
             payload = self.payload_of(cells)
             if payload is not None:
                 return payload, refined, slant.slips
-            self.unread.append(Unread.of(self.tile, cells, FINE, refined, slant.slips))
+            self._unread.append(Unread.of(self.tile, cells, FINE, refined, slant.slips))
         return None
 
     def look_small(self, small: Insets) -> tuple[Payload, int, Placement] | None:
@@ -255,14 +271,15 @@ class KeySearch:
                 payload = self.payload_of(cells)
                 if payload is not None:
                     return payload, FINE, final
-                self.unread.append(Unread.of(self.tile, cells, FINE, final))
+                self._unread.append(Unread.of(self.tile, cells, FINE, final))
         return None
 
     def _suppositions(
         self, maps: Sequence[Folds], reach: Reach
     ) -> Iterator[tuple[int, Placement, float]]:
         """(level, placement, doubt about its scale) worth decoding, the likely and cheap first."""
-        likely = self._best(self._at(maps, self._likely), _LIKELY_DECODES)
+        self._seen = self._at(maps, self._likely)
+        likely = self._best(self._seen, _LIKELY_DECODES)
         yield from ((*item, 0.015) for item in likely)
         if reach == "likely":
             return
@@ -277,6 +294,7 @@ class KeySearch:
             for level, folds in enumerate(maps)
             for placement in self._pilot.best(folds, shapes[level])
         ]
+        self._seen += repeating
         decoded = self._best(repeating, _REPEATING_DECODES, beside=likely)
         yield from ((*item, 0.0) for item in decoded)
         swept = self._swept(maps, beside=[*likely, *decoded])
@@ -287,6 +305,7 @@ class KeySearch:
     ) -> list[tuple[int, Placement]]:
         """Of every size the best, by the pilot and by the power of their folds."""
         found = self._at(maps, self._every)
+        self._seen += found
         self._powers = [
             Powers(folds, _scales(self._every, level)) for level, folds in enumerate(maps)
         ]

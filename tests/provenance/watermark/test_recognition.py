@@ -15,7 +15,10 @@ from provenance.keys import CarrierKey
 from provenance.payload import Payload, pack
 from provenance.video import open_media
 from provenance.watermark import ClipDetector, ClipMarker
+from provenance.watermark.carrier import MatchedFilterExtractor
+from provenance.watermark.evidence import Evidence
 from provenance.watermark.recognition import LARGEST_BOUND, Unread, recognise
+from provenance.watermark.search import KeySearch
 from provenance.watermark.sync import Placement
 from provenance.watermark.tile import lay_out
 from tests.drawn import natural_luma, write_luma
@@ -142,3 +145,22 @@ def test_what_is_known_is_asked_for_only_where_nothing_can_be_read(faint, tmp_pa
     read = look(write_luma(tmp_path / "clear.mp4", clear, crf=20), known)
     assert read.payload == PAYLOAD
     assert read.recognised_among is None
+
+
+def test_shapes_that_stood_out_too_little_to_be_decoded_are_held_as_well(faint):
+    with open_media(faint) as media:
+        evidence = Evidence(MatchedFilterExtractor(), width=480, height=360)
+        for picture in media.pictures():
+            evidence.add(picture.luma, time_s=float(picture.time), bits=picture.bits)
+    evidence.flush()
+    search = KeySearch(TILE, 480, 360)
+    assert search.unread() == []
+    assert search.look(evidence.folds(), "straight") is None
+    hasty = len(search.unread())
+    assert search.look(evidence.folds(), "straight", patient=True) is None
+    held = search.unread()
+    assert len(held) > hasty + 64
+    # The whole frame is among them, and there it is.
+    it = recognise(held, [*payloads(99), PAYLOAD], KEY.secret)
+    assert it.payload == PAYLOAD
+    assert it.where.placement.scale_x * 2**it.where.level == pytest.approx(4 / 3, abs=0.01)
