@@ -210,6 +210,8 @@ def _opened(file: Path) -> MediaReader | SoundReader:
         for other in (open_still, open_sound):
             with contextlib.suppress(UnsupportedMedia, NoVideo):
                 return other(file)
+        if file.is_dir():
+            error.message = f"{file} is a folder without videos, pictures or sound"
         error.hint = "give a video, sound (WAV, MP3, M4A, AAC, FLAC, Ogg) or a PNG, JPEG or WebP"
         raise error from None
 

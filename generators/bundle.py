@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args
 
-from provenance.errors import EveryframeError, UnreadableMedia, WeightsMissing
+from provenance.errors import EveryframeError, UnknownModel, UnreadableMedia, WeightsMissing
 from provenance.payload import model_by_key
 
 SCHEMA = "everyframe.model/1"
@@ -85,7 +85,11 @@ def find_description(name_or_folder: str) -> Path:
         raise WeightsMissing(
             f"{folder} is not a folder", hint="fill it with ltx-download --output, or name a model"
         )
-    key = model_by_key(name_or_folder).key
+    try:
+        key = model_by_key(name_or_folder).key
+    except UnknownModel as error:
+        error.hint = f"models that come with us: {', '.join(bundled_models())}"
+        raise
     path = _package_folder() / f"{key}.json"
     if not path.is_file():
         raise WeightsMissing(
@@ -93,6 +97,11 @@ def find_description(name_or_folder: str) -> Path:
             hint="give --model the folder of weights of your own",
         )
     return path
+
+
+def bundled_models() -> list[str]:
+    """The models whose weights come with the package."""
+    return sorted(path.stem for path in _package_folder().glob("*.json"))
 
 
 def read_bundle(path: Path) -> Bundle:

@@ -81,7 +81,7 @@ def bench(
     the report into ``folder``.
 
     A clip that cannot be read and a system whose package is missing are left out and named in the
-    result. Raises :class:`~provenance.errors.InputError` when no clip is left,
+    result. Raises :class:`~provenance.errors.InputError` when none of those named is left,
     :class:`~provenance.errors.PackageMissing` when no system is or VMAF is not, and what
     :func:`attacks.bench.run.evaluate` raises.
     """
@@ -91,7 +91,7 @@ def bench(
         VmafMeter(width=16, height=16)  # says at once what it lacks
     usable, missing = _usable(systems)
     readable, unreadable = _readable(paths)
-    if not readable and not drawn:
+    if not readable and (paths or not drawn):  # before the drawn ones take their time
         raise next(iter(unreadable.values()), None) or InputError(
             "no clip was given", hint="name some, or use --drawn"
         )

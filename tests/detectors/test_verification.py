@@ -308,3 +308,12 @@ def test_damaged_keys_stop_before_a_result_is_made(studio, tmp_path):
     (tmp_path / "carriers.json").chmod(0o600)
     with pytest.raises(IdentityError):
         verify(studio.unsigned, keys=tmp_path)
+
+
+def test_a_folder_without_media_is_called_so(tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = verify(tmp_path / "empty")
+    assert result.error.code == "media.unsupported"
+    assert "a folder without videos" in result.error.message
+    (tmp_path / "notes.txt").write_text("no media")
+    assert "is a folder" not in verify(tmp_path / "notes.txt").error.message

@@ -300,8 +300,10 @@ def test_a_name_without_weights_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr("generators.bundle._package_folder", lambda: tmp_path)
     with pytest.raises(WeightsMissing, match="no trained weights"):
         open_bundle("ltx-2.3")
-    with pytest.raises(UnknownModel):
+    (tmp_path / "mine.json").touch()
+    with pytest.raises(UnknownModel) as caught:
         open_bundle("ltx-9")
+    assert caught.value.hint == "models that come with us: mine"
 
 
 def test_a_repository_needs_the_package_for_it(monkeypatch, tmp_path):

@@ -246,3 +246,10 @@ def test_two_runs_do_not_work_in_one_folder(environment, clips, tmp_path):
         second = run(environment, clips, folder)
     assert second.returncode == 2
     assert "[run.mismatch]" in second.stderr
+
+
+def test_where_no_named_clip_is_left_nothing_is_drawn_first(environment, tmp_path):
+    done = run(environment, [tmp_path / "none.mp4"], tmp_path / "run", "--drawn")
+    assert done.returncode == 3
+    assert "none.mp4 does not exist" in done.stderr
+    assert not (tmp_path / "run" / "report.html").exists()
