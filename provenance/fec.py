@@ -75,16 +75,13 @@ def _construct(mother: int, coded: int, info: int) -> tuple[NDArray[np.bool_], N
     return frozen, sent
 
 
-def _polar_transform(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Product with F^{⊗n} along the last axis, without the bit reversal."""
-    out = bits.copy()
-    size = out.shape[-1]
-    half = 1
+def _polar_transform(rows: NDArray[np.uint8]) -> None:
+    """Product with F^{⊗n} along the first axis, in place, without the bit reversal."""
+    size, half = len(rows), 1
     while half < size:
-        view = out.reshape(*out.shape[:-1], size // (2 * half), 2, half)
-        view[..., 0, :] ^= view[..., 1, :]
+        pairs = rows.reshape(size // (2 * half), 2, half, -1)
+        pairs[:, 0] ^= pairs[:, 1]
         half *= 2
-    return out
 
 
 def construct() -> None:
@@ -102,9 +99,10 @@ def encode(bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def encode_all(words: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """As :func:`encode`, of many words at once: (n, 128) → (n, 800)."""
     frozen, sent = _construct(MOTHER_BITS, CODED_BITS, PAYLOAD_BITS)
-    full = np.zeros((len(words), MOTHER_BITS), np.uint8)
-    full[:, ~frozen] = words
-    return _polar_transform(full)[:, sent]
+    eights = np.zeros((MOTHER_BITS, -(-len(words) // 8)), np.uint8)  # one bit a word
+    eights[~frozen] = np.packbits(words.T, axis=1)
+    _polar_transform(eights)
+    return np.unpackbits(eights[sent], axis=1, count=len(words)).T
 
 
 def decode(

@@ -49,8 +49,8 @@ class Store(Protocol):
         """Whether ``content_id`` is taken: put, reserved, or put and purged."""
 
     def marks(self, *, limit: int) -> list[Mark]:
-        """The marks of the newest manifests, at most ``limit``, the newest first; none where the
-        store is one that cannot be listed.
+        """The marks of the newest manifests, at most ``limit``, the newest first, less what is
+        damaged; none where the store is one that cannot be listed.
         """
 
     def bind(self, manifest_id: str, algorithm: str, value: bytes) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from provenance.errors import StoreError
 from provenance.fingerprint import SoundFingerprint, VideoFingerprint
 from provenance.store.labels import active_label
-from provenance.store.records import StoredManifest
+from provenance.store.records import Mark, StoredManifest
 from provenance.store.subprints import sound_keys, video_keys
 
 if TYPE_CHECKING:
@@ -78,6 +78,16 @@ def record_of(row: Sequence[Any], *, keeps_mark: bool, name: str) -> StoredManif
             f"{name} holds a damaged record under {row[0]}: {error}",
             hint="restore it from a backup",
         ) from error
+
+
+def mark_of(row: Sequence[Any]) -> Mark | None:
+    """``row`` of content id, model and day; None for a damaged one: what is looked for among many
+    marks is not to fail by one of them.
+    """
+    try:
+        return Mark(content_id=str(row[0]), model=str(row[1]), day=date.fromisoformat(row[2]))
+    except (ValueError, TypeError):
+        return None
 
 
 def fingerprint_keys(record: StoredManifest) -> list[int]:

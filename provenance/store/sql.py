@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from provenance.errors import StoreError
 from provenance.store.editions import Editions, is_edition
-from provenance.store.records import Candidate, Mark, RetentionRule, StoredManifest, StoreFacts
-from provenance.store.rows import COLUMNS, fingerprint_keys, record_of, text_of, values_of
+from provenance.store.records import Candidate, RetentionRule, StoredManifest, StoreFacts
+from provenance.store.rows import (
+    COLUMNS,
+    fingerprint_keys,
+    mark_of,
+    record_of,
+    text_of,
+    values_of,
+)
 from provenance.store.schema import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from provenance.store.database import Database
+    from provenance.store.records import Mark
 
 RESERVED_FOR = timedelta(days=1)
 _COMMON = 1_000  # of as many contents and more, a key says too little to be followed
@@ -218,10 +226,7 @@ class SqlStore:
             "WHERE manifest IS NOT NULL ORDER BY created DESC LIMIT ?",
             (limit,),
         )
-        return [
-            Mark(content_id=content_id, model=model, day=date.fromisoformat(day))
-            for content_id, model, day in found
-        ]
+        return [mark for row in found if (mark := mark_of(row)) is not None]
 
     def keep(self, content_id: str, until: datetime | None) -> bool:
         end = None if until is None else text_of(until)

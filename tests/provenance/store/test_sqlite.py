@@ -71,6 +71,16 @@ def test_a_damaged_store_is_an_error_with_advice(tmp_path: Path):
         store.get(f"{7:014x}")
 
 
+def test_a_damaged_record_does_not_hide_the_other_marks(tmp_path: Path):
+    with open_store(tmp_path / "s") as store:
+        store.put(record(), record("000000000000cd"), record("000000000000ef"))
+    with sqlite3.connect(tmp_path / "s") as connection:
+        connection.execute("UPDATE manifests SET day = 'soon' WHERE content_id = ?", (ID,))
+        connection.execute("UPDATE manifests SET day = NULL WHERE content_id LIKE '%ef'")
+    with open_store(tmp_path / "s", create=False) as store:
+        assert [mark.content_id for mark in store.marks(limit=9)] == ["000000000000cd"]
+
+
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path):
     open_store(tmp_path / "s").close()
     connection = sqlite3.connect(tmp_path / "s")
