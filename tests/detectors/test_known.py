@@ -14,7 +14,8 @@ from detectors.verification import verify
 from provenance.keys import carrier_keys
 from provenance.store import Mark
 from provenance.trust import TrustSettings
-from provenance.video import EncodeSettings, MediaWriter, open_media
+from provenance.video import open_media
+from tests.detectors.conftest import write_clip
 
 DAY = date(2026, 3, 24)
 
@@ -22,14 +23,8 @@ DAY = date(2026, 3, 24)
 @pytest.fixture(scope="module")
 def faint(studio, tmp_path_factory, spec):
     path = tmp_path_factory.mktemp("faint") / "faint.mp4"
-    settings = EncodeSettings(preset="medium", crf=38)
-    with (
-        open_media(studio.unsigned) as media,
-        MediaWriter(path, video=spec, settings=settings) as writer,
-    ):
-        for picture in media.pictures():
-            writer.write(picture)
-    return path
+    with open_media(studio.unsigned) as media:
+        return write_clip(path, media.pictures(), spec, crf=38)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,9 @@ from provenance.errors import OutputError
 from provenance.keys import DEFAULT_CARRIER_KEY, create_development_identity
 from provenance.payload import Payload
 from provenance.sandbox import SandboxLimits
+from provenance.store import open_store
 from provenance.trust import TrustSettings
+from provenance.video import open_media
 from service.accounts import Quota
 from service.documents import scan_document
 from service.scanning import Scanner
@@ -25,6 +27,7 @@ from service.worker import Worker
 from tests import confined
 from tests.bad_inputs import SOUND, STILLS, UNREADABLE, make_bad
 from tests.detectors.conftest import HEIGHT, RATE, WIDTH, drawn_pictures, marked, write_clip
+from tests.stored import record
 
 CONTENT = 0x4711
 
@@ -80,6 +83,24 @@ def test_a_marked_clip_is_labelled_and_says_by_what(services, tenant, worker, ma
     assert scan.answer["result"]["tampered"] is None
     document = scan_document(scan)
     assert document["sha256"] == scan.answer["result"]["file"]["sha256"]
+
+
+def test_a_mark_too_faint_to_be_read_is_recognised_by_the_store(
+    services, tenant, settings, marked_clip, tmp_path
+):
+    spec = VideoSpec(width=WIDTH, height=HEIGHT, rate=RATE)
+    with open_media(marked_clip) as media:
+        faint = write_clip(tmp_path / "faint.mp4", media.pictures(), spec, crf=38)
+    store = tmp_path / "store.sqlite"
+    with open_store(store) as opened:
+        opened.put(record(f"{CONTENT:014x}"))
+    scan_settings = replace(settings.scan, store=str(store))
+    worker = Worker(services, Scanner(scan_settings))
+    scan = finished(services, worker, submit(services, tenant, faint.read_bytes(), depth="full"))
+    mark = scan.answer["result"]["watermark"]
+    assert mark["content_id"] == f"{CONTENT:014x}"
+    assert mark["recognised_among"] == 3
+    assert scan.verdict == "ai_generated"
 
 
 def test_a_result_has_a_receipt_that_holds_and_is_for_its_bytes(
