@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 
+from provenance import fec
 from provenance.keys import CarrierKey
 from provenance.payload import Payload, pack
 from provenance.video import open_media
@@ -60,8 +62,24 @@ def test_a_known_mark_is_told_from_thousands_at_half_the_energy_that_reading_tak
 
 
 def test_a_mark_that_is_not_known_is_not_taken_for_one_that_is():
-    for gamma in (0.1, 0.3, 3.0, 100.0):
+    alike = [replace(one, content_id=one.content_id >> 24) for one in payloads(3000)]
+    unprompted = replace(PAYLOAD, content_id=PAYLOAD.content_id >> 24)
+    for gamma in (0.1, 0.2, 0.3, 3.0, 100.0):
         assert found_in(said(PAYLOAD, gamma=gamma), payloads(3000)) is None
+        assert found_in(said(unprompted, gamma=gamma), alike) is None
+
+
+def test_a_word_that_is_much_fainter_than_its_pilot_is_another_ones():
+    """Of marks without a prompt some agree in three cells of five."""
+    there = replace(PAYLOAD, content_id=PAYLOAD.content_id >> 24)
+    loud = said(there, gamma=100.0)
+    words = 1 - 2 * fec.encode(pack(there, KEY.secret)).astype(np.float32)
+    nearest = max(
+        (replace(one, content_id=one.content_id >> 24) for one in payloads(3000)),
+        key=lambda one: float(words @ (1 - 2.0 * fec.encode(pack(one, KEY.secret)))),
+    )
+    assert found_in(replace(loud, pilot=0.0), [nearest]) is not None  # by its word alone
+    assert found_in(loud, [nearest]) is None
 
 
 def test_nothing_is_recognised_under_another_key_or_in_noise():
