@@ -45,22 +45,8 @@ if TYPE_CHECKING:
     from provenance.watermark.tile import Tile
 
 _USUAL_SHORT_SIDES = (
-    360,
-    480,
-    540,
-    576,
-    600,
-    720,
-    768,
-    800,
-    900,
-    1024,
-    1080,
-    1200,
-    1440,
-    1600,
-    2160,
-)
+    360, 480, 540, 576, 600, 720, 768, 800, 900, 1024, 1080, 1200, 1440, 1600, 2160,
+)  # fmt: skip
 _SMALL_SHORT_SIDES = (240, 270, 272, 288, 320, 352, 360, 384, 432)  # cells of the least size
 _SWEEP = (0.68, 3.3)  # size of a cell over that of an uncropped frame's, least and most
 _SWEEP_STEP = 0.004
