@@ -227,5 +227,14 @@ def as_frames(pictures: Any) -> Any:
     """(T, 3, H, W) in −1…1, a tensor → (T, H, W, 3) uint8 sRGB: a tensor on a GPU, where the writer
     marks it, else numpy.
     """
-    levels = ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+    return handed_out(as_levels(pictures))
+
+
+def as_levels(pictures: Any) -> Any:
+    """(T, 3, H, W) in −1…1 → (T, H, W, 3) uint8 sRGB, both tensors."""
+    return ((pictures.clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+
+
+def handed_out(levels: Any) -> Any:
+    """A tensor of levels as :func:`as_frames` gives it."""
     return levels if levels.device.type == "cuda" else levels.cpu().numpy()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from generators.base import as_frames
+from generators.base import as_levels, handed_out
 from generators.latents import CHUNK, PATCH, tokens_of
 from generators.superres import upscale
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from generators.video_codec import VideoCodec
     from generators.video_codec_nets import Look
 
-_ENLARGED_BEYOND = 1.3  # bicubic does the rest of the way up to this factor
+_ENLARGED_BEYOND = 1.34  # bicubic does the rest of the way up to this factor: 4096 of 3072
 _TILE = 512  # pixels a side that super-resolution works on at once
 
 
@@ -33,9 +33,9 @@ def pictures(
     upscalers: SuperResolution | None,
     size: tuple[int, int],
 ) -> Iterator[Any]:
-    """Frames (T, H, W, 3) uint8 of ``size`` (W, H), as :func:`as_frames` gives them, for latents
-    (1, C, h, w) step by step: one for the first, eight for each other. No step is asked for before
-    those of the last were given out, and memory does not grow.
+    """Frames (T, H, W, 3) uint8 of ``size`` (W, H), as :func:`generators.base.as_frames` gives
+    them, for latents (1, C, h, w) step by step: one for the first, eight for each other. No step is
+    asked for before those of the last were given out, and memory does not grow.
     """
     coming = iter(steps)
     first = next(coming, None)
@@ -53,11 +53,14 @@ def pictures(
 
     stream: Iterator[Tensor] = frames()
     for upscaler in _passes((width, height), size, upscalers):
-        stream = upscale(upscaler, stream, tile=_TILE if width > 2 * _TILE else None)
-        width *= 2
+        large = max(width, height) > 2 * _TILE
+        stream = upscale(upscaler, stream, tile=_TILE if large else None)
+        width, height = 2 * width, 2 * height
+    # Each becomes bytes before the next is made: eight of 2160p as floats are 2 GB and more.
+    levels = (as_levels(cover(one, height=size[1], width=size[0])) for one in stream)
     count = 1
-    while batch := list(islice(stream, count)):
-        yield as_frames(torch.cat([cover(one, height=size[1], width=size[0]) for one in batch]))
+    while batch := list(islice(levels, count)):
+        yield handed_out(torch.cat(batch))
         count = CHUNK
 
 

@@ -31,7 +31,7 @@ PRESETS: dict[str, DiTConfig] = {
         text=TextConfig(heads=32, head_dim=128, layers=5, max_bytes=1024),
         blocks=28,
     ),
-    # 12.6 MB as 8-bit integers, see generators.quantised.
+    # 13.0 MB as 8-bit integers, see generators.quantised.
     "ltx-2.3-small": DiTConfig(
         video=StreamConfig(parts=VIDEO_PARTS, heads=4, head_dim=64, mlp_ratio=3),
         audio=StreamConfig(parts=AUDIO_PARTS, heads=2, head_dim=64, mlp_ratio=3),

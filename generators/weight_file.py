@@ -89,11 +89,13 @@ def check_fit(path: Path, state: dict[str, Tensor], net: nn.Module) -> None:
     """Raises UnreadableMedia where ``state``, out of ``path``, is that of another net."""
     want = {name: tuple(tensor.shape) for name, tensor in net.state_dict().items()}
     have = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    wrong = sorted(name for name in want | have if want.get(name) != have.get(name))
+    both = want | have
+    wrong = sorted(name for name in both if want.get(name) != have.get(name))
     if wrong:
         raise UnreadableMedia(
-            f"{path}: {len(wrong)} of {len(want)} tensors do not fit {type(net).__name__}, "
-            f"{wrong[0]} is {have.get(wrong[0])} and should be {want.get(wrong[0])}",
+            f"{path}: {len(wrong)} of {len(both)} tensors do not fit {type(net).__name__}, "
+            f"{wrong[0]} is {have.get(wrong[0], 'missing')} "
+            f"and should be {want.get(wrong[0], 'missing')}",
             hint="use the weights that were trained with this configuration",
         )
 

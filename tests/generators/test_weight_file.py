@@ -51,8 +51,11 @@ def test_what_cannot_be_used_is_said(tmp_path):
     save_weights(tmp_path / "other", nn.Linear(4, 2))
     with pytest.raises(UnreadableMedia, match=r"weight is \(2, 4\) and should be \(2, 3\)"):
         load_weights(tmp_path / "other", net)
-    with pytest.raises(UnreadableMedia, match=r"weight is \(2, 4\) and should be \(2, 3\)"):
-        load_weights(tmp_path / "other", net)
+    save_weights(tmp_path / "more", nn.ModuleDict({"a": nn.Linear(3, 2), "b": nn.Linear(3, 2)}))
+    with pytest.raises(
+        UnreadableMedia, match=r"6 of 6 tensors .*, a.bias is \(2,\) and should be missing"
+    ):
+        load_weights(tmp_path / "more", net)
     nn.init.constant_(net.bias, float("nan"))
     save_weights(tmp_path / "nan", net)
     with pytest.raises(UnreadableMedia, match="finite"):
