@@ -46,7 +46,7 @@ def test_what_is_large_is_enlarged_in_tiles_however_it_is_turned(rows, columns, 
     assert {tile for side, tile in seen if side > 1024} == {512}
 
 
-def test_at_most_two_enlarged_pictures_are_held_as_floats(monkeypatch):
+def test_at_most_one_earlier_picture_is_held_as_floats(monkeypatch):
     alive, most = weakref.WeakSet(), 0
     real = decoding.cover
 
